@@ -1,0 +1,141 @@
+"""Function and its immutable revision."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+INLINE_LIMIT = 64 * 1024
+"""Bytes of inline source, all files together; more goes into an archive (etcd is not a file store)."""
+INLINE_FILES_LIMIT = 32
+DEFAULT_TIMEOUT = 180
+DEFAULT_CONCURRENCY = 8
+DEFAULT_PORT = 8080
+OPS_PORT = 8081
+"""Health and metrics of the runtime have a port of their own that no trigger reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the code comes from: exactly one of the fields is set.
+
+    `inline` maps file names to text; `archive` is the digest of an upload (``sha256:…``).
+    """
+
+    inline: tuple[tuple[str, str], ...] = ()
+    archive: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvVar:
+    """An environment variable: a literal value, or a key of a Secret or ConfigMap of the same namespace."""
+
+    name: str
+    value: str | None = None
+    secret: tuple[str, str] | None = None
+    config_map: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one replica gets; request equals limit. Texts as the user wrote them (``250m``, ``128Mi``)."""
+
+    cpu: str = ""
+    memory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Replicas, and the CPU utilisation in percent the autoscaler holds; no target means no autoscaler unless min < max."""
+
+    min: int = 1
+    max: int = 1
+    cpu_percent: int = 80
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """The desired function."""
+
+    runtime: str
+    handler: str
+    source: Source
+    dependencies: str = ""
+    env: tuple[EnvVar, ...] = ()
+    resources: Resources = field(default_factory=Resources)
+    timeout: int = DEFAULT_TIMEOUT
+    concurrency: int = DEFAULT_CONCURRENCY
+    scaling: Scaling = field(default_factory=Scaling)
+
+    @property
+    def module(self) -> str:
+        """The file part of the handler."""
+        return self.handler.rpartition(".")[0]
+
+    @property
+    def callable(self) -> str:
+        """The function part of the handler."""
+        return self.handler.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A Function object as the controller sees it; `uid` and `generation` come from the apiserver."""
+
+    namespace: str
+    name: str
+    spec: FunctionSpec
+    uid: str = ""
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionSpec:
+    """What a revision runs: everything that is materialised, resolved; scaling is the Function's and not part of it."""
+
+    function: str
+    runtime: str
+    runtime_image: str
+    handler: str
+    source_digest: str
+    image: str
+    env: tuple[EnvVar, ...]
+    resources: Resources
+    timeout: int
+    concurrency: int
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The materialised fields in a canonical shape; the pushed image follows from them and is left out."""
+        return {
+            "function": self.function,
+            "runtime": self.runtime,
+            "runtimeImage": self.runtime_image,
+            "handler": self.handler,
+            "sourceDigest": self.source_digest,
+            "env": [
+                [item.name, item.value, list(item.secret or ()), list(item.config_map or ())]
+                for item in self.env
+            ],
+            "resources": [self.resources.cpu, self.resources.memory],
+            "timeout": self.timeout,
+            "concurrency": self.concurrency,
+        }
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…`` over the canonical content: the same content is the same revision."""
+        return digest_of(self.content)
+
+
+def digest_of(document: Any) -> str:  # noqa: ANN401 - any JSON value
+    """``sha256:…`` of a JSON value in canonical form (sorted keys, no spaces, UTF-8)."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_digest(source: Source) -> str:
+    """The content digest of a function's source; an archive's is its own."""
+    return source.archive or digest_of(dict(source.inline))

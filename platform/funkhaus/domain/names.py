@@ -1,0 +1,106 @@
+"""Names: the grammar of everything a user may name, and every name the platform makes.
+
+Kubernetes labels are RFC 1123 labels (63 characters). A function's name is shorter, because the platform appends to it
+(``<name>-<ten hex digits>`` for a revision and its pods' further suffixes), and tenant and namespace share one label,
+``<tenant>--<name>``, which is why neither may hold two hyphens in a row.
+"""
+
+from __future__ import annotations
+
+import re
+
+from funkhaus.domain.errors import InvalidError
+from funkhaus.domain.verdict import Finding
+
+FUNCTION_LIMIT = 40
+TRIGGER_LIMIT = 52
+TENANT_LIMIT = 30
+NAMESPACE_LIMIT = 30
+REVISION_DIGITS = 10
+
+_LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?\Z")
+_NOT_LABEL = re.compile(r"[^a-z0-9-]+")
+
+
+def _check(kind: str, value: str, limit: int, path: str, *, single_hyphens: bool) -> str:
+    if len(value) > limit:
+        raise InvalidError.at(
+            Finding(
+                code="name-too-long",
+                path=path,
+                limit=limit,
+                value=value,
+                message=f"{kind} name {value!r} has {len(value)} characters; at most {limit} pass",
+                passes=_suggestion(value, limit),
+            )
+        )
+    if not _LABEL.match(value) or (single_hyphens and "--" in value):
+        hyphens = ", no two hyphens in a row" if single_hyphens else ""
+        raise InvalidError.at(
+            Finding(
+                code="name-malformed",
+                path=path,
+                value=value,
+                limit="[a-z]([a-z0-9-]*[a-z0-9])?",
+                message=(
+                    f"{kind} name {value!r} is not a DNS label: lower-case letters, digits and "
+                    f"inner hyphens, a letter first{hyphens}"
+                ),
+                passes=_suggestion(value, limit),
+            )
+        )
+    return value
+
+
+def _suggestion(value: str, limit: int) -> str | None:
+    """A name close to what was asked that would pass, or none when nothing is left of it."""
+    slug = re.sub(r"-{2,}", "-", _NOT_LABEL.sub("-", value.lower())).strip("-0123456789")
+    return slug[:limit].rstrip("-") or None
+
+
+def function_name(value: str, path: str = "metadata.name") -> str:
+    """`value` if it can name a Function; raises `InvalidError` that says what would pass."""
+    return _check("function", value, FUNCTION_LIMIT, path, single_hyphens=False)
+
+
+def trigger_name(value: str, path: str = "metadata.name") -> str:
+    """`value` if it can name a trigger; raises `InvalidError`."""
+    return _check("trigger", value, TRIGGER_LIMIT, path, single_hyphens=False)
+
+
+def tenant_id(value: str, path: str = "id") -> str:
+    """`value` if it can be a tenant's id; raises `InvalidError`."""
+    return _check("tenant", value, TENANT_LIMIT, path, single_hyphens=True)
+
+
+def namespace_name(value: str, path: str = "name") -> str:
+    """`value` if it can be a namespace's short name within its tenant; raises `InvalidError`."""
+    return _check("namespace", value, NAMESPACE_LIMIT, path, single_hyphens=True)
+
+
+def cluster_namespace(tenant: str, name: str) -> str:
+    """The Kubernetes namespace of a tenant's namespace."""
+    return f"{tenant}--{name}"
+
+
+def split_cluster_namespace(value: str) -> tuple[str, str] | None:
+    """``(tenant, short name)`` of a Kubernetes namespace, or ``None`` when it isn't one of ours."""
+    tenant, separator, name = value.partition("--")
+    if separator and _LABEL.match(tenant) and _LABEL.match(name) and "--" not in name:
+        return tenant, name
+    return None
+
+
+def revision_name(function: str, digest: str) -> str:
+    """The FunctionRevision's name: the function's, and the first digits of the content digest."""
+    return f"{function}-{digest.removeprefix('sha256:')[:REVISION_DIGITS]}"
+
+
+def default_host(function: str, tenant: str, domain: str) -> str:
+    """The host a trigger gets that asks for none."""
+    return f"{function}.{tenant}.{domain}"
+
+
+def host_suffix(tenant: str, domain: str) -> str:
+    """The suffix below which a tenant may claim hosts without asking."""
+    return f"{tenant}.{domain}"

@@ -1,0 +1,81 @@
+"""What may be done, as one list, and which role holds what.
+
+A permission reads ``<resource>:<action>``. The API asks for one before every use case; inside tenant namespaces
+Kubernetes RBAC says the same again for kubectl (`helm/funkhaus/templates/tenant-rbac.yaml`, compared by a test).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from funkhaus.domain.errors import ForbiddenError, NotFoundError
+from funkhaus.domain.subject import Role, Subject
+
+
+class Permission(StrEnum):
+    """One thing a subject may be allowed to do; alphabetical."""
+
+    FUNCTION_CALL = "function:call"
+    FUNCTION_LOGS = "function:logs"
+    FUNCTION_READ = "function:read"
+    FUNCTION_WRITE = "function:write"
+    NAMESPACE_CREATE = "namespace:create"
+    NAMESPACE_DELETE = "namespace:delete"
+    NAMESPACE_READ = "namespace:read"
+    RUNTIME_READ = "runtime:read"
+    TENANT_CREATE = "tenant:create"
+    TENANT_READ = "tenant:read"
+    TOKEN_ISSUE = "token:issue"  # noqa: S105 - a permission
+    TOKEN_REVOKE = "token:revoke"  # noqa: S105 - a permission
+    TRIGGER_READ = "trigger:read"
+    TRIGGER_WRITE = "trigger:write"
+
+
+_READS = frozenset(
+    {
+        Permission.FUNCTION_READ,
+        Permission.NAMESPACE_READ,
+        Permission.RUNTIME_READ,
+        Permission.TENANT_READ,
+        Permission.TRIGGER_READ,
+        Permission.FUNCTION_LOGS,
+    }
+)
+_WRITES = frozenset({Permission.FUNCTION_CALL, Permission.FUNCTION_WRITE, Permission.TRIGGER_WRITE})
+_OWNS = frozenset(
+    {
+        Permission.NAMESPACE_CREATE,
+        Permission.NAMESPACE_DELETE,
+        Permission.TOKEN_ISSUE,
+        Permission.TOKEN_REVOKE,
+    }
+)
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: _READS,
+    Role.DEVELOPER: _READS | _WRITES,
+    Role.OWNER: _READS | _WRITES | _OWNS,
+}
+
+
+def require(subject: Subject, permission: Permission, tenant: str | None = None) -> None:
+    """Pass if `subject` holds `permission`, in `tenant` where one is named.
+
+    A tenant the subject has no role in reads as not found: that it exists is none of their business. Raises
+    `NotFoundError` or `ForbiddenError`.
+    """
+    if subject.is_admin:
+        return
+    if tenant is None:
+        raise ForbiddenError(f"{permission.value} needs the platform role admin")
+    role = subject.roles.get(tenant)
+    if role is None:
+        raise NotFoundError(f"tenant {tenant!r} does not exist, or you have no role in it")
+    if permission not in ROLE_PERMISSIONS[role]:
+        holders = ", ".join(
+            holder.value for holder, held in ROLE_PERMISSIONS.items() if permission in held
+        )
+        raise ForbiddenError(
+            f"{permission.value} in tenant {tenant!r} needs a role of: {holders or 'platform admin'}; "
+            f"yours is {role.value}"
+        )

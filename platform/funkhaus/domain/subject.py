@@ -1,0 +1,63 @@
+"""Who asks. Never a bare name: a subject is a kind, an id and what it may reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+PREFIX = "fh:"
+"""Every cluster user and group the platform speaks for starts with this; nothing else may be impersonated."""
+
+ADMIN_GROUP = f"{PREFIX}platform:admin"
+TOKEN_EXTRA = "funkhaus.dev/token-id"  # noqa: S105 - the key of an impersonation extra, no secret
+SUBJECT_EXTRA = "funkhaus.dev/subject"
+
+
+class Role(StrEnum):
+    """A role within one tenant."""
+
+    OWNER = "owner"
+    DEVELOPER = "developer"
+    VIEWER = "viewer"
+
+
+class PlatformRole(StrEnum):
+    """A role over the whole platform."""
+
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An authenticated asker.
+
+    `id` is the platform's own uuid of the user or service account; `token_id` the credential it came with;
+    `roles` maps tenant id to role; `platform_roles` holds roles over all tenants.
+    """
+
+    id: str
+    name: str
+    token_id: str = ""
+    roles: dict[str, Role] = field(default_factory=dict)
+    platform_roles: frozenset[PlatformRole] = frozenset()
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the subject administers the platform."""
+        return PlatformRole.ADMIN in self.platform_roles
+
+    @property
+    def username(self) -> str:
+        """The name kube-apiserver knows the subject by."""
+        return f"{PREFIX}{self.id}"
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups kube-apiserver knows the subject by; RoleBindings name these."""
+        own = [group(tenant, role) for tenant, role in sorted(self.roles.items())]
+        return (*own, *((ADMIN_GROUP,) if self.is_admin else ()))
+
+
+def group(tenant: str, role: Role) -> str:
+    """The cluster group of a tenant's role."""
+    return f"{PREFIX}{tenant}:{role.value}"

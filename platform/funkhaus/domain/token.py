@@ -1,0 +1,79 @@
+"""API tokens: ``fh_<kind>_<27 base62 digits><6 base62 digits of CRC-32>``.
+
+160 random bits, a prefix scanners can find and a checksum that rejects a typo before any look-up. Only a keyed digest
+is stored (`funkhaus.auth.tokens`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+SECRET_BYTES = 20
+SECRET_DIGITS = 27
+CHECKSUM_DIGITS = 6
+LENGTH_LIMIT = 64
+
+
+class TokenKind(StrEnum):
+    """Whom a token speaks for; the word in its prefix."""
+
+    USER = "usr"
+    ADMIN = "adm"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A stored token. `tenant` is empty for a platform admin's; `role` is then empty too."""
+
+    id: str
+    subject_id: str
+    subject_name: str
+    kind: TokenKind
+    tenant: str
+    role: str
+    last_four: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it still opens doors at `now`."""
+        return self.revoked_at is None and now < self.expires_at
+
+
+def base62(number: int, digits: int) -> str:
+    """`number` in base 62, padded with zeros to `digits`."""
+    text = ""
+    while number:
+        number, rest = divmod(number, 62)
+        text = ALPHABET[rest] + text
+    return text.rjust(digits, "0")
+
+
+def compose(kind: TokenKind, secret: bytes) -> str:
+    """The token's text from its random bytes."""
+    body = f"fh_{kind.value}_{base62(int.from_bytes(secret), SECRET_DIGITS)}"
+    return body + base62(zlib.crc32(body.encode()), CHECKSUM_DIGITS)
+
+
+def kind_of(text: str) -> TokenKind | None:
+    """The kind a well-formed token names; ``None`` when the shape or the checksum is wrong."""
+    if len(text) > LENGTH_LIMIT:
+        return None
+    prefix, _, rest = text.partition("_")
+    name, _, payload = rest.partition("_")
+    if prefix != "fh" or len(payload) != SECRET_DIGITS + CHECKSUM_DIGITS:
+        return None
+    body, checksum = text[:-CHECKSUM_DIGITS], text[-CHECKSUM_DIGITS:]
+    if not set(payload) <= set(ALPHABET) or name not in {kind.value for kind in TokenKind}:
+        return None
+    return (
+        TokenKind(name) if base62(zlib.crc32(body.encode()), CHECKSUM_DIGITS) == checksum else None
+    )

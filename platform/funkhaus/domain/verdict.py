@@ -1,0 +1,83 @@
+"""What a judgement says: findings, and the verdict they add up to.
+
+Every refusal in the product, whoever makes it, is a list of findings. A finding names the rule (`code`), the place
+(`path`), the limit, the value and the smallest change that passes, so that kubectl, REST, the CLI and the web page can
+say the same words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """What a finding asks for, from the gravest down."""
+
+    DENY = "deny"
+    REQUIRE_APPROVAL = "require_approval"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One objection or remark.
+
+    `code` is stable and unique to the rule (``cpu-above-ceiling``). `path` is a JSONPath-like field path below the
+    object (``spec.resources.cpu``). `limit`, `value` and `passes` are JSON scalars or lists of them: the limit in
+    force, what was asked, and what would pass; ``None`` where the rule has no such thing.
+    """
+
+    code: str
+    message: str
+    path: str = ""
+    outcome: Outcome = Outcome.DENY
+    limit: Any = None
+    value: Any = None
+    passes: Any = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as the JSON object every door shows; absent facts are left out."""
+        document = {
+            "code": self.code,
+            "outcome": self.outcome.value,
+            "message": self.message,
+            "path": self.path,
+            "limit": self.limit,
+            "value": self.value,
+            "passes": self.passes,
+        }
+        return {key: value for key, value in document.items() if value is not None}
+
+    @property
+    def sentence(self) -> str:
+        """``path: message``, the line a person reads."""
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All findings of one judgement; no finding silences another.
+
+    `decision_id` and `revision` come from the policy engine and go into the audit row; both are empty when the
+    judgement never reached it.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    decision_id: str = ""
+    revision: str = ""
+
+    def of(self, outcome: Outcome) -> tuple[Finding, ...]:
+        """The findings with one outcome, in a stable order."""
+        return tuple(finding for finding in self.findings if finding.outcome is outcome)
+
+    @property
+    def denied(self) -> bool:
+        """Whether anything refuses."""
+        return bool(self.of(Outcome.DENY))
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether, nothing refusing, somebody has to say yes first."""
+        return not self.denied and bool(self.of(Outcome.REQUIRE_APPROVAL))

@@ -1,0 +1,70 @@
+"""Every metric of the product, declared once.
+
+Label values come from closed sets only: never a tenant's or a user's text.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+
+REGISTRY = CollectorRegistry()
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+API_REQUESTS = Counter(
+    "funkhaus_api_requests_total", "API requests", ["method", "route", "status"], registry=REGISTRY
+)
+API_SECONDS = Histogram(
+    "funkhaus_api_request_seconds",
+    "API request duration",
+    ["route"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+REVIEWS = Counter(
+    "funkhaus_admission_reviews_total",
+    "Admission reviews",
+    ["phase", "kind", "outcome"],
+    registry=REGISTRY,
+)
+REVIEW_SECONDS = Histogram(
+    "funkhaus_admission_review_seconds",
+    "Admission review duration",
+    ["phase"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+CERTIFICATE_EXPIRY = Gauge(
+    "funkhaus_webhook_certificate_expiry_timestamp_seconds",
+    "When the serving certificate ends",
+    registry=REGISTRY,
+)
+RECONCILES = Counter(
+    "funkhaus_reconciles_total", "Reconciliations", ["kind", "outcome"], registry=REGISTRY
+)
+RECONCILE_SECONDS = Histogram(
+    "funkhaus_reconcile_seconds",
+    "Reconciliation duration",
+    ["kind"],
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+IMAGE_PUSHES = Counter(
+    "funkhaus_image_pushes_total", "Function images assembled", ["outcome"], registry=REGISTRY
+)
+OUTBOX_AGE = Gauge(
+    "funkhaus_outbox_oldest_seconds",
+    "Age of the oldest undelivered cluster change",
+    registry=REGISTRY,
+)
+
+
+def render() -> tuple[bytes, str]:
+    """The exposition text and its content type."""
+    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST

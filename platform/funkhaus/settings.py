@@ -1,0 +1,168 @@
+"""All configuration, read once from the environment; nobody else reads `os.environ`.
+
+Every field's variable is ``FUNKHAUS_`` and its name in capitals. Unknown ``FUNKHAUS_…`` variables are refused by
+`load`, so that a typo never passes for a default. Times are seconds, sizes bytes, unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from funkhaus.domain.errors import InvalidError
+from funkhaus.domain.verdict import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "FUNKHAUS_"
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every process reads."""
+
+    log_level: str = "info"
+    """debug, info, warning or error."""
+    kubeconfig: str = ""
+    """Path of a kubeconfig; empty means the pod's service account."""
+    domain: str = "127-0-0-1.nip.io"
+    """The platform's domain; a tenant owns ``<tenant>.<domain>`` and everything below it."""
+    system_namespace: str = "funkhaus-system"
+    """Where the platform itself lives."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """Postgres."""
+
+    database_url: str = ""
+    """``postgresql+asyncpg://user:password@host/db``; required."""
+    database_pool: int = 10
+    """Connections a process may hold."""
+    database_timeout: float = 5.0
+    """For getting a connection and for one statement."""
+
+
+@dataclass(frozen=True)
+class Api(Common, Database):
+    """The API server."""
+
+    api_host: str = "127.0.0.1"
+    api_port: int = 8780
+    token_pepper: str = ""
+    """Secret that keys the digests of stored tokens; 32 characters at least; required."""
+    registry: str = "127.0.0.1:5050"
+    """``host[:port][/prefix]`` of the OCI registry function images and archives go to."""
+    registry_plain_http: bool = False
+    """Speak http to the registry: only for one on loopback."""
+    ingress_port: int = 80
+    """The port callers reach triggers on; part of the URLs the API shows."""
+    body_limit: int = 32 * 1024 * 1024
+    """Bytes of a request body, archives included."""
+    request_timeout: float = 30.0
+    """For one API request, streaming answers excepted."""
+
+
+@dataclass(frozen=True)
+class Webhook(Common, Database):
+    """The admission webhook."""
+
+    webhook_host: str = "127.0.0.1"
+    webhook_port: int = 8743
+    webhook_ops_host: str = "127.0.0.1"
+    webhook_ops_port: int = 8744
+    webhook_url: str = ""
+    """Base URL kube-apiserver calls when it does not call a Service (the local cluster).
+
+    Its host goes into the certificate.
+    """
+    opa_url: str = "http://127.0.0.1:8181"
+    opa_timeout: float = 1.0
+    """Whole deadline of one decision; below half of the webhook's timeoutSeconds."""
+    review_limit: int = 8 * 1024 * 1024
+    """Bytes of one AdmissionReview: an update carries the object twice."""
+    reviews_at_once: int = 64
+    """Reviews judged at the same time; beyond it one waits within its deadline."""
+
+
+@dataclass(frozen=True)
+class Controller(Common, Database):
+    """The controller."""
+
+    controller_ops_host: str = "127.0.0.1"
+    controller_ops_port: int = 8745
+    registry: str = "127.0.0.1:5050"
+    registry_plain_http: bool = False
+    ingress_class: str = "contour"
+    """IngressClass of the Ingresses made for HTTPTriggers."""
+    ingress_port: int = 80
+    ingress_namespace: str = "projectcontour"
+    """Namespace whose pods may reach function pods (the ingress controller's)."""
+    opa_url: str = "http://127.0.0.1:8181"
+    opa_timeout: float = 1.0
+    resync: float = 30.0
+    """Every object is compared with what it should be at least this often."""
+
+
+S = TypeVar("S", Common, Database, Api, Webhook, Controller)
+_REQUIRED = {"database_url", "token_pepper"}
+_TOOLING = {"CLUSTER", "CONTEXT", "STATE", "CACHE", "API", "TOKEN"}
+"""Variables of the CLI and of the local cluster's tool, which share the prefix."""
+
+
+def load(kind: type[S], environ: Mapping[str, str]) -> S:
+    """The settings of one process; raises `InvalidError` naming every variable that is wrong, at once."""
+    known = {
+        field.name
+        for settings in (Api, Webhook, Controller)
+        for field in dataclasses.fields(settings)
+    }
+    findings: list[Finding] = []
+    values: dict[str, object] = {}
+    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
+        bare = variable.removeprefix(PREFIX)
+        if bare.lower() not in known and bare not in _TOOLING:
+            findings.append(
+                Finding(
+                    "setting-unknown",
+                    f"no setting of that name; known: {_near(bare, known)}",
+                    variable,
+                )
+            )
+    for field in dataclasses.fields(kind):
+        variable = PREFIX + field.name.upper()
+        text = environ.get(variable)
+        if text is None or text == "":
+            if field.name in _REQUIRED:
+                findings.append(Finding("setting-missing", "is required and not set", variable))
+            continue
+        try:
+            values[field.name] = _convert(text, type(field.default))
+        except ValueError as error:
+            findings.append(
+                Finding("setting-malformed", f"{text!r}: {error}", variable, value=text)
+            )
+    if findings:
+        raise InvalidError.at(*findings)
+    return kind(**values)  # type: ignore[arg-type]  # the field names are the dataclass's own
+
+
+def _near(name: str, known: set[str]) -> str:
+    words = set(name.lower().split("_"))
+    near = sorted(known, key=lambda other: -len(words & set(other.split("_"))))[:3]
+    return ", ".join(PREFIX + other.upper() for other in near)
+
+
+def _convert(text: str, kind: type) -> object:
+    if kind is bool:
+        if text.lower() not in {"true", "false"}:
+            raise ValueError("true or false passes")
+        return text.lower() == "true"
+    if kind is int or kind is float:
+        number = kind(text)
+        if number <= 0:
+            raise ValueError("a number above 0 passes")
+        return number
+    return text
