@@ -1,0 +1,43 @@
+"""HTTPTrigger object ↔ `funkhaus.domain.trigger.HTTPTrigger`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from funkhaus.crd.fields import field, metadata
+from funkhaus.domain.kinds import API_VERSION
+from funkhaus.domain.trigger import HTTPTrigger, HTTPTriggerSpec
+
+
+def parse(manifest: dict[str, Any]) -> HTTPTrigger:
+    """The trigger of a manifest; raises `InvalidError` naming the field."""
+    meta = metadata(manifest)
+    spec = field(manifest, "spec", dict, "")
+    tls = field(spec, "tls", dict, "spec", {})
+    return HTTPTrigger(
+        namespace=field(meta, "namespace", str, "metadata", ""),
+        name=field(meta, "name", str, "metadata"),
+        spec=HTTPTriggerSpec(
+            function=field(spec, "function", str, "spec"),
+            host=field(spec, "host", str, "spec", ""),
+            path=field(spec, "path", str, "spec", "/"),
+            tls_secret=field(tls, "secretName", str, "spec.tls", ""),
+        ),
+        uid=field(meta, "uid", str, "metadata", ""),
+        generation=field(meta, "generation", int, "metadata", 0),
+    )
+
+
+def manifest(trigger: HTTPTrigger) -> dict[str, Any]:
+    """The object to apply; an absent host stays absent, admission fills it."""
+    spec: dict[str, Any] = {"function": trigger.spec.function, "path": trigger.spec.path}
+    if trigger.spec.host:
+        spec["host"] = trigger.spec.host
+    if trigger.spec.tls_secret:
+        spec["tls"] = {"secretName": trigger.spec.tls_secret}
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "HTTPTrigger",
+        "metadata": {"namespace": trigger.namespace, "name": trigger.name},
+        "spec": spec,
+    }

@@ -1,0 +1,55 @@
+"""FunctionRevision object ↔ `funkhaus.domain.function.RevisionSpec`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from funkhaus.crd.fields import field
+from funkhaus.crd.function import env_manifest, parse_env, parse_resources
+from funkhaus.domain.function import RevisionSpec
+from funkhaus.domain.kinds import API_VERSION
+from funkhaus.domain.names import revision_name
+
+
+def parse(manifest: dict[str, Any]) -> RevisionSpec:
+    """The revision of a manifest; raises `InvalidError` naming the field."""
+    spec = field(manifest, "spec", dict, "")
+    return RevisionSpec(
+        function=field(spec, "function", str, "spec"),
+        runtime=field(spec, "runtime", str, "spec"),
+        runtime_image=field(spec, "runtimeImage", str, "spec"),
+        handler=field(spec, "handler", str, "spec"),
+        source_digest=field(spec, "sourceDigest", str, "spec"),
+        image=field(spec, "image", str, "spec"),
+        env=parse_env(field(spec, "env", list, "spec", [])),
+        resources=parse_resources(field(spec, "resources", dict, "spec")),
+        timeout=field(spec, "timeout", int, "spec"),
+        concurrency=field(spec, "concurrency", int, "spec"),
+    )
+
+
+def manifest(namespace: str, revision: RevisionSpec) -> dict[str, Any]:
+    """The object to apply, without owner or labels."""
+    spec: dict[str, Any] = {
+        "function": revision.function,
+        "digest": revision.digest,
+        "runtime": revision.runtime,
+        "runtimeImage": revision.runtime_image,
+        "handler": revision.handler,
+        "sourceDigest": revision.source_digest,
+        "image": revision.image,
+        "resources": {"cpu": revision.resources.cpu, "memory": revision.resources.memory},
+        "timeout": revision.timeout,
+        "concurrency": revision.concurrency,
+    }
+    if revision.env:
+        spec["env"] = env_manifest(revision.env)
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "FunctionRevision",
+        "metadata": {
+            "namespace": namespace,
+            "name": revision_name(revision.function, revision.digest),
+        },
+        "spec": spec,
+    }
