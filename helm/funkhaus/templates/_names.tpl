@@ -1,0 +1,19 @@
+{{/* One template per name: nothing else spells one. */}}
+{{- define "funkhaus.api" -}}funkhaus-api{{- end -}}
+{{- define "funkhaus.webhook" -}}funkhaus-webhook{{- end -}}
+{{- define "funkhaus.controller" -}}funkhaus-controller{{- end -}}
+{{- define "funkhaus.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- define "funkhaus.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+runAsUser: 65532
+capabilities: {drop: [ALL]}
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
