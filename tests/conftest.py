@@ -1,0 +1,48 @@
+"""What every test may lean on: the option that rewrites golden files, and the rules for real clusters.
+
+Unit tests get no socket. A test marked `cluster` runs against the local cluster only, found through KUBECONFIG; where
+FUNKHAUS_TEST_STRICT is set (as `make test` does) a missing cluster fails the test instead of skipping it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+ALLOWED_CONTEXTS = {"funkhaus-local", "kind-funkhaus"}
+DATA = Path(__file__).parent / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-data", action="store_true", help="rewrite golden files under tests/data")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/tests/unit/" in str(item.path):
+            item.add_marker(pytest.mark.disable_socket)
+            item.add_marker(pytest.mark.allow_unix_socket)
+
+
+@pytest.fixture
+def update_data(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten."""
+    return bool(request.config.getoption("--update-data"))
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """The admin kubeconfig of a cluster that tests may change."""
+    path = os.environ.get("KUBECONFIG", "")
+    if not path:
+        reason = "KUBECONFIG is not set; `make up` starts a cluster and `. .local/env` sets it"
+        if os.environ.get("FUNKHAUS_TEST_STRICT"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    context = yaml.safe_load(Path(path).read_text())["current-context"]
+    if context not in ALLOWED_CONTEXTS:
+        pytest.fail(f"context {context!r} is not one tests may change: {sorted(ALLOWED_CONTEXTS)}")
+    return Path(path)

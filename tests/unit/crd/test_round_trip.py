@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from funkhaus.crd import conditions, function, http_trigger, revision, runtime, tenant_namespace
+from funkhaus.domain.errors import InvalidError
+from funkhaus.domain.function import (
+    EnvVar,
+    Function,
+    FunctionSpec,
+    Resources,
+    RevisionSpec,
+    Scaling,
+    Source,
+)
+from funkhaus.domain.runtime import Runtime, RuntimeStatus
+from funkhaus.domain.tenant import Namespace, NamespaceQuota
+from funkhaus.domain.trigger import HTTPTrigger, HTTPTriggerSpec
+
+ENV = (EnvVar("A", value="1"), EnvVar("B", secret=("s", "k")), EnvVar("C", config_map=("c", "k")))
+FUNCTION = Function(
+    "demo--default",
+    "hello",
+    FunctionSpec(
+        "python3.11",
+        "hello.handler",
+        Source(inline=(("hello.py", "x"),)),
+        env=ENV,
+        resources=Resources("250m", "128Mi"),
+        timeout=5,
+        concurrency=3,
+        scaling=Scaling(1, 4, 70),
+    ),
+)
+REVISION = RevisionSpec(
+    "hello",
+    "python3.11",
+    "r/p@sha256:1",
+    "hello.handler",
+    "sha256:2",
+    "r/f@sha256:3",
+    ENV,
+    Resources("1", "1Gi"),
+    5,
+    3,
+)
+
+
+def test_function() -> None:
+    assert function.parse(function.manifest(FUNCTION)) == FUNCTION
+
+
+def test_revision() -> None:
+    assert revision.parse(revision.manifest("demo--default", REVISION)) == REVISION
+
+
+def test_http_trigger() -> None:
+    trigger = HTTPTrigger("n", "t", HTTPTriggerSpec("hello", "h.example.com", "/x", "tls"))
+    assert http_trigger.parse(http_trigger.manifest(trigger)) == trigger
+
+
+def test_runtime() -> None:
+    entry = Runtime(
+        "python3.11", "r/p@sha256:1", RuntimeStatus.DEPRECATED, "requirements.txt", ".py"
+    )
+    assert runtime.parse(runtime.manifest(entry)) == entry
+
+
+def test_tenant_namespace() -> None:
+    namespace = Namespace("demo", "default", NamespaceQuota(5, 5, 10, 2500, 3 * 2**30))
+    assert tenant_namespace.parse(tenant_namespace.manifest(namespace)) == namespace
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"runtime": 3}, "spec.runtime"),
+        ({"handler": None}, "spec.handler"),
+        ({"timeout": True}, "spec.timeout"),
+        ({"env": [3]}, "spec.env[0].name"),
+        ({"source": {"inline": {"files": {"a": 1}}}}, "spec.source.inline.files.a"),
+        ({"scaling": []}, "spec.scaling"),
+    ],
+)
+def test_a_wrong_type_is_located(change: dict[str, Any], path: str) -> None:
+    manifest = function.manifest(FUNCTION)
+    manifest["spec"] |= change
+    with pytest.raises(InvalidError) as caught:
+        function.parse(manifest)
+    assert caught.value.findings[0].path == path
+
+
+def test_scaling_makes_no_new_revision_and_content_does() -> None:
+    assert revision.parse(revision.manifest("other", REVISION)).digest == REVISION.digest
+    other = RevisionSpec(
+        "hello",
+        "python3.11",
+        "r/p@sha256:9",
+        "hello.handler",
+        "sha256:2",
+        "x",
+        ENV,
+        Resources("1", "1Gi"),
+        5,
+        3,
+    )
+    assert other.digest != REVISION.digest
+
+
+def test_a_condition_keeps_its_transition_time_until_its_status_moves() -> None:
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    first = conditions.merged(
+        [], [conditions.Condition("Ready", status=False, reason="A", message="a")], 1, early
+    )
+    same = conditions.merged(
+        first, [conditions.Condition("Ready", status=False, reason="B", message="b")], 2, late
+    )
+    moved = conditions.merged(
+        same, [conditions.Condition("Ready", status=True, reason="C", message="c")], 3, late
+    )
+    assert first[0]["lastTransitionTime"] == same[0]["lastTransitionTime"] == "2026-01-01T00:00:00Z"
+    assert same[0]["reason"] == "B"
+    assert moved[0]["lastTransitionTime"] == "2026-01-02T00:00:00Z"
+    assert conditions.is_true(
+        {"metadata": {"generation": 3}, "status": {"conditions": moved}}, "Ready"
+    )
+    assert not conditions.is_true(
+        {"metadata": {"generation": 4}, "status": {"conditions": moved}}, "Ready"
+    )
