@@ -24,7 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/tests/unit/" in str(item.path):
             item.add_marker(pytest.mark.disable_socket)
-            item.add_marker(pytest.mark.allow_unix_socket)
 
 
 @pytest.fixture
