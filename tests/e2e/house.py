@@ -1,4 +1,4 @@
-"""The running house as its users meet it: the CLI, REST, kubectl and the ingress, each as a process or a socket of its own."""
+"""The running house as its users meet it: the CLI, REST, kubectl and the ingress, each a process or socket of its own."""
 
 from __future__ import annotations
 
