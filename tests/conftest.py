@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from .support.apiserver import missing, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .support.apiserver import ApiServer
+
 ALLOWED_CONTEXTS = {"funkhaus-local", "kind-funkhaus"}
+ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).parent / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-data", action="store_true", help="rewrite golden files under tests/data")
+    parser.addoption(
+        "--update-data", action="store_true", help="rewrite golden files under tests/data"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,3 +56,17 @@ def kubeconfig() -> Path:
     if context not in ALLOWED_CONTEXTS:
         pytest.fail(f"context {context!r} is not one tests may change: {sorted(ALLOWED_CONTEXTS)}")
     return Path(path)
+
+
+@pytest.fixture(scope="session")
+def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """A kube-apiserver of this run's own, with the platform's CRDs and no node."""
+    if absent := missing():
+        reason = f"{', '.join(absent)} not on PATH; `make tools` builds them and `. .local/dev` finds them"
+        if os.environ.get("FUNKHAUS_TEST_STRICT"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with running(tmp_path_factory.mktemp("apiserver")) as server:
+        server.kubectl("apply", "--server-side", "-f", str(ROOT / "helm/funkhaus/crds"))
+        server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+        yield server

@@ -1,0 +1,109 @@
+"""What the structural schemas and their CEL rules let in, asked of a real kube-apiserver."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.apiserver import ApiServer
+
+SPEC: dict[str, Any] = {
+    "runtime": "python3.11",
+    "handler": "hello.handler",
+    "source": {"inline": {"files": {"hello.py": "x"}}},
+}
+
+
+def apply(apiserver: ApiServer, kind: str, spec: dict[str, Any], name: str = "x") -> dict[str, Any]:
+    document = {
+        "apiVersion": "funkhaus.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": spec,
+    }
+    out = apiserver.kubectl(
+        "create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(document)
+    )
+    stored: dict[str, Any] = json.loads(out)
+    return stored
+
+
+def test_defaults_are_filled_in(apiserver: ApiServer) -> None:
+    spec = apply(apiserver, "Function", SPEC)["spec"]
+    assert spec["timeout"] == 180
+    assert spec["scaling"] == {"min": 1, "max": 1, "cpuPercent": 80}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"handler": "handler"}, "a handler is module.function"),
+        ({"handler": "a.b-c"}, "a handler is module.function"),
+        ({"source": {}}, "exactly one of inline, archive"),
+        ({"source": {"inline": {"files": {}}}}, "at least 1"),
+        ({"source": {"inline": {"files": {"../x.py": ""}}}}, "without '..'"),
+        ({"source": {"inline": {"files": {"a/../x.py": ""}}}}, "without '..'"),
+        ({"source": {"inline": {"files": {"/x.py": ""}}}}, "without '..'"),
+        ({"source": {"archive": {"digest": "latest"}}}, "spec.source.archive.digest"),
+        ({"env": [{"name": "1X", "value": ""}]}, "spec.env[0].name"),
+        ({"env": [{"name": "X"}]}, "exactly one of value, secretKeyRef, configMapKeyRef"),
+        ({"env": [{"name": "X", "value": ""}, {"name": "X", "value": ""}]}, "Duplicate value"),
+        ({"timeout": "soon"}, "spec.timeout"),
+    ],
+)
+def test_a_wrong_shape_is_refused_in_words(
+    apiserver: ApiServer, change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(AssertionError) as refused:
+        apply(apiserver, "Function", SPEC | change)
+    assert words in str(refused.value)
+
+
+def test_names_have_room_for_what_is_made_from_them(apiserver: ApiServer) -> None:
+    apply(apiserver, "Function", SPEC, "a" * 40)
+    with pytest.raises(AssertionError, match="at most 40 characters"):
+        apply(apiserver, "Function", SPEC, "a" * 41)
+
+
+@pytest.mark.parametrize("path", ["x", "/a//b", "/a/../b", "/a b", "/{a}", "/a;b"])
+def test_a_wrong_path_is_refused(apiserver: ApiServer, path: str) -> None:
+    with pytest.raises(AssertionError, match="a path starts with /"):
+        apply(apiserver, "HTTPTrigger", {"function": "x", "path": path})
+
+
+def test_a_revision_never_changes(apiserver: ApiServer) -> None:
+    revision = {
+        "apiVersion": "funkhaus.dev/v1alpha1",
+        "kind": "FunctionRevision",
+        "metadata": {"name": "r", "namespace": "default"},
+        "spec": {
+            "function": "x",
+            "digest": "sha256:" + "0" * 64,
+            "runtime": "python3.11",
+            "runtimeImage": "i",
+            "handler": "a.b",
+            "sourceDigest": "d",
+            "image": "i",
+            "resources": {"cpu": "1", "memory": "1"},
+            "timeout": 1,
+            "concurrency": 1,
+        },
+    }
+    apiserver.kubectl("create", "-f", "-", stdin=json.dumps(revision))
+    patch = json.dumps({"spec": {"timeout": 2}})
+    with pytest.raises(AssertionError, match="a revision never changes"):
+        apiserver.kubectl("patch", "fnrev", "r", "--type=merge", "-p", patch)
+
+
+def test_a_runtime_image_is_named_by_digest(apiserver: ApiServer) -> None:
+    document = {
+        "apiVersion": "funkhaus.dev/v1alpha1",
+        "kind": "Runtime",
+        "metadata": {"name": "r"},
+        "spec": {"image": "registry/python:latest"},
+    }
+    with pytest.raises(AssertionError, match=r"spec\.image"):
+        apiserver.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(document))
