@@ -1,0 +1,79 @@
+"""The label vocabulary, shared by builders, selectors and policy, and how an object says whose it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from funkhaus.domain.kinds import Kind
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "funkhaus"
+MANAGED = {MANAGED_BY: MANAGER}
+TENANT = "funkhaus.dev/tenant"
+NAMESPACE = "funkhaus.dev/namespace"
+FUNCTION = "funkhaus.dev/function"
+REVISION = "funkhaus.dev/revision"
+TRIGGER = "funkhaus.dev/trigger"
+SWITCHED_AT = "funkhaus.dev/switched-at"
+"""Annotation of the public Service: when it last changed its revision, RFC 3339 in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an object lies: the Kubernetes namespace, and the tenant and short name it stands for."""
+
+    namespace: str
+    tenant: str
+    name: str
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What every object of the platform in a tenant's namespace carries."""
+        return {**MANAGED, TENANT: self.tenant, NAMESPACE: self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The object that another one exists for: when it is gone, Kubernetes collects the other one."""
+
+    kind: Kind
+    name: str
+    uid: str
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """The entry of ``metadata.ownerReferences``."""
+        return {
+            "apiVersion": self.kind.api_version,
+            "kind": self.kind.name,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
+
+    def owns(self, manifest: Mapping[str, Any]) -> bool:
+        """Whether `manifest` was made by the platform for this very owner; anything else is foreign."""
+        meta = manifest.get("metadata") or {}
+        labelled = (meta.get("labels") or {}).get(MANAGED_BY) == MANAGER
+        references = meta.get("ownerReferences") or []
+        return labelled and any(
+            reference.get("uid") == self.uid and reference.get("controller")
+            for reference in references
+        )
+
+
+def metadata(
+    site: Site, name: str, owner: Owner, more: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Metadata of an object in a tenant's namespace; `more` are further labels."""
+    return {
+        "namespace": site.namespace,
+        "name": name,
+        "labels": {**site.labels, **(more or {})},
+        "ownerReferences": [owner.reference],
+    }

@@ -1,0 +1,111 @@
+"""Who may talk to whom: nobody, and then the few directions a function needs, one policy each.
+
+There is no way out to the internet or into the cluster by default. DNS answers, so that what fails is the connection and
+not the name, and functions of the same namespace may call each other. A way out is an admin's to open, by profile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from funkhaus.domain.function import DEFAULT_PORT, OPS_PORT
+from funkhaus.domain.kinds import NETWORK_POLICY
+from funkhaus.manifests import labels
+from funkhaus.manifests.labels import Owner, Site, metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DNS_PORT = 53
+DNS_NAMESPACE = "kube-system"
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+_EVERY_POD: dict[str, Any] = {}
+_FUNCTIONS = {"matchExpressions": [{"key": labels.FUNCTION, "operator": "Exists"}]}
+
+
+def policies(
+    site: Site,
+    owner: Owner,
+    *,
+    ingress_namespace: str,
+    system_namespace: str,
+    dns_cidrs: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """All NetworkPolicies of a tenant's namespace.
+
+    `dns_cidrs` are addresses of DNS servers that are no pods, for example a node-local cache.
+    """
+    return [
+        _policy(site, owner, "funkhaus-deny", _EVERY_POD, ingress=[], egress=[]),
+        _policy(site, owner, "funkhaus-dns", _EVERY_POD, egress=[_dns(dns_cidrs)]),
+        _policy(
+            site,
+            owner,
+            "funkhaus-callers",
+            _FUNCTIONS,
+            ingress=[
+                {
+                    "from": [_namespace(name) for name in (ingress_namespace, system_namespace)],
+                    "ports": _ports(DEFAULT_PORT),
+                }
+            ],
+        ),
+        _policy(
+            site,
+            owner,
+            "funkhaus-scrape",
+            _FUNCTIONS,
+            ingress=[{"from": [_namespace(system_namespace)], "ports": _ports(OPS_PORT)}],
+        ),
+        _policy(
+            site,
+            owner,
+            "funkhaus-neighbours",
+            _FUNCTIONS,
+            ingress=[{"from": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)}],
+            egress=[{"to": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)}],
+        ),
+    ]
+
+
+def _policy(
+    site: Site,
+    owner: Owner,
+    name: str,
+    pods: dict[str, Any],
+    *,
+    ingress: list[dict[str, Any]] | None = None,
+    egress: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    spec: dict[str, Any] = {"podSelector": pods, "policyTypes": []}
+    for direction, rules in (("ingress", ingress), ("egress", egress)):
+        if rules is not None:
+            spec["policyTypes"].append(direction.capitalize())
+            if rules:
+                spec[direction] = rules
+    return {
+        "apiVersion": NETWORK_POLICY.api_version,
+        "kind": NETWORK_POLICY.name,
+        "metadata": metadata(site, name, owner),
+        "spec": spec,
+    }
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    return {"namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: name}}}
+
+
+def _ports(*numbers: int) -> list[dict[str, Any]]:
+    return [{"protocol": "TCP", "port": number} for number in numbers]
+
+
+def _dns(cidrs: Sequence[str]) -> dict[str, Any]:
+    """The cluster's DNS and no other server: an open port 53 would be a way out for whoever tunnels through it."""
+    servers: list[dict[str, Any]] = [
+        {**_namespace(DNS_NAMESPACE), "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+    ]
+    servers += [{"ipBlock": {"cidr": cidr}} for cidr in cidrs]
+    return {
+        "to": servers,
+        "ports": [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")],
+    }
