@@ -1,0 +1,307 @@
+"""`KubeCluster`: the port `funkhaus.ports.Cluster` over kube-apiserver's REST API, by kind and not by generated class.
+
+The generated classes of the client library are bypassed: they can neither send several Impersonate-Group headers nor
+leave an unknown field alone. What is used is its configuration, credentials and connection pool.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from multidict import CIMultiDict
+
+from funkhaus.domain.errors import (
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    TimedOutError,
+    UnavailableError,
+)
+from funkhaus.domain.kinds import POD, Kind, kind_of
+from funkhaus.domain.subject import SUBJECT_EXTRA, TOKEN_EXTRA
+from funkhaus.domain.verdict import Finding
+from funkhaus.kube import status
+from funkhaus.kube.connection import api_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from kubernetes_asyncio.client.api_client import ApiClient
+
+    from funkhaus.domain.subject import Subject
+    from funkhaus.ports import Manifest
+
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+CHUNK = 500
+LOG_BYTES = 16 * 1024 * 1024
+FOLLOW_SECONDS = 3600
+_GONE, _ERRORS = 410, 400
+
+
+class KubeCluster:
+    """kube-apiserver for one process. `manager` is its field manager; `timeout` bounds every call, in seconds."""
+
+    def __init__(self, client: ApiClient, *, manager: str, timeout: float = 10.0) -> None:
+        self._client = client
+        self._manager = manager
+        self._timeout = timeout
+
+    @classmethod
+    async def connect(cls, kubeconfig: str, *, manager: str) -> KubeCluster:
+        """A cluster from a kubeconfig, or the pod's own when it is empty; close it at the end."""
+        return cls(await api_client(kubeconfig, manager), manager=manager)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.close()
+
+    async def get(
+        self, kind: Kind, namespace: str, name: str, *, subject: Subject | None = None
+    ) -> Manifest | None:
+        """One object, or ``None``."""
+        try:
+            return await self.request("GET", _path(kind, namespace, name), subject=subject)
+        except NotFoundError:
+            return None
+
+    async def _list(
+        self,
+        kind: Kind,
+        namespace: str,
+        labels: Mapping[str, str],
+        limit: int,
+        subject: Subject | None,
+    ) -> list[Manifest]:
+        items: list[Manifest] = []
+        query = {"limit": str(min(limit, CHUNK))}
+        if labels:
+            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
+        while True:
+            page = await self.request("GET", _path(kind, namespace), query, subject=subject)
+            items += [
+                {"apiVersion": kind.api_version, "kind": kind.name, **item}
+                for item in page.get("items") or []
+            ]
+            more = (page.get("metadata") or {}).get("continue")
+            if not more or len(items) >= limit:
+                return items[:limit]
+            query["continue"] = more
+
+    async def list(
+        self,
+        kind: Kind,
+        namespace: str = "",
+        *,
+        labels: Mapping[str, str] | None = None,
+        limit: int = CHUNK,
+        subject: Subject | None = None,
+    ) -> list[Manifest]:
+        """At most `limit` objects, read in chunks; a chunked read that the apiserver forgot begins again, once."""
+        try:
+            return await self._list(kind, namespace, labels or {}, limit, subject)
+        except _ExpiredError:
+            try:
+                return await self._list(kind, namespace, labels or {}, limit, subject)
+            except _ExpiredError as error:
+                raise UnavailableError("the list changed faster than it could be read") from error
+
+    async def apply(
+        self,
+        manifest: Manifest,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        subject: Subject | None = None,
+    ) -> Manifest:
+        """Server-side apply; with a ``metadata.uid`` it only ever changes that very object."""
+        query = self._apply_query(force=force)
+        if dry_run:
+            query["dryRun"] = "All"
+        return await self.request(
+            "PATCH", _path_of(manifest), query, content_type=APPLY, body=manifest, subject=subject
+        )
+
+    async def apply_status(self, manifest: Manifest) -> Manifest:
+        """Server-side apply of the status; raises `NotFoundError` when the object is gone."""
+        path, query = _path_of(manifest, "status"), self._apply_query(force=True)
+        return await self.request("PATCH", path, query, content_type=APPLY, body=manifest)
+
+    def _apply_query(self, *, force: bool) -> dict[str, str]:
+        return {
+            "fieldManager": self._manager,
+            "fieldValidation": "Strict",
+            "force": "true" if force else "false",
+        }
+
+    async def merge_patch(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        patch: Manifest,
+        *,
+        subject: Subject | None = None,
+    ) -> Manifest:
+        """RFC 7396 merge patch; a ``metadata.resourceVersion`` in it makes it conditional."""
+        query = {"fieldManager": self._manager, "fieldValidation": "Strict"}
+        path = _path(kind, namespace, name)
+        return await self.request(
+            "PATCH", path, query, content_type=MERGE, body=patch, subject=subject
+        )
+
+    async def delete(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        subject: Subject | None = None,
+    ) -> bool:
+        """Delete, dependents in the background; whether there was such an object."""
+        options: Manifest = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+        }
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        path = _path(kind, namespace, name)
+        try:
+            await self.request("DELETE", path, body=options, subject=subject)
+        except NotFoundError:
+            return False
+        except ConflictError:
+            if uid:  # the object of that uid is gone; another one has its name
+                return False
+            raise
+        return True
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        *,
+        container: str,
+        tail: int | None = None,
+        previous: bool = False,
+        follow: bool = False,
+        subject: Subject | None = None,
+    ) -> AsyncIterator[bytes]:
+        """Whole lines where possible. A container that has not started is a `ConflictError` that says so."""
+        query = {"container": container}
+        if tail is not None:
+            query["tailLines"] = str(tail)
+        query |= {"follow": "true"} if follow else {"limitBytes": str(LOG_BYTES)}
+        if previous:
+            query["previous"] = "true"
+        path = _path(POD, namespace, pod, "log")
+        total = FOLLOW_SECONDS if follow else max(self._timeout, 60)
+        try:
+            answer = await self._send("GET", path, query, "", None, subject, total)
+            async with answer:
+                if answer.status >= _ERRORS:
+                    body = await answer.read()
+                    if answer.status == _ERRORS:  # "container ... is waiting to start"
+                        raise ConflictError(str(status.parse(body).get("message") or body[:200]))
+                    raise status.error(answer.status, body)
+                async for line in answer.content:
+                    yield line
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            raise _unreachable(error, total) from error
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        content_type: str = "application/json",
+        body: Manifest | None = None,
+        subject: Subject | None = None,
+    ) -> Manifest:
+        """One call to any path; raises the errors of the port."""
+        try:
+            answer = await self._send(
+                method, path, query or {}, content_type, body, subject, self._timeout
+            )
+            async with answer:
+                content = await answer.read()
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise _unreachable(error, self._timeout) from error
+        if answer.status < _ERRORS:
+            document: Manifest = json.loads(content)
+            return document
+        if answer.status == _GONE:
+            raise _ExpiredError
+        raise status.error(answer.status, content)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        content_type: str,
+        body: Manifest | None,
+        subject: Subject | None,
+        timeout: float,  # noqa: ASYNC109 - handed to the client, which gives up on the socket too
+    ) -> aiohttp.ClientResponse:
+        configuration = self._client.configuration
+        headers = CIMultiDict({"User-Agent": self._manager, "Accept": "application/json"})
+        for setting in (await configuration.auth_settings()).values():
+            headers[setting["key"]] = setting["value"]
+        for key, value in _impersonation(subject) if subject else ():
+            headers.add(key, value)
+        if content_type:
+            headers["Content-Type"] = content_type
+        url = f"{configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        answer: aiohttp.ClientResponse = await self._client.rest_client.request(
+            method,
+            url,
+            headers=headers,  # type: ignore[arg-type]  # several Impersonate-Group headers fit no dict
+            body=body,
+            _preload_content=False,
+            _request_timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 5)),
+        )
+        return answer
+
+
+def _path_of(manifest: Manifest, subresource: str = "") -> str:
+    meta = manifest["metadata"]
+    return _path(kind_of(manifest), meta.get("namespace", ""), meta["name"], subresource)
+
+
+def _path(kind: Kind, namespace: str = "", name: str = "", subresource: str = "") -> str:
+    """The URL path; a name that would lead elsewhere in the API is refused, whoever let it come this far."""
+    for part in (namespace, name):
+        if part in {".", ".."} or not part.isprintable() or set(part) & set("/%?#\\"):
+            raise InvalidError.at(
+                Finding("name-malformed", f"{part!r} is not a name", "metadata.name", value=part)
+            )
+    return kind.path(namespace, name, subresource)
+
+
+class _ExpiredError(UnavailableError):
+    """What was read in chunks is too old to go on with."""
+
+
+def _impersonation(subject: Subject) -> list[tuple[str, str]]:
+    """The headers that make a call as `subject`; kube-apiserver adds the group system:authenticated."""
+    headers = [("Impersonate-User", subject.username)]
+    headers += [("Impersonate-Group", group) for group in subject.groups]
+    extras = {TOKEN_EXTRA: subject.token_id, SUBJECT_EXTRA: subject.name}
+    return headers + [
+        (f"Impersonate-Extra-{quote(key, safe='')}", quote(value, safe=" @.:/+-_"))
+        for key, value in extras.items()
+        if value
+    ]
+
+
+def _unreachable(error: Exception, seconds: float) -> UnavailableError:
+    if isinstance(error, TimeoutError):
+        return TimedOutError(f"kube-apiserver did not answer within {seconds:g} s")
+    return UnavailableError(f"kube-apiserver can't be reached: {type(error).__name__}")
