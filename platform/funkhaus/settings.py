@@ -1,6 +1,7 @@
 """All configuration, read once from the environment; nobody else reads `os.environ`.
 
-Every field's variable is ``FUNKHAUS_`` and its name in capitals. Unknown ``FUNKHAUS_…`` variables are refused by
+Every field's variable is ``FUNKHAUS_`` and its name in capitals; with ``_FILE`` behind it, the variable names a file that
+holds the value (how secrets come: not in a process's environment). Unknown ``FUNKHAUS_…`` variables are refused by
 `load`, so that a typo never passes for a default. Times are seconds, sizes bytes, unless the name says otherwise.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from funkhaus.domain.errors import InvalidError
@@ -108,7 +110,17 @@ class Controller(Common, Database):
 
 S = TypeVar("S", Common, Database, Api, Webhook, Controller)
 _REQUIRED = {"database_url", "token_pepper"}
-_TOOLING = {"CLUSTER", "CONTEXT", "STATE", "CACHE", "API", "TOKEN"}
+_TOOLING = {
+    "CLUSTER",
+    "CONTEXT",
+    "STATE",
+    "CACHE",
+    "API",
+    "TOKEN",
+    "ADMIN_TOKEN_FILE",
+    "INGRESS",
+    "PART",
+}
 """Variables of the CLI and of the local cluster's tool, which share the prefix."""
 
 
@@ -123,7 +135,7 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
     values: dict[str, object] = {}
     for variable in sorted(name for name in environ if name.startswith(PREFIX)):
         bare = variable.removeprefix(PREFIX)
-        if bare.lower() not in known and bare not in _TOOLING:
+        if bare.removesuffix("_FILE").lower() not in known and bare not in _TOOLING:
             findings.append(
                 Finding(
                     "setting-unknown",
@@ -133,8 +145,12 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
             )
     for field in dataclasses.fields(kind):
         variable = PREFIX + field.name.upper()
-        text = environ.get(variable)
-        if text is None or text == "":
+        try:
+            text = _text(environ, variable)
+        except (OSError, ValueError) as error:
+            findings.append(Finding("setting-unreadable", str(error), f"{variable}_FILE"))
+            continue
+        if not text:
             if field.name in _REQUIRED:
                 findings.append(Finding("setting-missing", "is required and not set", variable))
             continue
@@ -147,6 +163,15 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
     if findings:
         raise InvalidError.at(*findings)
     return kind(**values)  # type: ignore[arg-type]  # the field names are the dataclass's own
+
+
+def _text(environ: Mapping[str, str], variable: str) -> str:
+    path = environ.get(f"{variable}_FILE")
+    if path is None:
+        return environ.get(variable, "")
+    if variable in environ:
+        raise ValueError(f"{variable} is set too; one of the two passes")
+    return Path(path).read_text(encoding="utf-8").strip()
 
 
 def _near(name: str, known: set[str]) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from funkhaus.domain.errors import InvalidError
@@ -35,3 +37,17 @@ def test_a_variable_of_another_process_is_no_mistake() -> None:
     environ = NEEDED | {"FUNKHAUS_OPA_URL": "http://x", "FUNKHAUS_TOKEN": "t"}
     assert load(Controller, environ).opa_url == "http://x"
     assert load(Webhook, environ).webhook_port == 8743
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "pepper").write_text("q" * 32 + "\n")
+    environ = {"FUNKHAUS_DATABASE_URL": "x", "FUNKHAUS_TOKEN_PEPPER_FILE": str(tmp_path / "pepper")}
+    assert load(Api, environ).token_pepper == "q" * 32
+
+
+@pytest.mark.parametrize("more", [{}, {"FUNKHAUS_TOKEN_PEPPER": "p" * 32}])
+def test_a_file_that_is_not_there_or_one_too_many_is_named(more: dict[str, str]) -> None:
+    environ = {"FUNKHAUS_DATABASE_URL": "x", "FUNKHAUS_TOKEN_PEPPER_FILE": "/nowhere"} | more
+    with pytest.raises(InvalidError) as caught:
+        load(Api, environ)
+    assert caught.value.findings[0].path == "FUNKHAUS_TOKEN_PEPPER_FILE"
