@@ -1,0 +1,27 @@
+package funkhaus.admission.memory_test
+
+import data.funkhaus.admission.memory
+import data.funkhaus.lib.samples_test as samples
+
+_judged(text, bytes) := findings if {
+	asked := samples.with_field(samples.function, "resources/memory", {"text": text, "bytes": bytes})
+	findings := memory.findings with input as asked with data.data as samples.catalogue
+}
+
+test_within_bounds_passes if {
+	every asked in [["32Mi", 33554432], ["128Mi", 134217728], ["512Mi", 536870912]] {
+		_judged(asked[0], asked[1]) == set()
+	}
+}
+
+test_outside_of_bounds_is_denied if {
+	samples.codes(_judged("512Mi1", 536870913)) == {"memory-above-ceiling"}
+	samples.codes(_judged("1Gi", 1073741824)) == {"memory-above-ceiling"}
+	samples.codes(_judged("128m", 1)) == {"memory-below-floor"}
+	samples.codes(_judged("1 zettabyte", null)) == {"memory-malformed"}
+	samples.codes(_judged("", null)) == {"memory-missing"}
+}
+
+test_other_kinds_are_left_alone if {
+	memory.findings == set() with input as samples.trigger
+}

@@ -1,0 +1,109 @@
+# METADATA
+# title: Replicas
+# description: |
+#   At least one replica, at most as many as the plan allows, and a target the autoscaler can hold. `min` 0 is refused
+#   by name until functions can be woken from zero.
+package funkhaus.admission.replicas
+
+import data.funkhaus.lib.plan
+
+findings contains object.union({"outcome": "deny"}, objection) if {
+	input.kind == "Function"
+	some objection in _objections
+}
+
+# A set and no array: an array with one element undefined is undefined, and would say nothing at all.
+_objections contains _min_objection
+
+_objections contains _max_objection
+
+_objections contains _target_objection
+
+_scaling := object.get(input, ["object", "scaling"], {})
+
+_min := object.get(_scaling, "min", null)
+
+_max := object.get(_scaling, "max", null)
+
+_target := object.get(_scaling, "cpu_percent", null)
+
+_ceiling := object.get(plan.function, ["replicas", "max"], null)
+
+_min_objection := {
+	"code": "replicas-zero",
+	"path": "spec.scaling.min",
+	"value": _min,
+	"limit": 1,
+	"passes": 1,
+	"message": "min 0 needs scale to zero, which this platform does not offer yet; 1 passes",
+} if {
+	_min == 0
+} else := {
+	"code": "replicas-below-floor",
+	"path": "spec.scaling.min",
+	"value": _min,
+	"limit": 1,
+	"passes": 1,
+	"message": sprintf("min %v is not a whole number of 1 or more; 1 passes", [_min]),
+} if {
+	not _counts(_min)
+}
+
+_max_objection := {
+	"code": "replicas-unbounded",
+	"path": "spec.scaling.max",
+	"value": _max,
+	"message": sprintf(
+		"the plan %q has no ceiling for replicas; an administrator has to add function.replicas.max to policies/data/plans.yaml",
+		[plan.id],
+	),
+} if {
+	not is_number(_ceiling)
+} else := {
+	"code": "replicas-above-ceiling",
+	"path": "spec.scaling.max",
+	"value": _max,
+	"limit": _ceiling,
+	"passes": _ceiling,
+	"message": sprintf(
+		"max %v is above the plan %s's ceiling of %v replicas; at most %v passes",
+		[_max, plan.id, _ceiling, _ceiling],
+	),
+} if {
+	_max > _ceiling
+} else := {
+	"code": "replicas-crossed",
+	"path": "spec.scaling.max",
+	"value": _max,
+	"limit": _min,
+	"passes": _min,
+	"message": sprintf("max %v is below min %v; %v or more passes", [_max, _min, _min]),
+} if {
+	not _reaches_min
+}
+
+_reaches_min if {
+	_counts(_max)
+	_max >= _min
+}
+
+_target_objection := {
+	"code": "replicas-target-out-of-range",
+	"path": "spec.scaling.cpuPercent",
+	"value": _target,
+	"limit": 100,
+	"passes": 80,
+	"message": sprintf("cpuPercent %v is not a percentage; 1 to 100 pass", [_target]),
+} if {
+	not _percentage(_target)
+}
+
+_counts(number) if {
+	is_number(number)
+	number >= 1
+}
+
+_percentage(number) if {
+	_counts(number)
+	number <= 100
+}

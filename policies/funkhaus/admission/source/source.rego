@@ -1,0 +1,34 @@
+# METADATA
+# title: Size of inline source
+# description: |
+#   Source written into the object is bounded: it lives in etcd and travels in every review twice. More goes into an
+#   archive.
+package funkhaus.admission.source
+
+import data.funkhaus.lib.amount
+import data.funkhaus.lib.plan
+
+findings contains amount.finding("source", "spec.source.inline.files", _asked, object.get(plan.function, "source", {})) if {
+	input.kind == "Function"
+	not _archived
+}
+
+findings contains {
+	"code": "source-archive-malformed",
+	"outcome": "deny",
+	"path": "spec.source.archive.digest",
+	"value": input.object.source.archive,
+	"message": sprintf("%q is not a digest; sha256: and 64 hexadecimal digits pass", [input.object.source.archive]),
+} if {
+	input.kind == "Function"
+	_archived
+	not regex.match(`^sha256:[a-f0-9]{64}$`, input.object.source.archive)
+}
+
+_archived if input.object.source.archive
+
+_asked := {"value": _size, "number": _size, "unit": " bytes"}
+
+default _size := ""
+
+_size := input.object.source.bytes if is_object(input.object.source.files)

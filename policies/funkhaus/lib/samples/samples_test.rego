@@ -1,0 +1,79 @@
+# Questions and data to test rules with: a function and a trigger that pass, and what they are measured by.
+package funkhaus.lib.samples_test
+
+function := {
+	"kind": "Function",
+	"tenant": {"id": "demo", "namespace": "default", "plan": "small", "host_suffixes": ["demo.example.com"]},
+	"object": {
+		"namespace": "demo--default",
+		"name": "hello",
+		"labels": {},
+		"annotations": {},
+		"runtime": "python3.11",
+		"handler": "hello.handler",
+		"source": {"files": {"hello.py": 100}, "bytes": 100},
+		"dependencies": {"bytes": 0},
+		"env": [],
+		"resources": {"cpu": {"text": "250m", "millis": 250}, "memory": {"text": "128Mi", "bytes": 134217728}},
+		"timeout": 60,
+		"concurrency": 8,
+		"scaling": {"min": 1, "max": 1, "cpu_percent": 80},
+	},
+	"owned": {"labels": {}, "annotations": {}},
+}
+
+trigger := {
+	"kind": "HTTPTrigger",
+	"tenant": {
+		"id": "demo",
+		"namespace": "default",
+		"plan": "small",
+		"host_suffixes": ["demo.example.com", "shop.example.org"],
+	},
+	"object": {
+		"namespace": "demo--default",
+		"name": "hello",
+		"labels": {},
+		"annotations": {},
+		"function": "hello",
+		"host": "hello.demo.example.com",
+		"path": "/",
+		"tls_secret": "",
+	},
+	"owned": {"labels": {}, "annotations": {}},
+}
+
+plans := {"small": {"function": {
+	"cpu": {"min": "10m", "default": "250m", "max": "1"},
+	"memory": {"min": "32Mi", "default": "128Mi", "max": "512Mi"},
+	"replicas": {"max": 5},
+	"timeout": {"min": 1, "max": 300},
+	"concurrency": {"min": 1, "max": 100},
+	"source": {"min": 1, "max": 65536},
+	"runtimes": ["node22", "python2.7", "python3.10", "python3.11", "python3.9"],
+}}}
+
+runtimes := {
+	"node22": {"status": "active", "suffix": ".js"},
+	"python2.7": {"status": "blocked", "suffix": ".py"},
+	"python3.9": {"status": "deprecated", "suffix": ".py"},
+	"python3.10": {"status": "active", "suffix": ".py"},
+	"python3.11": {"status": "active", "suffix": ".py"},
+	"ruby3.4": {"status": "active", "suffix": ".rb"},
+}
+
+hosts := {"reserved_suffixes": ["cluster.local"]}
+
+env := {"reserved_names": ["PATH", "MOD_NAME"], "reserved_prefixes": ["FUNC_", "FUNKHAUS_"]}
+
+catalogue := {"plans": plans, "runtimes": runtimes, "hosts": hosts, "env": env, "revision": "sha256:0"}
+
+# METADATA
+# description: "`question` with its object's field at a JSON pointer set to `value`."
+with_field(question, pointer, value) := json.patch(question, [{
+	"op": "add",
+	"path": sprintf("/object/%s", [pointer]),
+	"value": value,
+}])
+
+codes(findings) := {finding.code | some finding in findings}
