@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from funkhaus.domain.kinds import Kind
+    from funkhaus.domain.question import Default, Question
     from funkhaus.domain.subject import Subject
     from funkhaus.domain.tenant import Namespace, Plan, Tenant, TenantFacts
     from funkhaus.domain.token import Token
@@ -106,11 +107,17 @@ class Cluster(Protocol):
 class Decider(Protocol):
     """The policy engine."""
 
-    async def decide(self, document: Manifest) -> Verdict:
-        """The verdict on an admission input (`funkhaus.policy.inputs`).
+    async def decide(self, question: Question) -> Verdict:
+        """The verdict.
 
         Raises `UnavailableError`/`TimedOutError` when there is no trustworthy answer: callers deny.
         """
+
+    async def defaults(self, question: Question) -> Sequence[Default]:
+        """What to fill in where the object says nothing, by path; raises as `decide` does."""
+
+    async def ready(self) -> str:
+        """The revision of the policy that would judge now; raises as `decide` does."""
 
 
 class ImageRegistry(Protocol):

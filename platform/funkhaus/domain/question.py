@@ -1,0 +1,54 @@
+"""What the policy engine is asked: one object of one tenant, and what the platform knows of both.
+
+A question does not say by which door the object came or whether it is new: the controller asks the same one again before
+it materialises, and has to get the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from funkhaus.domain.kinds import GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from funkhaus.domain.function import Function
+    from funkhaus.domain.tenant import TenantFacts
+    from funkhaus.domain.trigger import HTTPTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Labels and annotations below ``funkhaus.dev/``: only the platform sets them, because decisions go by them."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_mark(key: str) -> bool:
+    """Whether a label or annotation of this name is the platform's."""
+    prefix, slash, _ = key.partition("/")
+    return bool(slash) and (prefix == GROUP or prefix.endswith(f".{GROUP}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`marks` are what the object carries, `owned` what it may carry.
+
+    `facts.host_suffixes` holds every suffix the tenant may claim hosts in, the default one first.
+    """
+
+    subject: Function | HTTPTrigger
+    facts: TenantFacts
+    marks: Marks = field(default_factory=Marks)
+    owned: Marks = field(default_factory=Marks)
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A value policy fills in where a field is absent: `path` holds the keys from the object's top down to it."""
+
+    path: tuple[str, ...]
+    value: Any

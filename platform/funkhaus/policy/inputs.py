@@ -1,0 +1,104 @@
+"""The documents OPA gets as ``input``: pure, and golden-tested against `policies/`.
+
+No text of a user's source, no value of a variable and no dependency list is in them: names and sizes are what rules judge,
+and what an engine never got it can't log. Quantities come as written and as numbers (``{"text": "3", "millis": 3000}``),
+null where the text is no quantity, so that there is one reading of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from funkhaus.domain.function import Function
+from funkhaus.domain.quantity import bytes_of, millicores
+
+if TYPE_CHECKING:
+    from funkhaus.domain.function import EnvVar, FunctionSpec, Source
+    from funkhaus.domain.question import Marks, Question
+    from funkhaus.domain.tenant import TenantFacts
+    from funkhaus.domain.trigger import HTTPTrigger
+
+
+def document(question: Question) -> dict[str, Any]:
+    """The input for one question."""
+    subject = question.subject
+    kind, judged = (
+        ("Function", _function(subject))
+        if isinstance(subject, Function)
+        else ("HTTPTrigger", _http_trigger(subject))
+    )
+    return {
+        "kind": kind,
+        "tenant": _tenant(question.facts),
+        "object": {
+            "namespace": subject.namespace,
+            "name": subject.name,
+            **_marks(question.marks),
+            **judged,
+        },
+        "owned": _marks(question.owned),
+    }
+
+
+def _tenant(facts: TenantFacts) -> dict[str, Any]:
+    return {
+        "id": facts.tenant,
+        "namespace": facts.namespace,
+        "plan": facts.plan,
+        "host_suffixes": list(facts.host_suffixes),
+    }
+
+
+def _marks(marks: Marks) -> dict[str, Any]:
+    return {"labels": dict(marks.labels), "annotations": dict(marks.annotations)}
+
+
+def _function(function: Function) -> dict[str, Any]:
+    spec = function.spec
+    return {
+        "runtime": spec.runtime,
+        "handler": spec.handler,
+        "source": _source(spec.source),
+        "dependencies": {"bytes": len(spec.dependencies.strip().encode())},
+        "env": [_variable(item) for item in spec.env],
+        "resources": _resources(spec),
+        "timeout": spec.timeout,
+        "concurrency": spec.concurrency,
+        "scaling": {
+            "min": spec.scaling.min,
+            "max": spec.scaling.max,
+            "cpu_percent": spec.scaling.cpu_percent,
+        },
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    if source.archive:
+        return {"archive": source.archive}
+    files = {name: len(text.encode()) for name, text in source.inline}
+    return {"files": files, "bytes": sum(files.values())}
+
+
+def _resources(spec: FunctionSpec) -> dict[str, Any]:
+    cpu, memory = spec.resources.cpu, spec.resources.memory
+    return {
+        "cpu": {"text": cpu, "millis": millicores(cpu)},
+        "memory": {"text": memory, "bytes": bytes_of(memory)},
+    }
+
+
+def _variable(item: EnvVar) -> dict[str, Any]:
+    if item.secret:
+        return {"name": item.name, "from": "Secret", "reference": item.secret[0]}
+    if item.config_map:
+        return {"name": item.name, "from": "ConfigMap", "reference": item.config_map[0]}
+    return {"name": item.name, "from": "value"}
+
+
+def _http_trigger(trigger: HTTPTrigger) -> dict[str, Any]:
+    return {
+        "function": trigger.spec.function,
+        "host": trigger.spec.host,
+        "path": trigger.spec.path,
+        "tls_secret": trigger.spec.tls_secret,
+    }
