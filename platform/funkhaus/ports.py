@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.question import Default, Question
     from funkhaus.domain.subject import Subject
     from funkhaus.domain.tenant import Namespace, Plan, Tenant, TenantFacts
-    from funkhaus.domain.token import Token
+    from funkhaus.domain.token import Token, TokenKind
     from funkhaus.domain.verdict import Verdict
 
 Manifest = dict[str, Any]
@@ -135,6 +135,45 @@ class ImageRegistry(Protocol):
         """An uploaded archive; raises `NotFoundError`."""
 
 
+class TokenMint(Protocol):
+    """Makes tokens and the keyed digests they are stored by."""
+
+    def mint(self, kind: TokenKind) -> str:
+        """A new token's text."""
+
+    def digest(self, text: str) -> bytes:
+        """The digest of a token's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a function answered. `headers` may repeat a name; hop-by-hop ones are gone."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Dialer(Protocol):
+    """Speaks HTTP to functions."""
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        seconds: float,
+        limit: int,
+    ) -> Answer:
+        """One request, no redirect followed.
+
+        Raises `UnavailableError` when nothing answers, `TimedOutError` after `seconds`, `TooLargeError` when the
+        answer's body is over `limit` bytes.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRow:
     """Who did what, with which outcome. `tenant` is empty for platform-wide acts."""
@@ -151,11 +190,16 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
-    """A manifest to apply (or, with `gone`, an object to delete) in the cluster, in the order of `sequence`."""
+    """A manifest to apply (or, with `gone`, an object to delete) in the cluster, in the order of `sequence`.
+
+    `attempts` counts deliveries that failed.
+    """
 
     sequence: int
     manifest: Manifest
     gone: bool
+    queued_at: datetime
+    attempts: int = 0
 
 
 class TenantWork(Protocol):
@@ -169,6 +213,9 @@ class TenantWork(Protocol):
 
     async def plan(self) -> Plan:
         """The tenant's plan."""
+
+    async def lock(self) -> None:
+        """Be the tenant's only writer until the transaction ends: for check, then write. Raises `NotFoundError`."""
 
     async def namespaces(self) -> Sequence[Namespace]:
         """All namespaces, by name."""
@@ -228,11 +275,20 @@ class PlatformWork(Protocol):
     async def revoke_platform_token(self, token_id: str, now: datetime) -> Token:
         """Revoke any token; raises `NotFoundError`."""
 
-    async def outbox(self, *, limit: int = 50) -> Sequence[OutboxItem]:
-        """The oldest undelivered items, locked for this transaction (skip locked)."""
+    async def outbox(self, now: datetime, *, limit: int = 20) -> Sequence[OutboxItem]:
+        """The oldest undelivered item of each object that is due, locked for this transaction (locked ones skipped).
+
+        An object's later items wait for its earlier ones, in every process.
+        """
+
+    async def oldest_outbox_item(self) -> datetime | None:
+        """When the oldest undelivered item was put in, or ``None``."""
 
     async def delivered(self, sequence: int) -> None:
         """Forget an outbox item."""
+
+    async def postpone(self, sequence: int, error: str, until: datetime) -> None:
+        """Try an outbox item again, not before `until`."""
 
     async def audit(self, row: AuditRow) -> None:
         """Append an audit row."""
