@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from funkhaus.domain.errors import InvalidError
 from funkhaus.settings import Api, Controller, Webhook, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NEEDED = {"FUNKHAUS_DATABASE_URL": "postgresql+asyncpg://x/y", "FUNKHAUS_TOKEN_PEPPER": "p" * 32}
 
