@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ import (
 var parts = map[string]func() *cobra.Command{
 	"kube-apiserver":          func() *cobra.Command { return apiserver.NewAPIServerCommand() },
 	"kube-controller-manager": func() *cobra.Command { return controllermanager.NewControllerManagerCommand() },
-	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand(nil) },
+	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
 	"kube-proxy":              func() *cobra.Command { return proxy.NewProxyCommand() },
 	"kubectl":                 func() *cobra.Command { return kubectlcmd.NewDefaultKubectlCommand() },
 	"metrics-server": func() *cobra.Command {
@@ -47,8 +48,8 @@ func main() {
 	case "etcd":
 		etcdmain.Main(os.Args)
 		return
-	case "kubelet":
-		os.Exit(cli.Run(kubelet.NewKubeletCommand(genericapiserver.SetupSignalContext())))
+	case "kubelet": // sets up its own signals; a second set-up panics
+		os.Exit(cli.Run(kubelet.NewKubeletCommand(context.Background())))
 	}
 	command, known := parts[name]
 	if !known {

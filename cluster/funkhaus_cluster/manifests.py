@@ -1,0 +1,102 @@
+"""The objects the cluster needs before anything else: applied from ``cluster/manifests`` with server-side apply."""
+
+from __future__ import annotations
+
+import base64
+import string
+import time
+from typing import TYPE_CHECKING
+
+from funkhaus_cluster import go_build
+from funkhaus_cluster.errors import Cancelled, ClusterError, CommandError
+from funkhaus_cluster.settings import NODE_NAME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from funkhaus_cluster.site import Site
+
+FIELD_MANAGER = "funkhaus-cluster"
+NODE_SECONDS = 120.0
+NAMESPACE_SECONDS = 30.0
+
+
+def render(text: str, values: dict[str, str], *, source: Path) -> str:
+    """Fill ``${NAME}`` in a manifest. Raises ``ClusterError`` for a name without a value."""
+    try:
+        return string.Template(text).substitute(values)
+    except KeyError as missing:
+        raise ClusterError(f"{source} asks for {missing}, which has no value.") from None
+    except ValueError as error:
+        raise ClusterError(f"{source}: {error}; write $$ for a dollar sign.") from None
+
+
+def values(site: Site) -> dict[str, str]:
+    """What manifests may ask for."""
+    settings = site.settings
+    authority = site.pki.certificate("ca").read_bytes()
+    return {
+        "NODE_ADDRESS": settings.node_address,
+        "DNS_ADDRESS": settings.dns_address,
+        "METRICS_SERVER_PORT": str(settings.ports.metrics_server),
+        "CA_BUNDLE": base64.b64encode(authority).decode(),
+    }
+
+
+def apply_all(site: Site) -> str:
+    """Apply the numbered files of ``cluster/manifests`` and Contour's own; the others are applied by who needs them."""
+    filled = values(site)
+    # Ours first: they make the namespace that Contour's role lives in.
+    texts = [
+        render(file.read_text(), filled, source=file)
+        for file in sorted((site.sources / "manifests").glob("[0-9]*.yaml"))
+    ]
+    texts += [file.read_text() for file in go_build.contour_manifests(site)]
+    # A fresh apiserver says it is ready a moment before kube-system exists.
+    kubectl = [site.program("kubectl"), f"--kubeconfig={site.settings.kubeconfig('admin')}"]
+    deadline = time.monotonic() + NAMESPACE_SECONDS
+    while not site.commands.succeeds([*kubectl, "get", "namespace", "kube-system"]):
+        if time.monotonic() > deadline:
+            raise ClusterError(f"kube-system does not exist after {NAMESPACE_SECONDS:.0f} s.")
+        time.sleep(0.2)
+    apply(site, "\n---\n".join(texts), log="manifests")
+    return f"{len(texts)} files"
+
+
+def apply(site: Site, text: str, *, log: str) -> None:
+    """Apply manifests as this tool. Namespaced objects of a role that no namespace holds are an error of the manifest's."""
+    site.commands.run(
+        [site.program("kubectl"), f"--kubeconfig={site.settings.kubeconfig('admin')}",
+         "apply", "--server-side", "--force-conflicts", f"--field-manager={FIELD_MANAGER}",
+         "--filename=-"],
+        log=site.step_log(log),
+        seconds=120,
+        stdin=text,
+    )  # fmt: skip
+
+
+def await_node(site: Site, *, condition: str) -> str:
+    """Wait until the Node object exists (``condition`` empty) or says it is ``Ready``."""
+    path = "{.metadata.name}" if not condition else (
+        f'{{.status.conditions[?(@.type=="{condition}")].status}}'
+    )  # fmt: skip
+    wanted = NODE_NAME if not condition else "True"
+    deadline = time.monotonic() + NODE_SECONDS
+    said = ""
+    while time.monotonic() < deadline:
+        if site.commands.cancelled.is_set():
+            raise Cancelled("the node was not awaited.")
+        try:
+            said = site.commands.output(
+                [site.program("kubectl"), f"--kubeconfig={site.settings.kubeconfig('admin')}",
+                 "get", "node", NODE_NAME, f"--output=jsonpath={path}"]
+            ).strip()  # fmt: skip
+        except CommandError as error:
+            said = str(error)
+        if said == wanted:
+            return condition or "registered"
+        time.sleep(0.3)
+    raise ClusterError(
+        f"node {NODE_NAME} is not {condition or 'registered'} after {NODE_SECONDS:.0f} s ({said}): "
+        f"see {site.parts.log('kubelet')}."
+    )
