@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from .support import registry
 from .support.apiserver import missing, running
 
 if TYPE_CHECKING:
@@ -70,3 +71,15 @@ def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         server.kubectl("apply", "--server-side", "-f", str(ROOT / "helm/funkhaus/crds"))
         server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
         yield server
+
+
+@pytest.fixture(scope="session")
+def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """``host:port`` of an OCI registry of this run's own."""
+    if registry.missing():
+        reason = "registry not on PATH; `make tools` builds it and `. .local/dev` finds it"
+        if os.environ.get("FUNKHAUS_TEST_STRICT"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with registry.running(tmp_path_factory.mktemp("registry")) as host:
+        yield host

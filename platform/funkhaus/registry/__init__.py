@@ -1,0 +1,5 @@
+"""The OCI registry that function images and uploaded archives go to."""
+
+from funkhaus.registry.client import OciRegistry
+
+__all__ = ["OciRegistry"]

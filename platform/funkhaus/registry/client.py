@@ -1,0 +1,144 @@
+"""`OciRegistry`: the port `funkhaus.ports.ImageRegistry` over an OCI registry."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from funkhaus.domain.archive import ARCHIVE_LIMIT
+from funkhaus.domain.errors import InvalidError, NotFoundError, TooLargeError
+from funkhaus.registry import image
+from funkhaus.registry.wire import PAUSES, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MANIFEST_LIMIT = 4 * 1024 * 1024
+BASE_LAYER_LIMIT = 256 * 1024 * 1024
+BASES_KEPT = 16
+
+
+class OciRegistry:
+    """One registry, ``host[:port][/prefix]``. Base images have to lie in the same registry as what is built on them."""
+
+    def __init__(self, wire: Wire, location: str) -> None:
+        self._wire = wire
+        self._host, _, self._prefix = location.partition("/")
+        self._session: aiohttp.ClientSession | None = None
+        self._bases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+
+    @classmethod
+    def connect(
+        cls, location: str, *, plain_http: bool, pauses: tuple[float, ...] = PAUSES
+    ) -> OciRegistry:
+        """A registry with a session of its own, to be closed at the end; call inside a running event loop."""
+        session = aiohttp.ClientSession(headers={"User-Agent": "funkhaus"})
+        scheme = "http" if plain_http else "https"
+        host = location.partition("/")[0]
+        registry = cls(Wire(session, f"{scheme}://{host}", pauses=pauses), location)
+        registry._session = session
+        return registry
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self._session:
+            await self._session.close()
+
+    async def ready(self) -> None:
+        """Pass if the registry answers; raises `UnavailableError`."""
+        await self._wire.ready()
+
+    async def push_function(self, base: str, repository: str, files: Mapping[str, bytes]) -> str:
+        """Push `base` plus one layer with `files`; returns ``registry/repository@sha256:…``.
+
+        Raises `InvalidError` (the base is no single image of this registry), `NotFoundError` (the base is not there),
+        `UnavailableError`.
+        """
+        source = self._own_repository(base)
+        base_manifest, base_config = await self._base(base, source)
+        layer = await asyncio.to_thread(image.source_layer, files)
+        labels = {"dev.funkhaus.repository": repository}
+        config = image.config(base_config, layer, labels)
+        manifest = image.manifest(base_manifest, base, config, layer)
+        digest, target = image.digest_of(manifest), self._full(repository)
+        reference = f"{self._host}/{target}@{digest}"
+        if await self._wire.has(f"{target}/manifests/{digest}"):
+            return reference
+        for item in base_manifest["layers"]:
+            await self._link(target, item, source)
+        await self._wire.push_blob(target, layer.content)
+        await self._wire.push_blob(target, config)
+        await self._wire.put_manifest(target, _tag(digest), manifest, image.MANIFEST)
+        return reference
+
+    async def put_archive(self, repository: str, content: bytes) -> str:
+        """Store an uploaded archive; returns its ``sha256:…``. Raises `TooLargeError`."""
+        if len(content) > ARCHIVE_LIMIT:
+            raise TooLargeError(
+                f"the archive has {len(content)} bytes; at most {ARCHIVE_LIMIT} pass"
+            )
+        digest, target = image.digest_of(content), self._full(repository)
+        if not await self._wire.has(f"{target}/manifests/{_tag(digest)}"):
+            await self._wire.push_blob(target, content)
+            await self._wire.push_blob(target, b"{}")
+            manifest = image.archive_manifest(content)
+            await self._wire.put_manifest(target, _tag(digest), manifest, image.MANIFEST)
+        return digest
+
+    async def archive(self, repository: str, digest: str) -> bytes:
+        """An uploaded archive; raises `NotFoundError`."""
+        path = f"{self._full(repository)}/blobs/{digest}"
+        return await self._wire.fetch(path, digest, ARCHIVE_LIMIT)
+
+    def _full(self, repository: str) -> str:
+        return f"{self._prefix}/{repository}" if self._prefix else repository
+
+    def _own_repository(self, base: str) -> str:
+        name, _, digest = base.partition("@")
+        host, _, repository = name.partition("/")
+        if host != self._host or not digest or not repository:
+            raise InvalidError(
+                f"the runtime's image {base!r} is not one by digest in {self._host}: push it there and name it "
+                f"{self._host}/<repository>@sha256:<digest> in the Runtime"
+            )
+        return repository.partition(":")[0]
+
+    async def _base(self, base: str, repository: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Manifest and config of a base image: immutable, so the last few are kept."""
+        if base not in self._bases:
+            digest = base.partition("@")[2]
+            try:
+                manifest = json.loads(
+                    await self._wire.fetch(
+                        f"{repository}/manifests/{digest}", digest, MANIFEST_LIMIT
+                    )
+                )
+            except NotFoundError as error:
+                raise NotFoundError(f"the runtime's image {base} is not in the registry") from error
+            if "layers" not in manifest:
+                raise InvalidError(
+                    f"the runtime's image {base} is a list of platforms; name the digest of one of them"
+                )
+            blob = manifest["config"]["digest"]
+            config = json.loads(
+                await self._wire.fetch(f"{repository}/blobs/{blob}", blob, MANIFEST_LIMIT)
+            )
+            while len(self._bases) >= BASES_KEPT:
+                self._bases.pop(next(iter(self._bases)))
+            self._bases[base] = (manifest, config)
+        return self._bases[base]
+
+    async def _link(self, target: str, layer: dict[str, Any], source: str) -> None:
+        """Make a base layer available in the function's repository: by a link, or by a copy where links are refused."""
+        digest = layer["digest"]
+        if not await self._wire.mount(target, digest, source):
+            content = await self._wire.fetch(f"{source}/blobs/{digest}", digest, BASE_LAYER_LIMIT)
+            await self._wire.push_blob(target, content)
+
+
+def _tag(digest: str) -> str:
+    """A tag for what is only ever named by digest: registries sweep what has none."""
+    return digest.removeprefix("sha256:")

@@ -1,0 +1,102 @@
+"""What every `ImageRegistry` promises: the real registry process and the one in memory sit the same exam."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from funkhaus.domain.errors import InvalidError, NotFoundError, TooLargeError
+from funkhaus.registry import OciRegistry, image
+from tests.support import registry as support
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from funkhaus.ports import ImageRegistry
+    from funkhaus.registry.wire import Wire
+
+FILES = {"hello.py": b"def handler(event, context): ...\n", "lib/a.txt": b"a"}
+
+
+class Exam:
+    """A registry, a base image in it, and repositories nobody else uses."""
+
+    def __init__(self, registry: ImageRegistry, base: str) -> None:
+        self.registry, self.base = registry, base
+        self.repository = f"functions/demo/main/x{secrets.token_hex(4)}"
+
+
+async def push_base(host: str) -> str:
+    """A base image as whoever installs runtimes would push it."""
+    blobs, manifest, digest = support.base_image()
+    registry = OciRegistry.connect(host, plain_http=True)
+    wire: Wire = registry._wire
+    for blob in blobs.values():
+        await wire.push_blob("funkhaus/python3.11", blob)
+    await wire.put_manifest("funkhaus/python3.11", digest, manifest, image.MANIFEST)
+    await registry.close()
+    return f"{host}/funkhaus/python3.11@{digest}"
+
+
+@pytest.fixture(params=["memory", "oci"])
+async def exam(request: pytest.FixtureRequest) -> AsyncIterator[Exam]:
+    if request.param == "memory":
+        base = f"registry.test/funkhaus/python3.11@{support.base_image()[2]}"
+        yield Exam(support.MemoryRegistry(bases={base}), base)
+        return
+    host = request.getfixturevalue("registry_host")
+    registry = OciRegistry.connect(host, plain_http=True, pauses=())
+    yield Exam(registry, await push_base(host))
+    await registry.close()
+
+
+async def test_the_same_input_is_the_same_image(exam: Exam) -> None:
+    first = await exam.registry.push_function(exam.base, exam.repository, FILES)
+    again = await exam.registry.push_function(
+        exam.base, exam.repository, dict(reversed(FILES.items()))
+    )
+    assert first == again
+    host, _, rest = first.partition("/")
+    assert host == exam.base.partition("/")[0]
+    assert rest.startswith(f"{exam.repository}@sha256:")
+
+
+async def test_other_files_are_another_image(exam: Exam) -> None:
+    first = await exam.registry.push_function(exam.base, exam.repository, FILES)
+    other = await exam.registry.push_function(exam.base, exam.repository, {"hello.py": b""})
+    assert first != other
+
+
+async def test_a_base_that_is_not_there(exam: Exam) -> None:
+    absent = exam.base.partition("@")[0] + "@sha256:" + "0" * 64
+    with pytest.raises(NotFoundError, match="not in the registry"):
+        await exam.registry.push_function(absent, exam.repository, FILES)
+
+
+@pytest.mark.parametrize("base", ["other.example.com/x@sha256:" + "0" * 64, "python3.11:latest"])
+async def test_a_base_that_is_no_digest_of_this_registry(exam: Exam, base: str) -> None:
+    with pytest.raises(InvalidError):
+        await exam.registry.push_function(base, exam.repository, FILES)
+
+
+async def test_an_archive_comes_back_byte_for_byte(exam: Exam) -> None:
+    content = secrets.token_bytes(100_000)
+    digest = await exam.registry.put_archive("sources/demo/main", content)
+    assert digest == image.digest_of(content)
+    assert await exam.registry.put_archive("sources/demo/main", content) == digest
+    assert await exam.registry.archive("sources/demo/main", digest) == content
+
+
+async def test_an_archive_is_not_found_elsewhere(exam: Exam) -> None:
+    digest = await exam.registry.put_archive("sources/demo/main", secrets.token_bytes(10))
+    with pytest.raises(NotFoundError):
+        await exam.registry.archive("sources/other/main", digest)
+    with pytest.raises(NotFoundError):
+        await exam.registry.archive("sources/demo/main", "sha256:" + "0" * 64)
+
+
+async def test_an_archive_over_the_limit_is_refused(exam: Exam) -> None:
+    with pytest.raises(TooLargeError):
+        await exam.registry.put_archive("sources/demo/main", bytes(32 * 1024 * 1024 + 1))

@@ -1,0 +1,131 @@
+"""`MemoryRegistry`, the port `ImageRegistry` in a dictionary, and a real registry process for the same exam."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import time
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import yaml
+
+from funkhaus.domain.archive import ARCHIVE_LIMIT
+from funkhaus.domain.errors import FunkhausError, InvalidError, NotFoundError, TooLargeError
+from funkhaus.registry import image
+
+from .apiserver import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+
+class MemoryRegistry:
+    """Remembers what was pushed; `bases` are the images one may build on."""
+
+    def __init__(self, host: str = "registry.test", bases: set[str] | None = None) -> None:
+        self.host = host
+        self.bases = set(bases or ())
+        self.images: dict[str, dict[str, bytes]] = {}
+        self.archives: dict[tuple[str, str], bytes] = {}
+        self.pushes: list[str] = []
+        """References really pushed, in order."""
+        self.failure: Callable[[], FunkhausError | None] = lambda: None
+
+    async def push_function(self, base: str, repository: str, files: Mapping[str, bytes]) -> str:
+        if error := self.failure():
+            raise error
+        if not base.startswith(f"{self.host}/") or "@sha256:" not in base:
+            raise InvalidError(f"the runtime's image {base!r} is not one by digest in {self.host}")
+        if base not in self.bases:
+            raise NotFoundError(f"the runtime's image {base} is not in the registry")
+        layer = image.source_layer(files)
+        digest = image.digest_of((base + repository + layer.diff_id).encode())
+        reference = f"{self.host}/{repository}@{digest}"
+        if reference not in self.images:
+            self.images[reference] = dict(files)
+            self.pushes.append(reference)
+        return reference
+
+    async def put_archive(self, repository: str, content: bytes) -> str:
+        if len(content) > ARCHIVE_LIMIT:
+            raise TooLargeError("the archive is too large")
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        self.archives[repository, digest] = content
+        return digest
+
+    async def archive(self, repository: str, digest: str) -> bytes:
+        if (repository, digest) not in self.archives:
+            raise NotFoundError(f"the registry has no {repository}/blobs/{digest}")
+        return self.archives[repository, digest]
+
+
+def missing() -> bool:
+    """Whether there is no registry binary on PATH."""
+    return shutil.which("registry") is None
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """A real registry with its data below `folder`; yields ``host:port``."""
+    host = f"127.0.0.1:{free_port()}"
+    settings = {
+        "version": 0.1,
+        "log": {"level": "warn"},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "http": {"addr": host},
+    }
+    (folder / "registry.yml").write_text(yaml.safe_dump(settings))
+    with (folder / "registry.log").open("wb") as log:
+        argv = ["registry", "serve", str(folder / "registry.yml")]
+        process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait(host, folder / "registry.log")
+            yield host
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait(host: str, log: Path) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            with opener.open(f"http://{host}/v2/", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"the registry did not start:\n{log.read_text()[-2000:]}")
+
+
+def base_image(layer: bytes = b"a base layer") -> tuple[dict[str, bytes], bytes, str]:
+    """Blobs by digest, manifest and digest of a small base image, as a runtime's would be."""
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "created": "2026-01-01T00:00:00Z",
+            "config": {
+                "Entrypoint": ["/usr/bin/python3", "-m", "server"],
+                "User": "65532",
+                "Labels": {"runtime": "python3.11"},
+            },
+            "rootfs": {"type": "layers", "diff_ids": [image.digest_of(layer)]},
+            "history": [{"created_by": "base"}],
+        }
+    ).encode()
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": image.MANIFEST,
+            "config": image.descriptor(image.CONFIG, config),
+            "layers": [image.descriptor("application/vnd.oci.image.layer.v1.tar", layer)],
+        }
+    ).encode()
+    blobs = {image.digest_of(blob): blob for blob in (config, layer)}
+    return blobs, manifest, image.digest_of(manifest)
