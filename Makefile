@@ -2,7 +2,10 @@
 PYTHON ?= python3
 CLUSTER = PYTHONPATH=$(CURDIR)/cluster $(PYTHON) -m funkhaus_cluster
 
-.PHONY: help up down status tools
+DEV = . .local/dev &&
+PYTEST = $(DEV) FUNKHAUS_TEST_STRICT=1 python -m pytest
+
+.PHONY: help up down status tools test check unit policy integration e2e netpol
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -18,3 +21,24 @@ status:          ## each part: running, pid, ready, memory; the node; the addres
 
 tools:           ## build binaries and the Python environment, start nothing
 	@$(CLUSTER) tools
+
+test: tools check unit policy netpol integration e2e   ## everything, on a real cluster it starts itself
+
+check:           ## lint, types, import contracts, policy syntax
+	@$(DEV) ruff check . && ruff format --check -q . && mypy && lint-imports && opa check --strict policies && opa fmt --fail --list policies
+
+unit:            ## no socket, no cluster, seconds
+	@$(PYTEST) -q -n auto tests/unit tests/architecture
+
+policy:          ## the house rules' own tests, with coverage
+	@$(DEV) opa test policies --coverage --threshold 95 --format=pretty >/dev/null || { opa test policies; exit 1; }
+	@$(DEV) opa test policies
+
+netpol:          ## the network policy translation
+	@$(DEV) cd cluster/go && go vet ./cmd/netpol/... && go test ./cmd/netpol/...
+
+integration:     ## real Postgres, OPA, registry and kube-apiserver; runtimes over loopback
+	@$(PYTEST) -q tests/contract tests/integration tests/conformance
+
+e2e: up          ## the promises, on the running house
+	@. .local/env && $(PYTEST) -q tests/e2e
