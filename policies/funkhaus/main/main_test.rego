@@ -37,3 +37,48 @@ test_every_finding_is_whole if {
 		is_string(object.get(finding, "path", ""))
 	}
 }
+
+# What a rule measures by. Without it nothing may pass, whichever way it is gone.
+_measures := array.concat(
+	[sprintf("/plans/small/function/%s/%s", [amount, bound]) |
+		some amount in ["cpu", "memory", "timeout", "concurrency", "source"]
+		some bound in ["min", "max"]
+	],
+	[
+		"/plans",
+		"/plans/small",
+		"/plans/small/function",
+		"/plans/small/function/cpu",
+		"/plans/small/function/replicas",
+		"/plans/small/function/replicas/max",
+		"/plans/small/function/runtimes",
+		"/runtimes",
+		"/runtimes/python3.11",
+		"/runtimes/python3.11/status",
+		"/hosts",
+		"/env",
+		"/env/reserved_names",
+		"/env/reserved_prefixes",
+	],
+)
+
+test_a_hole_in_the_data_refuses if {
+	_let_in == set()
+}
+
+_question := samples.with_field(samples.function, "env", [{"name": "A", "from": "value"}])
+
+_let_in contains ["removed", measure] if {
+	some measure in _measures
+	not _denied(json.patch(samples.catalogue, [{"op": "remove", "path": measure}]))
+}
+
+_let_in contains ["emptied", measure] if {
+	some measure in _measures
+	not _denied(json.patch(samples.catalogue, [{"op": "replace", "path": measure, "value": null}]))
+}
+
+_denied(catalogue) if {
+	some finding in main.findings with input as _question with data.data as catalogue
+	finding.outcome == "deny"
+}

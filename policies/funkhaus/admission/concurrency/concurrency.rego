@@ -6,7 +6,7 @@ package funkhaus.admission.concurrency
 import data.funkhaus.lib.amount
 import data.funkhaus.lib.plan
 
-findings contains amount.finding("concurrency", "spec.concurrency", _asked, object.get(plan.function, "concurrency", {})) if {
+findings contains amount.finding("concurrency", "spec.concurrency", _asked, plan.bounds("concurrency")) if {
 	input.kind == "Function"
 }
 

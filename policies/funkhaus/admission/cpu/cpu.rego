@@ -6,7 +6,7 @@ package funkhaus.admission.cpu
 import data.funkhaus.lib.amount
 import data.funkhaus.lib.plan
 
-findings contains amount.finding("cpu", "spec.resources.cpu", _asked, object.get(plan.function, "cpu", {})) if {
+findings contains amount.finding("cpu", "spec.resources.cpu", _asked, plan.bounds("cpu")) if {
 	input.kind == "Function"
 }
 

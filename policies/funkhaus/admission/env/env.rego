@@ -44,6 +44,7 @@ _variables := input.object.env if input.kind == "Function"
 
 _free(name) if {
 	name != ""
+	is_array(env.reserved_names)
 	not name in env.reserved_names
 	every prefix in env.reserved_prefixes {
 		not startswith(name, prefix)

@@ -6,7 +6,7 @@ package funkhaus.admission.memory
 import data.funkhaus.lib.amount
 import data.funkhaus.lib.plan
 
-findings contains amount.finding("memory", "spec.resources.memory", _asked, object.get(plan.function, "memory", {})) if {
+findings contains amount.finding("memory", "spec.resources.memory", _asked, plan.bounds("memory")) if {
 	input.kind == "Function"
 }
 

@@ -19,13 +19,11 @@ _objections contains _max_objection
 
 _objections contains _target_objection
 
-_scaling := object.get(input, ["object", "scaling"], {})
+_min := object.get(input, ["object", "scaling", "min"], null)
 
-_min := object.get(_scaling, "min", null)
+_max := object.get(input, ["object", "scaling", "max"], null)
 
-_max := object.get(_scaling, "max", null)
-
-_target := object.get(_scaling, "cpu_percent", null)
+_target := object.get(input, ["object", "scaling", "cpu_percent"], null)
 
 _ceiling := object.get(plan.function, ["replicas", "max"], null)
 

@@ -8,7 +8,7 @@ package funkhaus.admission.source
 import data.funkhaus.lib.amount
 import data.funkhaus.lib.plan
 
-findings contains amount.finding("source", "spec.source.inline.files", _asked, object.get(plan.function, "source", {})) if {
+findings contains amount.finding("source", "spec.source.inline.files", _asked, plan.bounds("source")) if {
 	input.kind == "Function"
 	not _archived
 }

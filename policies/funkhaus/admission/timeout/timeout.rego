@@ -6,7 +6,7 @@ package funkhaus.admission.timeout
 import data.funkhaus.lib.amount
 import data.funkhaus.lib.plan
 
-findings contains amount.finding("timeout", "spec.timeout", _asked, object.get(plan.function, "timeout", {})) if {
+findings contains amount.finding("timeout", "spec.timeout", _asked, plan.bounds("timeout")) if {
 	input.kind == "Function"
 }
 

@@ -12,4 +12,14 @@ id := input.tenant.plan
 # description: What one function may be; empty when the plan is unknown, so that every rule meets a bound it can't find.
 default function := {}
 
-function := plans[id].function
+function := found if {
+	found := plans[id].function
+	is_object(found)
+}
+
+# METADATA
+# description: The floor and ceiling of one amount; empty when the plan has none.
+bounds(amount) := found if {
+	found := function[amount]
+	is_object(found)
+} else := {}
