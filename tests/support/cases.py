@@ -1,0 +1,82 @@
+"""Bad input a person might send, by name: the manifest, and the code of the finding that has to refuse it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .questions import DOMAIN, function, http_trigger
+
+FILES = {"hello.py": "def handler(event, context): ..."}
+
+
+def cpu(text: str) -> dict[str, Any]:
+    return function(resources={"cpu": text, "memory": "128Mi"})
+
+
+def memory(text: str) -> dict[str, Any]:
+    return function(resources={"cpu": "250m", "memory": text})
+
+
+def scaling(least: int, most: int, percent: int = 80) -> dict[str, Any]:
+    return function(scaling={"min": least, "max": most, "cpuPercent": percent})
+
+
+def host(text: str) -> dict[str, Any]:
+    return http_trigger(host=text)
+
+
+FUNCTIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown runtime": (function(runtime="python2.7"), "runtime-unknown"),
+    "cpu 3": (cpu("3"), "cpu-above-ceiling"),
+    "cpu 3000m": (cpu("3000m"), "cpu-above-ceiling"),
+    "cpu -1": (cpu("-1"), "cpu-below-floor"),
+    "cpu 1e3": (cpu("1e3"), "cpu-above-ceiling"),
+    "cpu 2 cores": (cpu("2 cores"), "cpu-malformed"),
+    "cpu of forty digits": (cpu("9" * 30 + "E"), "cpu-above-ceiling"),
+    "cpu in another script": (cpu("٣"), "cpu-malformed"),
+    "cpu in Ki": (cpu("1Ki"), "cpu-above-ceiling"),
+    "memory in milli": (memory("128m"), "memory-below-floor"),
+    "memory in words": (memory("1 zettabyte"), "memory-malformed"),
+    "memory 1Gi": (memory("1Gi"), "memory-above-ceiling"),
+    "scale to zero": (scaling(0, 1), "replicas-zero"),
+    "min above max": (scaling(3, 2), "replicas-crossed"),
+    "too many replicas": (scaling(1, 1000), "replicas-above-ceiling"),
+    "target of 0 percent": (scaling(1, 2, 0), "replicas-target-out-of-range"),
+    "timeout 0": (function(timeout=0), "timeout-below-floor"),
+    "timeout of a day": (function(timeout=86_400), "timeout-above-ceiling"),
+    "concurrency -1": (function(concurrency=-1), "concurrency-below-floor"),
+    "handler without a dot": (function(handler="handler"), "handler-malformed"),
+    "handler in no file": (function(handler="main.handler"), "handler-module-missing"),
+    "source over the limit": (
+        function(
+            source={"inline": {"files": {**FILES, "b.py": "x" * 40_000, "c.py": "é" * 20_000}}}
+        ),
+        "source-above-ceiling",
+    ),
+    "dependencies": (function(dependencies="requests\n"), "dependencies-unsupported"),
+    "the platform's variable": (
+        function(env=[{"name": "FUNC_TIMEOUT", "value": "9999"}]),
+        "env-reserved",
+    ),
+    "another namespace's secret": (
+        function(env=[{"name": "A", "secretKeyRef": {"name": "other/db", "key": "url"}}]),
+        "env-reference-malformed",
+    ),
+}
+TRIGGERS: dict[str, tuple[dict[str, Any], str]] = {
+    "host outside": (host("hello.example.com"), "hostname-outside"),
+    "another tenant's host": (host(f"hello.other.{DOMAIN}"), "hostname-outside"),
+    "suffix without its dot": (host(f"evildemo.{DOMAIN}"), "hostname-outside"),
+    "upper case": (host(f"Hello.demo.{DOMAIN}"), "hostname-uppercase"),
+    "trailing dot": (host(f"hello.demo.{DOMAIN}."), "hostname-trailing-dot"),
+    "wildcard": (host(f"*.demo.{DOMAIN}"), "hostname-wildcard"),
+    "bare wildcard": (host("*"), "hostname-wildcard"),
+    "an address": (host("10.0.0.1"), "hostname-address"),
+    "a port": (host(f"hello.demo.{DOMAIN}:80"), "hostname-malformed"),
+    "punycode": (host(f"xn--bcher-kva.demo.{DOMAIN}"), "hostname-punycode"),
+    "another namespace's certificate": (
+        http_trigger(tls={"secretName": "other/tls"}),
+        "tls-secret-malformed",
+    ),
+}
+ALL = {**FUNCTIONS, **TRIGGERS}

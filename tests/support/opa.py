@@ -1,0 +1,126 @@
+"""A real OPA with the repository's policies, as the platform runs it, and a stand-in for one that is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.request
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from funkhaus.policy.revision import revision
+
+from .apiserver import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+POLICIES = Path(__file__).resolve().parents[2] / "policies"
+START_SECONDS = 20
+
+
+@contextmanager
+def running(
+    folder: Path, policies: Path = POLICIES, *, with_revision: bool = True
+) -> Iterator[str]:
+    """Start OPA on `policies`, yield its URL once it is healthy, end it."""
+    port = free_port()
+    documents = folder / "revision.json"
+    documents.write_text(json.dumps({"revision": revision(policies)} if with_revision else {}))
+    argv = [
+        *("opa", "run", "--server", f"--addr=127.0.0.1:{port}", "--authorization=basic"),
+        *("--disable-telemetry", "--log-level=error", "--set=decision_logs.console=true"),
+        *("--ignore=*_test.rego", str(policies), f"data:{documents}"),
+    ]
+    url = f"http://127.0.0.1:{port}"
+    with (folder / "opa.log").open("wb") as log:
+        process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _wait(url, process, folder / "opa.log")
+            yield url
+        finally:
+            process.kill()
+            process.wait(10)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with opener.open(f"{url}/health", timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"OPA did not become healthy:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def opa_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an OPA with the repository's policies."""
+    if shutil.which("opa") is None:
+        reason = "opa is not on PATH; `make tools` builds it and `. .local/dev` finds it"
+        if os.environ.get("FUNKHAUS_TEST_STRICT"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with running(tmp_path_factory.mktemp("opa")) as url:
+        yield url
+
+
+class StandIn:
+    """An HTTP server in OPA's place that says what a test tells it to, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        """Request lines, in order."""
+        self.answer: Callable[[asyncio.StreamWriter], Awaitable[None]] = says(200, b"{}")
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, one request."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.asked.append(head.split(b"\r\n", 1)[0].decode())
+        try:
+            await self.answer(writer)
+        finally:
+            writer.close()
+
+
+def says(
+    status: int, body: bytes, *, content_type: str = "application/json", length: int | None = None
+) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
+    """An answer; with `length` other than the body's, one that breaks off."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        head = (
+            f"HTTP/1.1 {status} X\r\nContent-Type: {content_type}\r\nConnection: close\r\n"
+            f"Content-Length: {len(body) if length is None else length}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        await writer.drain()
+
+    return answer
+
+
+async def hangs(_writer: asyncio.StreamWriter) -> None:
+    """No answer at all, for longer than anybody waits."""
+    await asyncio.sleep(30)
+
+
+@asynccontextmanager
+async def standing_in() -> AsyncIterator[tuple[str, StandIn]]:
+    """A stand-in and its URL."""
+    stand_in = StandIn()
+    server = await asyncio.start_server(stand_in.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield f"http://127.0.0.1:{port}", stand_in
+        server.close()
+        server.close_clients() if hasattr(server, "close_clients") else None

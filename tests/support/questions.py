@@ -1,0 +1,54 @@
+"""Functions, triggers and questions about them that pass, to spoil one field at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from funkhaus.crd import function as function_crd
+from funkhaus.crd import http_trigger as http_trigger_crd
+from funkhaus.domain.question import Marks, Question
+from funkhaus.domain.tenant import TenantFacts
+
+DOMAIN = "127-0-0-1.nip.io"
+FACTS = TenantFacts(tenant="demo", namespace="default", plan="small", host_suffixes=())
+FULL_FACTS = TenantFacts(
+    tenant="demo", namespace="default", plan="small", host_suffixes=(f"demo.{DOMAIN}",)
+)
+API_VERSION = "funkhaus.dev/v1alpha1"
+
+
+def function(name: str = "hello", **spec: Any) -> dict[str, Any]:
+    """A Function as kube-apiserver hands it on, schema defaults filled in."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Function",
+        "metadata": {"namespace": "demo--default", "name": name},
+        "spec": {
+            "runtime": "python3.11",
+            "handler": "hello.handler",
+            "source": {"inline": {"files": {"hello.py": "def handler(event, context): ..."}}},
+            "resources": {"cpu": "250m", "memory": "128Mi"},
+            "timeout": 60,
+            "concurrency": 8,
+            "scaling": {"min": 1, "max": 3, "cpuPercent": 80},
+            **spec,
+        },
+    }
+
+
+def http_trigger(name: str = "hello", **spec: Any) -> dict[str, Any]:
+    """An HTTPTrigger, likewise."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "HTTPTrigger",
+        "metadata": {"namespace": "demo--default", "name": name},
+        "spec": {"function": "hello", "host": f"hello.demo.{DOMAIN}", "path": "/", **spec},
+    }
+
+
+def question(
+    manifest: dict[str, Any], *, marks: Marks | None = None, owned: Marks | None = None
+) -> Question:
+    """The question about a manifest."""
+    parse = function_crd.parse if manifest["kind"] == "Function" else http_trigger_crd.parse
+    return Question(parse(manifest), FULL_FACTS, marks or Marks(), owned or Marks())

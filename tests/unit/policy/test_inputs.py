@@ -1,0 +1,55 @@
+"""The documents OPA gets. `tests/integration/test_policy_verdicts.py` shows the same cases to the rules."""
+
+from __future__ import annotations
+
+import json
+
+from funkhaus.domain.question import Marks
+from funkhaus.policy.inputs import document
+from tests.support import cases, golden
+from tests.support.questions import function, http_trigger, question
+
+
+def test_the_documents(*, update_data: bool) -> None:
+    good = {"a function": function(), "a trigger": http_trigger()}
+    bad = {name: manifest for name, (manifest, _) in cases.ALL.items()}
+    golden.compare(
+        "policy/inputs.yaml",
+        [
+            {"case": name, "input": document(question(manifest))}
+            for name, manifest in {**good, **bad}.items()
+        ],
+        update=update_data,
+    )
+
+
+def test_nothing_secret_is_in_them() -> None:
+    secret = "never-in-a-log-5f2c"
+    manifest = function(
+        source={"inline": {"files": {"hello.py": f"KEY = '{secret}'"}}},
+        env=[{"name": "KEY", "value": secret}],
+        dependencies=f"https://user:{secret}@example.com/x.whl",
+    )
+    assert secret not in json.dumps(document(question(manifest)))
+
+
+def test_sizes_are_bytes_of_utf_8() -> None:
+    files = {"a.py": "é", "b.py": "€€"}
+    source = document(question(function(source={"inline": {"files": files}})))["object"]["source"]
+    assert source == {"files": {"a.py": 2, "b.py": 6}, "bytes": 8}
+
+
+def test_blank_dependencies_are_none() -> None:
+    asked = question(function(dependencies=" \n\t"))
+    assert document(asked)["object"]["dependencies"] == {"bytes": 0}
+
+
+def test_marks_travel_with_what_may_be_there() -> None:
+    carried = Marks({"funkhaus.dev/tenant": "other"}, {})
+    owned = Marks({"funkhaus.dev/tenant": "demo"}, {"funkhaus.dev/created-by": "fh:1"})
+    found = document(question(function(), marks=carried, owned=owned))
+    assert found["object"]["labels"] == {"funkhaus.dev/tenant": "other"}
+    assert found["owned"] == {
+        "labels": {"funkhaus.dev/tenant": "demo"},
+        "annotations": {"funkhaus.dev/created-by": "fh:1"},
+    }
