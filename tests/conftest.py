@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from .support import registry
+from .support import opa, registry
 from .support.apiserver import missing, running
 
 if TYPE_CHECKING:
@@ -90,3 +90,15 @@ def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(reason)
     with registry.running(tmp_path_factory.mktemp("registry")) as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def opa_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an OPA of this run's own, with the repository's policies."""
+    if opa.missing():
+        reason = "opa not on PATH; `make tools` builds it and `. .local/dev` finds it"
+        if os.environ.get("FUNKHAUS_TEST_STRICT"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with opa.running(tmp_path_factory.mktemp("opa")) as url:
+        yield url

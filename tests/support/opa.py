@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -12,8 +11,6 @@ import urllib.request
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
 
 from funkhaus.policy.revision import revision
 
@@ -63,16 +60,9 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"OPA did not become healthy:\n{log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="session")
-def opa_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an OPA with the repository's policies."""
-    if shutil.which("opa") is None:
-        reason = "opa is not on PATH; `make tools` builds it and `. .local/dev` finds it"
-        if os.environ.get("FUNKHAUS_TEST_STRICT"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with running(tmp_path_factory.mktemp("opa")) as url:
-        yield url
+def missing() -> bool:
+    """Whether there is no OPA on PATH."""
+    return shutil.which("opa") is None
 
 
 class StandIn:
