@@ -15,8 +15,12 @@ MOUNTS = Path("/proc/self/mountinfo")
 EMPTY_SECONDS = 10.0
 
 
-def hierarchies(mounts: Path = MOUNTS) -> list[Path]:
-    """Where cgroup hierarchies are mounted; with version 1 the version 2 mount beside it is left out."""
+def hierarchies(mounts: Path = MOUNTS, *, every: bool = False) -> list[Path]:
+    """Where cgroup hierarchies are mounted.
+
+    Beside version 1 a version 2 mount limits nothing; runc makes its folder there all the same,
+    so tidying asks for ``every`` one.
+    """
     first: list[Path] = []
     second: list[Path] = []
     for line in mounts.read_text().splitlines():
@@ -27,7 +31,7 @@ def hierarchies(mounts: Path = MOUNTS) -> list[Path]:
             first.append(point)
         elif kind == "cgroup2":
             second.append(point)
-    return first or second
+    return [*first, *second] if every else first or second
 
 
 def establish() -> str:
@@ -57,7 +61,7 @@ def establish() -> str:
 def members() -> set[int]:
     """Every process of every pod."""
     found: set[int] = set()
-    for root in hierarchies():
+    for root in hierarchies(every=True):
         for file in (root / CGROUP).glob("**/cgroup.procs"):
             with contextlib.suppress(OSError):
                 found.update(int(pid) for pid in file.read_text().split())
@@ -79,7 +83,7 @@ def kill_members() -> int:
 
 def remove() -> None:
     """Remove the emptied cgroup, children first."""
-    for root in hierarchies():
+    for root in hierarchies(every=True):
         ours = root / CGROUP
         folders = sorted(
             (path for path in ours.glob("**/") if path.is_dir()),

@@ -47,8 +47,8 @@ def inspect() -> Machine:
 def choose(settings: Settings, machine: Machine) -> str:
     """``existing``, ``kind`` or ``local``.
 
-    Raises ``ClusterError`` with one sentence that says what to do instead when what was asked for, or anything at all, cannot be
-    had.
+    Raises ``ClusterError`` with one sentence that says what to do instead when what was asked for,
+    or anything at all, cannot be had.
     """
     asked = settings.cluster
     if asked == "existing":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,9 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         print(f"\nthe machine refused: {error}", file=sys.stderr)
         return 1
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a fault of this tool, said without a traceback
+        print(f"\n{_fault(error)}", file=sys.stderr)
+        return 1
 
 
 def explain(error: ClusterError) -> str:
@@ -49,6 +54,14 @@ def explain(error: ClusterError) -> str:
             lines += [*_indented(tail(cause.log)), f"log:    {cause.log}"]
         lines.append(f"repeat: {cause.command}")
     return "\n".join(lines)
+
+
+def _fault(error: Exception) -> str:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="funkhaus-fault-", suffix=".log", delete=False
+    ) as file:
+        traceback.print_exception(error, file=file)
+    return f"this is a fault of the cluster tool itself ({type(error).__name__}: {error}); details: {file.name}"
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:

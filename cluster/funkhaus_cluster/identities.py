@@ -27,7 +27,10 @@ KUBECONFIGS = (
 
 
 def certificates(settings: Settings) -> tuple[Certificate, ...]:
-    """Every leaf the node needs. etcd, the aggregation layer and Envoy's configuration channel trust authorities of their own."""
+    """Every leaf the node needs.
+
+    etcd, the aggregation layer and Envoy's configuration channel trust authorities of their own.
+    """
     node = settings.node_address
     return (
         Certificate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -97,22 +96,15 @@ def _processes() -> list[str]:
     parent = os.getppid()
     while parent > 1:
         kin.add(parent)
-        parent = _parent(parent)
+        parent = processes.parent(parent)
     found = []
     for pid in processes.pids():
         words = processes.command_line(pid)
         identity = processes.identify(pid)
-        if not words or identity is None or pid in kin or _parent(pid) == os.getpid():
+        if not words or identity is None or pid in kin or processes.parent(pid) == os.getpid():
             continue
         found.append(f"{pid}@{identity.started} {' '.join(words)[:120]}")
     return sorted(found)
-
-
-def _parent(pid: int) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        stat = (processes.PROC / str(pid) / "stat").read_text()
-        return int(stat[stat.rindex(")") + 2 :].split()[1])
-    return 0
 
 
 def _mounts() -> list[str]:

@@ -7,9 +7,12 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from funkhaus_cluster import processes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TCP_LISTEN = 0x0A
 UDP_UNCONNECTED = 0x07

@@ -114,11 +114,11 @@ def up_steps(site: Site) -> list[Step]:
             lambda: manifests.apply_all(site),
             ("start kube-apiserver",),
         ),
-        quiet("node object", lambda: manifests.await_node(site, condition=""), "start kubelet"),
+        quiet("node object", lambda: manifests.await_registered(site), "start kubelet"),
         Step(
             "node ready",
             "node is ready",
-            lambda: manifests.await_node(site, condition="Ready"),
+            lambda: manifests.await_ready(site),
             ("node object", "start kube-proxy"),
         ),
         *platform_parts.steps(site),
@@ -167,7 +167,9 @@ def stop_order(parts: list[Part]) -> list[str]:
     """Names of the parts, those that others stand on last: etcd ends when nothing writes to it any more."""
     names = {part.name for part in parts}
     graph = {
-        part.name: {need.removeprefix("start ") for need in part.needs} & names for part in parts
+        part.name: {need.removeprefix("start ") for need in part.needs if need.startswith("start ")}
+        & names
+        for part in parts
     }
     # The apiserver and containerd serve all others, also those whose `needs` reach them by way of other steps.
     for part in parts:
@@ -179,8 +181,8 @@ def stop_order(parts: list[Part]) -> list[str]:
 def tidy(site: Site) -> str:
     """After a restart of the machine, or what amounts to one, start from a clean slate.
 
-    When no containerd of ours runs and no pod does, everything runtime state describes is gone: what is left of it would only
-    mislead containerd and kubelet.
+    When no containerd of ours runs and no pod does, everything runtime state describes is gone: what
+    is left of it would only mislead containerd and kubelet.
     """
     record = records.load(site.settings.run, "containerd")
     if record is not None and processes.alive(record.identity):

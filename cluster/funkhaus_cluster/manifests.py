@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import json
+import math
 import string
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from funkhaus_cluster import go_build
+from funkhaus_cluster import go_build, records
 from funkhaus_cluster.errors import Cancelled, ClusterError, CommandError
 from funkhaus_cluster.settings import NODE_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from funkhaus_cluster.site import Site
@@ -75,28 +79,52 @@ def apply(site: Site, text: str, *, log: str) -> None:
     )  # fmt: skip
 
 
-def await_node(site: Site, *, condition: str) -> str:
-    """Wait until the Node object exists (``condition`` empty) or says it is ``Ready``."""
-    path = "{.metadata.name}" if not condition else (
-        f'{{.status.conditions[?(@.type=="{condition}")].status}}'
-    )  # fmt: skip
-    wanted = NODE_NAME if not condition else "True"
+def await_registered(site: Site) -> str:
+    """Wait until kubelet has made its Node object."""
+    return _await_node(site, "registered", lambda _conditions, _since: True)
+
+
+def await_ready(site: Site) -> str:
+    """Wait until the kubelet that runs now says it is ready.
+
+    After a restart the Node object still holds what the last one said.
+    """
+    return _await_node(site, "ready", says_ready)
+
+
+def says_ready(conditions: list[dict[str, str]], since: float) -> bool:
+    """Whether the Ready condition is true and was confirmed after ``since`` (seconds since the epoch)."""
+    for condition in conditions:
+        if condition["type"] == "Ready" and condition["status"] == "True":
+            beat = datetime.fromisoformat(condition["lastHeartbeatTime"]).timestamp()
+            return beat >= math.floor(since)  # the API keeps whole seconds
+    return False
+
+
+def _await_node(
+    site: Site, wanted: str, done: Callable[[list[dict[str, str]], float], bool]
+) -> str:
+    record = records.load(site.settings.run, "kubelet")
+    since = record.since if record else 0.0
     deadline = time.monotonic() + NODE_SECONDS
-    said = ""
+    said = "nothing"
     while time.monotonic() < deadline:
         if site.commands.cancelled.is_set():
             raise Cancelled("the node was not awaited.")
         try:
-            said = site.commands.output(
+            content = site.commands.output(
                 [site.program("kubectl"), f"--kubeconfig={site.settings.kubeconfig('admin')}",
-                 "get", "node", NODE_NAME, f"--output=jsonpath={path}"]
-            ).strip()  # fmt: skip
+                 "get", "node", NODE_NAME, "--output=json"]
+            )  # fmt: skip
         except CommandError as error:
             said = str(error)
-        if said == wanted:
-            return condition or "registered"
+        else:
+            conditions = json.loads(content)["status"].get("conditions", [])
+            if done(conditions, since):
+                return wanted
+            said = "; ".join(entry.get("message", "") for entry in conditions)
         time.sleep(0.3)
     raise ClusterError(
-        f"node {NODE_NAME} is not {condition or 'registered'} after {NODE_SECONDS:.0f} s ({said}): "
+        f"node {NODE_NAME} is not {wanted} after {NODE_SECONDS:.0f} s ({said}): "
         f"see {site.parts.log('kubelet')}."
     )

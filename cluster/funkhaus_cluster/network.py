@@ -1,4 +1,4 @@
-"""The node's network: one bridge that carries its address, pods behind veth pairs, and rules that keep pods off the host."""
+"""The node's network: a bridge that carries its address, and rules that keep pods off the host."""
 
 from __future__ import annotations
 
@@ -53,8 +53,9 @@ def establish(site: Site) -> str:
 def rules(settings: Settings) -> str:
     """The nftables table of our own, replaced as a whole in one transaction.
 
-    Pods reach nothing of the host but DNS: not the apiserver, kubelet, registry, Postgres, nor what else the machine runs. The
-    second way in, an address a pod made up or IPv6's link-local ones, is closed by matching the interface as well.
+    Pods reach nothing of the host but DNS: not the apiserver, kubelet, registry, Postgres, nor what
+    else the machine runs. The second way in, an address a pod made up or IPv6's link-local ones, is
+    closed by matching the interface as well.
     """
     pods, node = settings.pod_network, settings.node_address
     return f"""\

@@ -106,7 +106,8 @@ class PartRunner:
     def ensure(self, part: Part) -> str:
         """Make ``part`` run, as described, and be ready; return what it took.
 
-        A part that runs and is described by the same fingerprint is left alone. Raises ``PartError`` with the end of its log.
+        A part that runs and is described by the same fingerprint is left alone. Raises ``PartError``
+        with the end of its log.
         """
         fingerprint = part.fingerprint()
         record = records.load(self.settings.run, part.name)

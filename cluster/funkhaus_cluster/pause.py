@@ -1,4 +1,7 @@
-"""The image of a pod's sandbox: one static program, packed here and imported, so that pods start before any registry does."""
+"""The image of a pod's sandbox: one static program, packed and imported here.
+
+So pods start whatever the state of the registry.
+"""
 
 from __future__ import annotations
 

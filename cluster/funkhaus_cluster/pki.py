@@ -73,7 +73,10 @@ class Pki:
         return True
 
     def issue(self, wanted: Certificate) -> bool:
-        """Make a leaf unless one stands that says the same, is of today's authority and lasts; return whether it was made."""
+        """Make a leaf, unless one stands that says the same, is of today's authority and lasts.
+
+        Return whether it was made.
+        """
         said = self.folder / f"{wanted.name}.json"
         authority = self.certificate(wanted.authority).read_bytes()
         saying = json.dumps(

@@ -1,6 +1,7 @@
 """The product's own processes and what they stand on: Postgres, OPA.
 
-A process is added by adding a ``Part`` to ``parts``; what must be done once before it starts, by adding a ``Step`` to ``steps``.
+A process is added by adding a ``Part`` to ``parts``; what must be done once before it starts, by
+adding a ``Step`` to ``steps``.
 """
 
 from __future__ import annotations

@@ -87,6 +87,23 @@ def pids(proc: Path = PROC) -> list[int]:
     return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()]
 
 
+def parent(pid: int, proc: Path = PROC) -> int:
+    """Pid of the process that started ``pid`` or took it over; 0 when there is none."""
+    try:
+        stat = (proc / str(pid) / "stat").read_text()
+    except OSError:
+        return 0
+    return int(stat[stat.rindex(")") + 2 :].split()[1])
+
+
+def children(proc: Path = PROC) -> dict[int, list[int]]:
+    """Per process those it is the parent of."""
+    found: dict[int, list[int]] = {}
+    for pid in pids(proc):
+        found.setdefault(parent(pid, proc), []).append(pid)
+    return found
+
+
 def environment(pid: int, proc: Path = PROC) -> dict[str, str]:
     """The environment a process was started with; empty when it may not or can no longer be read."""
     try:
@@ -117,8 +134,8 @@ def program(pid: int, proc: Path = PROC) -> str:
 def marked(state: Path, proc: Path = PROC) -> dict[int, str]:
     """Pid to part name of every process that carries this state folder's mark in its environment.
 
-    The mark is put there when a part is started and inherited by what it starts (containerd's shims); it finds the processes
-    of a run that was killed between starting a part and recording it.
+    The mark is put there when a part is started and inherited by what it starts (containerd's
+    shims); it finds the processes of a run that was killed between starting a part and recording it.
     """
     found: dict[int, str] = {}
     for pid in pids(proc):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CNI_RESULTS = Path("/var/lib/cni/results")
 CONTAINER_LOG_LINKS = Path("/var/log/containers")
+DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
+SHIM_SOCKETS = Path("/run/containerd/s")
 SHIM = "containerd-shim-runc-v2"
 LINK_SECONDS = 5.0
 
@@ -30,16 +32,39 @@ def sweep(site: Site) -> None:
     end_shims(settings)
     remove_shim_sockets(settings)
     unmount_below(settings.state)
-    shutil.rmtree(settings.run / "containerd", ignore_errors=True)
+    for name in ("containerd", "runc"):
+        shutil.rmtree(settings.run / name, ignore_errors=True)
     remove_port_mappings(site)
     remove_links(site)
     for lease in (settings.data("cni") / CNI_NETWORK).glob("*"):
         lease.unlink()
-    for result in CNI_RESULTS.glob(f"{CNI_NETWORK}-*"):
-        result.unlink()
+    remove_cni_results()
     for link in CONTAINER_LOG_LINKS.glob("*"):
         if link.is_symlink() and link.readlink().is_relative_to(settings.state):
             link.unlink()
+    # kubelet's folder for device plugins is the one place its --root-dir does not move.
+    for file in ("kubelet.sock", "kubelet_internal_checkpoint"):
+        (DEVICE_PLUGINS / file).unlink(missing_ok=True)
+    for folder in (
+        DEVICE_PLUGINS,
+        DEVICE_PLUGINS.parent,
+        CONTAINER_LOG_LINKS,
+        SHIM_SOCKETS,
+        SHIM_SOCKETS.parent,
+    ):
+        with contextlib.suppress(OSError):  # not empty: another's
+            folder.rmdir()
+
+
+def remove_cni_results() -> None:
+    """Remove what the CNI library remembers of our pods: one file for our network, one for loopback."""
+    for result in CNI_RESULTS.glob(f"{CNI_NETWORK}-*"):
+        container = result.name.split("-")[1]
+        (CNI_RESULTS / f"cni-loopback-{container}-lo").unlink(missing_ok=True)
+        result.unlink()
+    for folder in (CNI_RESULTS, CNI_RESULTS.parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def end_shims(settings: Settings) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from funkhaus_cluster.site import Site
 
 MEBIBYTE = 1024 * 1024
+MINUTE = 60
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class PartStatus:
 
 def gather(site: Site, parts: Iterable[Part]) -> list[PartStatus]:
     """Ask every part."""
-    return [_ask(site.settings.run, part) for part in parts]
+    children = processes.children()
+    return [_ask(site.settings.run, part, children) for part in parts]
 
 
 def table(statuses: Sequence[PartStatus], *, now: float) -> str:
@@ -89,15 +91,16 @@ def memory_of(pids: Iterable[int]) -> int:
     return total
 
 
-def _ask(run: Path, part: Part) -> PartStatus:
+def _ask(run: Path, part: Part, children: dict[int, list[int]]) -> PartStatus:
     record = records.load(run, part.name)
     if record is None or not processes.alive(record.identity):
         return PartStatus(part.name, 0, "ended" if record else "not started", 0, 0)
+    pid = record.identity.pid
     return PartStatus(
         name=part.name,
-        pid=record.identity.pid,
+        pid=pid,
         ready=part.ready() or "ready",
-        memory=memory_of([record.identity.pid]),
+        memory=memory_of([pid, *children.get(pid, [])]),
         since=record.since,
     )
 
@@ -117,9 +120,6 @@ def _node(site: Site) -> str:
 
 
 def _age(seconds: float) -> str:
-    minutes = int(seconds) // 60
-    return (
-        f"{minutes // 60}h{minutes % 60:02d}m"
-        if minutes >= 60
-        else f"{minutes}m{int(seconds) % 60:02d}s"
-    )
+    minutes, rest = divmod(int(seconds), MINUTE)
+    hours, minutes = divmod(minutes, MINUTE)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"

@@ -42,8 +42,9 @@ class StepFailedError(ClusterError):
 def run(steps: Iterable[Step], progress: Progress, cancelled: threading.Event) -> None:
     """Run every step once, each after those it needs.
 
-    On the first failure, or on Ctrl-C, nothing new starts, ``cancelled`` is set so that what runs ends soon, and the cause is
-    raised once every thread is done: as ``StepFailedError``, or ``KeyboardInterrupt``.
+    On the first failure, or on Ctrl-C, nothing new starts, ``cancelled`` is set so that what runs ends
+    soon, and the cause is raised once every thread is done: as ``StepFailedError``, or
+    ``KeyboardInterrupt``.
     """
     table = {step.name: step for step in steps}
     order = graphlib.TopologicalSorter({name: step.needs for name, step in table.items()})
