@@ -1,4 +1,6 @@
-"""A real Postgres for tests that need one: this run's own, or the one FUNKHAUS_TEST_DATABASE_URL names (`{}` for the database)."""
+"""A real Postgres for tests that need one: this run's own, or the one that
+FUNKHAUS_TEST_DATABASE_URL names (`{}` stands for the database).
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,175 @@
+"""One transaction across tenants. What is here is everything that may look over the fence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, exists, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
+
+from funkhaus.domain.errors import NotFoundError
+from funkhaus.domain.tenant import TenantFacts
+from funkhaus.ports import OutboxItem
+from funkhaus.storage import rows
+from funkhaus.storage.schema import (
+    HostSuffix,
+    NamespaceRow,
+    OutboxEntry,
+    PlanRow,
+    TenantRow,
+    TokenRow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from funkhaus.domain.tenant import Plan, Tenant
+    from funkhaus.domain.token import Token
+    from funkhaus.ports import AuditRow
+
+ERROR_LIMIT = 1000
+
+
+class PostgresPlatformWork(rows.Statements):
+    """`funkhaus.ports.PlatformWork`."""
+
+    async def add_tenant(self, tenant: Tenant) -> None:
+        """Insert; raises `ConflictError` (ids are never reused), `NotFoundError` for a plan that isn't there."""
+        await self.plan(tenant.plan)
+        await self._insert(
+            insert(TenantRow).values(
+                tenant_id=tenant.id, plan_id=tenant.plan, display_name=tenant.display_name
+            ),
+            f"tenant {tenant.id!r} exists, or existed: an id is given out once",
+        )
+
+    async def tenants(self, *, after: str = "", limit: int = 100) -> Sequence[Tenant]:
+        """Tenants by id, keyset-paged."""
+        statement = (
+            select(*rows.TENANT)
+            .where(TenantRow.tenant_id > after, TenantRow.deleted_at.is_(None))
+            .order_by(TenantRow.tenant_id)
+            .limit(limit)
+        )
+        return [rows.tenant(row) for row in await self._run(statement)]
+
+    async def plan(self, plan_id: str) -> Plan:
+        """One plan; raises `NotFoundError`."""
+        statement = select(*rows.PLAN).where(PlanRow.id == plan_id)
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            raise NotFoundError(f"there is no plan {plan_id!r}")
+        return rows.plan(row)
+
+    async def plans(self) -> Sequence[Plan]:
+        """All plans, by id."""
+        return [rows.plan(row) for row in await self._run(select(*rows.PLAN).order_by(PlanRow.id))]
+
+    async def facts(self, cluster_namespace: str) -> TenantFacts | None:
+        """Whose Kubernetes namespace this is, with the suffixes granted beside the default one."""
+        suffixes = (
+            select(func.coalesce(func.array_agg(HostSuffix.suffix), func.string_to_array("", ",")))
+            .where(HostSuffix.tenant_id == TenantRow.tenant_id)
+            .scalar_subquery()
+        )
+        statement = (
+            select(
+                TenantRow.tenant_id,
+                TenantRow.plan_id,
+                NamespaceRow.name,
+                suffixes.label("suffixes"),
+            )
+            .join(NamespaceRow, NamespaceRow.tenant_id == TenantRow.tenant_id)
+            .where(
+                NamespaceRow.cluster_name == cluster_namespace,
+                NamespaceRow.deleted_at.is_(None),
+                TenantRow.deleted_at.is_(None),
+            )
+        )
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            return None
+        return TenantFacts(
+            tenant=row.tenant_id,
+            namespace=row.name,
+            plan=row.plan_id,
+            host_suffixes=tuple(sorted(row.suffixes)),
+        )
+
+    async def token_by_digest(self, digest: bytes) -> Token | None:
+        """The token with this keyed digest, valid or not; none of a tenant that is gone."""
+        statement = (
+            select(*rows.TOKEN)
+            .outerjoin(TenantRow, TenantRow.tenant_id == TokenRow.tenant_id)
+            .where(TokenRow.digest == digest, TenantRow.deleted_at.is_(None))
+        )
+        row = (await self._run(statement)).one_or_none()
+        return None if row is None else rows.token(row)
+
+    async def add_platform_token(self, token: Token, digest: bytes) -> None:
+        """Insert an admin token."""
+        if token.tenant or token.role:
+            raise ValueError("a platform token has neither tenant nor role")
+        await self._add_token(token, digest)
+
+    async def revoke_platform_token(self, token_id: str, now: datetime) -> Token:
+        """Revoke any token; raises `NotFoundError`."""
+        statement = (
+            update(TokenRow)
+            .where(TokenRow.id == rows.token_uuid(token_id))
+            .values(revoked_at=func.coalesce(TokenRow.revoked_at, now))
+            .returning(*rows.TOKEN)
+        )
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            raise NotFoundError(f"there is no token {token_id!r}")
+        return rows.token(row)
+
+    async def outbox(self, now: datetime, *, limit: int = 20) -> Sequence[OutboxItem]:
+        """The oldest undelivered item of each object that is due, locked; those locked elsewhere are skipped."""
+        earlier = aliased(OutboxEntry)
+        statement = (
+            select(
+                OutboxEntry.sequence,
+                OutboxEntry.manifest,
+                OutboxEntry.gone,
+                OutboxEntry.queued_at,
+                OutboxEntry.attempts,
+            )
+            .where(
+                or_(OutboxEntry.not_before.is_(None), OutboxEntry.not_before <= now),
+                ~exists().where(
+                    earlier.object == OutboxEntry.object, earlier.sequence < OutboxEntry.sequence
+                ),
+            )
+            .order_by(OutboxEntry.sequence)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=OutboxEntry)
+        )
+        return [
+            OutboxItem(row.sequence, row.manifest, row.gone, row.queued_at, row.attempts)
+            for row in await self._run(statement)
+        ]
+
+    async def oldest_outbox_item(self) -> datetime | None:
+        """When the oldest undelivered item was put in, or ``None``."""
+        found: datetime | None = (await self._run(select(func.min(OutboxEntry.queued_at)))).scalar()
+        return found
+
+    async def delivered(self, sequence: int) -> None:
+        """Forget an outbox item."""
+        await self._run(delete(OutboxEntry).where(OutboxEntry.sequence == sequence))
+
+    async def postpone(self, sequence: int, error: str, until: datetime) -> None:
+        """Try an outbox item again, not before `until`."""
+        await self._run(
+            update(OutboxEntry)
+            .where(OutboxEntry.sequence == sequence)
+            .values(
+                attempts=OutboxEntry.attempts + 1,
+                last_error=error[:ERROR_LIMIT],
+                not_before=until,
+            )
+        )
+
+    async def audit(self, row: AuditRow) -> None:
+        """Append an audit row."""
+        await self._audit(row)

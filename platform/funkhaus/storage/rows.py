@@ -1,0 +1,139 @@
+"""Rows to domain values and back; used by both kinds of transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.tenant import NamespaceQuota, Plan, Tenant
+from funkhaus.domain.token import Token, TokenKind
+from funkhaus.storage.engine import translated
+from funkhaus.storage.schema import AuditEntry, PlanRow, TenantRow, TokenRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Executable
+    from sqlalchemy.engine import CursorResult
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from funkhaus.ports import AuditRow
+
+Row = Any
+"""A result row: its columns are attributes, typed by the statement and not for mypy."""
+
+PLAN = (
+    PlanRow.id,
+    PlanRow.namespaces,
+    PlanRow.functions,
+    PlanRow.triggers,
+    PlanRow.replicas,
+    PlanRow.cpu_millis,
+    PlanRow.memory_bytes,
+)
+TENANT = (TenantRow.tenant_id, TenantRow.plan_id, TenantRow.display_name)
+TOKEN = (
+    TokenRow.id,
+    TokenRow.subject_id,
+    TokenRow.subject_name,
+    TokenRow.kind,
+    TokenRow.tenant_id,
+    TokenRow.role,
+    TokenRow.last_four,
+    TokenRow.created_at,
+    TokenRow.expires_at,
+    TokenRow.revoked_at,
+)
+
+
+class Statements:
+    """A transaction's connection; every statement's failure is one of our errors."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def _run(self, statement: Executable) -> CursorResult[Row]:
+        with translated():
+            return await self._connection.execute(statement)
+
+    async def _insert(self, statement: Executable, taken: str) -> None:
+        """Run an insert; a violated uniqueness is a `ConflictError` that says `taken`."""
+        try:
+            await self._run(statement)
+        except ConflictError as error:
+            raise ConflictError(taken) from error
+
+    async def _add_token(self, token: Token, digest: bytes) -> None:
+        values = {
+            "id": UUID(token.id),
+            "tenant_id": token.tenant or None,
+            "digest": digest,
+            "kind": token.kind.value,
+            "role": token.role,
+            "subject_id": UUID(token.subject_id),
+            "subject_name": token.subject_name,
+            "last_four": token.last_four,
+            "created_at": token.created_at,
+            "expires_at": token.expires_at,
+            "revoked_at": token.revoked_at,
+        }
+        await self._insert(insert(TokenRow).values(values), "there is such a token already")
+
+    async def _audit(self, row: AuditRow) -> None:
+        values = {
+            "tenant_id": row.tenant or None,
+            "subject": row.subject,
+            "token_id": row.token_id,
+            "action": row.action,
+            "target": row.target,
+            "outcome": row.outcome,
+            "request_id": row.request_id,
+            "detail": row.detail,
+        }
+        await self._run(insert(AuditEntry).values(values))
+
+
+def quota(row: Row) -> NamespaceQuota:
+    """The quota columns of a plan or a namespace."""
+    return NamespaceQuota(
+        functions=row.functions,
+        triggers=row.triggers,
+        replicas=row.replicas,
+        cpu_millis=row.cpu_millis,
+        memory_bytes=row.memory_bytes,
+    )
+
+
+def plan(row: Row) -> Plan:
+    """A plan from the columns `PLAN`."""
+    return Plan(id=row.id, namespaces=row.namespaces, namespace_quota=quota(row))
+
+
+def tenant(row: Row) -> Tenant:
+    """A tenant from the columns `TENANT`."""
+    return Tenant(id=row.tenant_id, plan=row.plan_id, display_name=row.display_name)
+
+
+def token(row: Row) -> Token:
+    """A token from the columns `TOKEN`."""
+    return Token(
+        id=str(row.id),
+        subject_id=str(row.subject_id),
+        subject_name=row.subject_name,
+        kind=TokenKind(row.kind),
+        tenant=row.tenant_id or "",
+        role=row.role,
+        last_four=row.last_four,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def token_uuid(token_id: str) -> UUID:
+    """The key of a token; raises `NotFoundError` for what can't be one."""
+    try:
+        return UUID(token_id)
+    except ValueError as error:
+        raise NotFoundError(f"there is no token {token_id!r}") from error

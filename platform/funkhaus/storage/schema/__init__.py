@@ -1,0 +1,30 @@
+"""The tables, one per file. `metadata` knows them all; migrations are compared with it.
+
+Every table of tenants' data has a column `tenant_id`, so that row-level security is one policy per table.
+"""
+
+from funkhaus.storage.schema._declaration import REVISION, Table
+from funkhaus.storage.schema.audit import AuditEntry
+from funkhaus.storage.schema.host_suffixes import HostSuffix
+from funkhaus.storage.schema.namespaces import NamespaceRow
+from funkhaus.storage.schema.outbox import OutboxEntry
+from funkhaus.storage.schema.plans import PlanRow
+from funkhaus.storage.schema.quotas import QuotaRow
+from funkhaus.storage.schema.tenants import TenantRow
+from funkhaus.storage.schema.tokens import TokenRow
+
+metadata = Table.metadata
+
+__all__ = [
+    "REVISION",
+    "AuditEntry",
+    "HostSuffix",
+    "NamespaceRow",
+    "OutboxEntry",
+    "PlanRow",
+    "QuotaRow",
+    "Table",
+    "TenantRow",
+    "TokenRow",
+    "metadata",
+]

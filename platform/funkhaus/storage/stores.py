@@ -1,0 +1,44 @@
+"""`PostgresStores`: the port `funkhaus.ports.Stores` on Postgres."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from funkhaus.storage.engine import translated
+from funkhaus.storage.platform_work import PostgresPlatformWork
+from funkhaus.storage.tenant_work import PostgresTenantWork
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from funkhaus.storage.engine import Engine
+
+
+class PostgresStores:
+    """Transactions on one pool. A tenant's transaction carries the tenant in the setting ``app.tenant`` as well, which
+    row-level security goes by.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def begin(self, tenant: str) -> AsyncIterator[PostgresTenantWork]:
+        """A transaction inside `tenant`."""
+        async with self._engine.transaction() as connection:
+            with translated():
+                await connection.execute(select(func.set_config("app.tenant", tenant, True)))
+            yield PostgresTenantWork(connection, tenant)
+
+    @asynccontextmanager
+    async def begin_platform(self) -> AsyncIterator[PostgresPlatformWork]:
+        """A transaction across tenants."""
+        async with self._engine.transaction() as connection:
+            yield PostgresPlatformWork(connection)
+
+    async def ready(self) -> None:
+        """Pass if the database answers and its schema is ours."""
+        await self._engine.check_revision()

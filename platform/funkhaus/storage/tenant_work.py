@@ -1,0 +1,188 @@
+"""One transaction inside one tenant. Every statement here names the tenant; nothing here can leave it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, select, update
+
+from funkhaus.domain.errors import NotFoundError
+from funkhaus.domain.tenant import Namespace
+from funkhaus.storage import rows
+from funkhaus.storage.schema import (
+    HostSuffix,
+    NamespaceRow,
+    OutboxEntry,
+    PlanRow,
+    QuotaRow,
+    TenantRow,
+    TokenRow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Select
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from funkhaus.domain.tenant import Plan, Tenant
+    from funkhaus.domain.token import Token
+    from funkhaus.ports import AuditRow, Manifest
+    from funkhaus.storage.rows import Row
+
+TOKENS_LIMIT = 200
+
+
+class PostgresTenantWork(rows.Statements):
+    """`funkhaus.ports.TenantWork`."""
+
+    def __init__(self, connection: AsyncConnection, tenant: str) -> None:
+        super().__init__(connection)
+        self._tenant = tenant
+
+    async def tenant(self) -> Tenant:
+        """The tenant; raises `NotFoundError`."""
+        return rows.tenant(await self._tenant_row(self._select_tenant()))
+
+    async def lock(self) -> None:
+        """Be the tenant's only writer until the transaction ends; raises `NotFoundError`."""
+        await self._tenant_row(self._select_tenant().with_for_update())
+
+    def _select_tenant(self) -> Select[*tuple[Row, ...]]:
+        return select(*rows.TENANT).where(
+            TenantRow.tenant_id == self._tenant, TenantRow.deleted_at.is_(None)
+        )
+
+    async def _tenant_row(self, statement: Select[*tuple[Row, ...]]) -> Row:
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            raise NotFoundError(f"there is no tenant {self._tenant!r}")
+        return row
+
+    async def plan(self) -> Plan:
+        """The tenant's plan."""
+        statement = (
+            select(*rows.PLAN)
+            .join(TenantRow, TenantRow.plan_id == PlanRow.id)
+            .where(TenantRow.tenant_id == self._tenant)
+        )
+        return rows.plan(await self._tenant_row(statement))
+
+    def _select_namespaces(self) -> Select[*tuple[Row, ...]]:
+        return (
+            select(NamespaceRow.name, QuotaRow)
+            .join(
+                QuotaRow,
+                (QuotaRow.tenant_id == NamespaceRow.tenant_id)
+                & (QuotaRow.namespace == NamespaceRow.name),
+            )
+            .where(NamespaceRow.tenant_id == self._tenant, NamespaceRow.deleted_at.is_(None))
+            .order_by(NamespaceRow.name)
+        )
+
+    def _namespace(self, row: Row) -> Namespace:
+        return Namespace(tenant=self._tenant, name=row.name, quota=rows.quota(row))
+
+    async def namespaces(self) -> Sequence[Namespace]:
+        """All namespaces, by name; a plan bounds how many there are."""
+        return [self._namespace(row) for row in await self._run(self._select_namespaces())]
+
+    async def namespace(self, name: str) -> Namespace:
+        """One namespace; raises `NotFoundError`."""
+        statement = self._select_namespaces().where(NamespaceRow.name == name)
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            raise NotFoundError(_no_namespace(name))
+        return self._namespace(row)
+
+    async def add_namespace(self, namespace: Namespace) -> None:
+        """Insert with its quota; raises `ConflictError` when the name is or was taken."""
+        self._must_be_ours(namespace.tenant)
+        await self._insert(
+            insert(NamespaceRow).values(
+                tenant_id=self._tenant, name=namespace.name, cluster_name=namespace.cluster_name
+            ),
+            f"namespace {namespace.name!r} exists, or existed: a name is given out once",
+        )
+        quota = namespace.quota
+        await self._run(
+            insert(QuotaRow).values(
+                tenant_id=self._tenant,
+                namespace=namespace.name,
+                functions=quota.functions,
+                triggers=quota.triggers,
+                replicas=quota.replicas,
+                cpu_millis=quota.cpu_millis,
+                memory_bytes=quota.memory_bytes,
+            )
+        )
+
+    async def remove_namespace(self, name: str) -> None:
+        """Mark as deleted; raises `NotFoundError`."""
+        done = await self._run(
+            update(NamespaceRow)
+            .where(
+                NamespaceRow.tenant_id == self._tenant,
+                NamespaceRow.name == name,
+                NamespaceRow.deleted_at.is_(None),
+            )
+            .values(deleted_at=func.now())
+        )
+        if not done.rowcount:
+            raise NotFoundError(_no_namespace(name))
+
+    async def host_suffixes(self) -> Sequence[str]:
+        """Host suffixes granted beside the default one, sorted."""
+        statement = select(HostSuffix.suffix).where(HostSuffix.tenant_id == self._tenant)
+        return sorted(row.suffix for row in await self._run(statement))
+
+    async def add_token(self, token: Token, digest: bytes) -> None:
+        """Insert a token by the keyed digest of its text."""
+        self._must_be_ours(token.tenant)
+        await self._add_token(token, digest)
+
+    async def tokens(self) -> Sequence[Token]:
+        """The tenant's tokens, newest first, at most `TOKENS_LIMIT`."""
+        statement = (
+            select(*rows.TOKEN)
+            .where(TokenRow.tenant_id == self._tenant)
+            .order_by(TokenRow.created_at.desc(), TokenRow.id)
+            .limit(TOKENS_LIMIT)
+        )
+        return [rows.token(row) for row in await self._run(statement)]
+
+    async def revoke_token(self, token_id: str, now: datetime) -> Token:
+        """Revoke; already revoked stays as it was; raises `NotFoundError`."""
+        statement = (
+            update(TokenRow)
+            .where(TokenRow.tenant_id == self._tenant, TokenRow.id == rows.token_uuid(token_id))
+            .values(revoked_at=func.coalesce(TokenRow.revoked_at, now))
+            .returning(*rows.TOKEN)
+        )
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            raise NotFoundError(f"there is no token {token_id!r}")
+        return rows.token(row)
+
+    async def enqueue(self, manifest: Manifest, *, gone: bool = False) -> None:
+        """Put a cluster change into the outbox, in this transaction."""
+        meta = manifest["metadata"]
+        await self._run(
+            insert(OutboxEntry).values(
+                tenant_id=self._tenant,
+                object=f"{manifest['kind']}/{meta.get('namespace', '')}/{meta['name']}",
+                manifest=manifest,
+                gone=gone,
+            )
+        )
+
+    async def audit(self, row: AuditRow) -> None:
+        """Append an audit row, in this transaction."""
+        self._must_be_ours(row.tenant)
+        await self._audit(row)
+
+    def _must_be_ours(self, tenant: str) -> None:
+        if tenant != self._tenant:
+            raise ValueError(f"a row of tenant {tenant!r} in a transaction of {self._tenant!r}")
+
+
+def _no_namespace(name: str) -> str:
+    return f"there is no namespace {name!r}"

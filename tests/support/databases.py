@@ -1,0 +1,65 @@
+"""Fixtures: one Postgres per run; a new database per test, empty or at the newest revision (copied from a template)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import NullPool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from funkhaus.storage import migrate
+
+from .postgres import serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+TEMPLATE = "funkhaus_template"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server's URL with ``{}`` for the database."""
+    if given := os.environ.get("FUNKHAUS_TEST_DATABASE_URL"):
+        yield given
+        return
+    with serving(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+async def _admin(postgres: str, statement: str) -> None:
+    engine = create_async_engine(
+        postgres.format("postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
+    )
+    async with engine.connect() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()
+
+
+@pytest.fixture
+async def empty_database(postgres: str) -> AsyncIterator[str]:
+    """The URL of a new database with nothing in it."""
+    name = f"test_{secrets.token_hex(6)}"
+    await _admin(postgres, f"CREATE DATABASE {name}")
+    yield postgres.format(name)
+    await _admin(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+_MADE: set[str] = set()
+
+
+@pytest.fixture
+async def database(postgres: str) -> AsyncIterator[str]:
+    """The URL of a new database at the newest revision."""
+    template = f"{TEMPLATE}_{os.getpid()}"
+    if template not in _MADE:
+        await _admin(postgres, f"CREATE DATABASE {template}")
+        await migrate.upgrade(postgres.format(template))
+        _MADE.add(template)
+    name = f"test_{secrets.token_hex(6)}"
+    await _admin(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield postgres.format(name)
+    await _admin(postgres, f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,246 @@
+"""`MemoryStores`: the port `Stores` without a database.
+
+A transaction works on a copy that replaces the state when it ends well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant, TenantFacts
+from funkhaus.ports import OutboxItem
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from funkhaus.domain.errors import FunkhausError
+    from funkhaus.domain.token import Token
+    from funkhaus.ports import AuditRow, Manifest
+
+PLANS = {
+    "small": Plan("small", 3, NamespaceQuota(20, 20, 20, 4_000, 4 * 1024**3)),
+    "medium": Plan("medium", 10, NamespaceQuota(100, 100, 100, 20_000, 40 * 1024**3)),
+    "large": Plan("large", 50, NamespaceQuota(500, 500, 1_000, 200_000, 400 * 1024**3)),
+}
+"""As the first migration has them."""
+
+
+@dataclass
+class State:
+    """All rows. A namespace maps to whether it is there still."""
+
+    plans: dict[str, Plan] = field(default_factory=lambda: dict(PLANS))
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    namespaces: dict[tuple[str, str], tuple[Namespace, bool]] = field(default_factory=dict)
+    suffixes: dict[str, str] = field(default_factory=dict)
+    tokens: dict[bytes, Token] = field(default_factory=dict)
+    outbox: list[OutboxItem] = field(default_factory=list)
+    waits: dict[int, datetime] = field(default_factory=dict)
+    sequence: int = 0
+    audit: list[AuditRow] = field(default_factory=list)
+
+
+class MemoryStores:
+    """One writer at a time. Set `broken` and every transaction raises it."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.broken: FunkhausError | None = None
+        self._writer = asyncio.Lock()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[State]:
+        if self.broken:
+            raise self.broken
+        async with self._writer:
+            state = State(**{name: copy.copy(value) for name, value in vars(self.state).items()})
+            yield state
+            self.state = state
+
+    @asynccontextmanager
+    async def begin(self, tenant: str) -> AsyncIterator[MemoryTenantWork]:
+        async with self._transaction() as state:
+            yield MemoryTenantWork(state, tenant)
+
+    @asynccontextmanager
+    async def begin_platform(self) -> AsyncIterator[MemoryPlatformWork]:
+        async with self._transaction() as state:
+            yield MemoryPlatformWork(state)
+
+    async def ready(self) -> None:
+        if self.broken:
+            raise self.broken
+
+
+class MemoryTenantWork:
+    """`TenantWork`."""
+
+    def __init__(self, state: State, tenant: str) -> None:
+        self._state = state
+        self._tenant = tenant
+
+    async def tenant(self) -> Tenant:
+        if self._tenant not in self._state.tenants:
+            raise NotFoundError(f"there is no tenant {self._tenant!r}")
+        return self._state.tenants[self._tenant]
+
+    async def lock(self) -> None:
+        await self.tenant()
+
+    async def plan(self) -> Plan:
+        return self._state.plans[(await self.tenant()).plan]
+
+    async def namespaces(self) -> Sequence[Namespace]:
+        return [
+            namespace
+            for (tenant, _), (namespace, there) in sorted(self._state.namespaces.items())
+            if tenant == self._tenant and there
+        ]
+
+    async def namespace(self, name: str) -> Namespace:
+        namespace, there = self._state.namespaces.get((self._tenant, name), (None, False))
+        if namespace is None or not there:
+            raise NotFoundError(f"there is no namespace {name!r}")
+        return namespace
+
+    async def add_namespace(self, namespace: Namespace) -> None:
+        self._must_be_ours(namespace.tenant)
+        key = (self._tenant, namespace.name)
+        if key in self._state.namespaces:
+            raise ConflictError(
+                f"namespace {namespace.name!r} exists, or existed: a name is given out once"
+            )
+        if self._tenant not in self._state.tenants:
+            raise ConflictError("what this refers to does not exist")
+        self._state.namespaces[key] = (namespace, True)
+
+    async def remove_namespace(self, name: str) -> None:
+        self._state.namespaces[(self._tenant, name)] = (await self.namespace(name), False)
+
+    async def host_suffixes(self) -> Sequence[str]:
+        return sorted(
+            suffix for suffix, tenant in self._state.suffixes.items() if tenant == self._tenant
+        )
+
+    async def add_token(self, token: Token, digest: bytes) -> None:
+        self._must_be_ours(token.tenant)
+        _add_token(self._state, token, digest)
+
+    async def tokens(self) -> Sequence[Token]:
+        own = [token for token in self._state.tokens.values() if token.tenant == self._tenant]
+        return sorted(own, key=lambda token: token.created_at, reverse=True)[:200]
+
+    async def revoke_token(self, token_id: str, now: datetime) -> Token:
+        return _revoke(self._state, token_id, now, self._tenant)
+
+    async def enqueue(self, manifest: Manifest, *, gone: bool = False) -> None:
+        self._state.sequence += 1
+        item = OutboxItem(self._state.sequence, manifest, gone, datetime.now(UTC))
+        self._state.outbox.append(item)
+
+    async def audit(self, row: AuditRow) -> None:
+        self._must_be_ours(row.tenant)
+        self._state.audit.append(row)
+
+    def _must_be_ours(self, tenant: str) -> None:
+        if tenant != self._tenant:
+            raise ValueError(f"a row of tenant {tenant!r} in a transaction of {self._tenant!r}")
+
+
+class MemoryPlatformWork:
+    """`PlatformWork`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def add_tenant(self, tenant: Tenant) -> None:
+        await self.plan(tenant.plan)
+        if tenant.id in self._state.tenants:
+            raise ConflictError(f"tenant {tenant.id!r} exists, or existed: an id is given out once")
+        self._state.tenants[tenant.id] = tenant
+
+    async def tenants(self, *, after: str = "", limit: int = 100) -> Sequence[Tenant]:
+        ids = sorted(tenant for tenant in self._state.tenants if tenant > after)[:limit]
+        return [self._state.tenants[tenant] for tenant in ids]
+
+    async def plan(self, plan_id: str) -> Plan:
+        if plan_id not in self._state.plans:
+            raise NotFoundError(f"there is no plan {plan_id!r}")
+        return self._state.plans[plan_id]
+
+    async def plans(self) -> Sequence[Plan]:
+        return [self._state.plans[plan] for plan in sorted(self._state.plans)]
+
+    async def facts(self, cluster_namespace: str) -> TenantFacts | None:
+        for namespace, there in self._state.namespaces.values():
+            if there and namespace.cluster_name == cluster_namespace:
+                tenant = self._state.tenants[namespace.tenant]
+                suffixes = await MemoryTenantWork(self._state, tenant.id).host_suffixes()
+                return TenantFacts(tenant.id, namespace.name, tenant.plan, tuple(suffixes))
+        return None
+
+    async def token_by_digest(self, digest: bytes) -> Token | None:
+        return self._state.tokens.get(digest)
+
+    async def add_platform_token(self, token: Token, digest: bytes) -> None:
+        if token.tenant or token.role:
+            raise ValueError("a platform token has neither tenant nor role")
+        _add_token(self._state, token, digest)
+
+    async def revoke_platform_token(self, token_id: str, now: datetime) -> Token:
+        return _revoke(self._state, token_id, now)
+
+    async def outbox(self, now: datetime, *, limit: int = 20) -> Sequence[OutboxItem]:
+        heads: dict[str, OutboxItem] = {}
+        for item in self._state.outbox:
+            meta = item.manifest["metadata"]
+            key = f"{item.manifest['kind']}/{meta.get('namespace', '')}/{meta['name']}"
+            heads.setdefault(key, item)
+        waits = self._state.waits
+        due = [item for item in heads.values() if waits.get(item.sequence, now) <= now]
+        return due[:limit]
+
+    async def oldest_outbox_item(self) -> datetime | None:
+        return min((item.queued_at for item in self._state.outbox), default=None)
+
+    async def delivered(self, sequence: int) -> None:
+        self._state.outbox = [item for item in self._state.outbox if item.sequence != sequence]
+
+    async def postpone(self, sequence: int, error: str, until: datetime) -> None:
+        assert error
+        self._state.waits[sequence] = until
+        self._state.outbox = [
+            replace(item, attempts=item.attempts + 1) if item.sequence == sequence else item
+            for item in self._state.outbox
+        ]
+
+    async def audit(self, row: AuditRow) -> None:
+        self._state.audit.append(row)
+
+
+def _add_token(state: State, token: Token, digest: bytes) -> None:
+    if digest in state.tokens or any(token.id == other.id for other in state.tokens.values()):
+        raise ConflictError("there is such a token already")
+    state.tokens[digest] = token
+
+
+def _revoke(state: State, token_id: str, now: datetime, tenant: str | None = None) -> Token:
+    for digest, token in state.tokens.items():
+        if _same(token.id, token_id) and tenant in {None, token.tenant}:
+            state.tokens[digest] = replace(token, revoked_at=token.revoked_at or now)
+            return state.tokens[digest]
+    raise NotFoundError(f"there is no token {token_id!r}")
+
+
+def _same(token_id: str, asked: str) -> bool:
+    try:
+        return UUID(token_id) == UUID(asked)
+    except ValueError:
+        return False
