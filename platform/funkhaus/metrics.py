@@ -40,6 +40,11 @@ REVIEW_SECONDS = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
+AUDIT_LOST = Counter(
+    "funkhaus_audit_rows_lost_total",
+    "Audit rows of refusals that could not be written",
+    registry=REGISTRY,
+)
 CERTIFICATE_EXPIRY = Gauge(
     "funkhaus_webhook_certificate_expiry_timestamp_seconds",
     "When the serving certificate ends",

@@ -83,6 +83,8 @@ class Webhook(Common, Database):
     opa_url: str = "http://127.0.0.1:8181"
     opa_timeout: float = 1.0
     """Whole deadline of one decision; below half of the webhook's timeoutSeconds."""
+    review_timeout: float = 2.5
+    """Whole deadline of one review, its audit row excepted; below the webhook's timeoutSeconds."""
     review_limit: int = 8 * 1024 * 1024
     """Bytes of one AdmissionReview: an update carries the object twice."""
     reviews_at_once: int = 64

@@ -1,0 +1,275 @@
+"""Admission: what the platform fills into an object, and whether it lets it in.
+
+Every doubt is a refusal: a namespace the database does not know, a policy engine that gives no trustworthy answer, a
+review that takes too long. Order within a review: shape, tenant, policy; hostname claims and the quota ledger come last.
+
+What is not judged: a delete (refusing one would keep namespaces from ending), and an update that leaves the spec and the
+platform's marks alone (a finalizer must come off an object that a newer policy would not let in).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from funkhaus import logs
+from funkhaus.crd import function as function_crd
+from funkhaus.crd import http_trigger as http_trigger_crd
+from funkhaus.domain import names
+from funkhaus.domain.errors import ForbiddenError, FunkhausError, InvalidError, TimedOutError
+from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, Kind
+from funkhaus.domain.question import Question
+from funkhaus.domain.trigger import HTTPTrigger
+from funkhaus.domain.verdict import Finding, Verdict
+from funkhaus.ports import AuditRow
+from funkhaus.services.additions import additions
+from funkhaus.services.marks import (
+    CREATED_BY,
+    marks_of,
+    owned_by_platform,
+    owned_by_tenant,
+    place_labels,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from funkhaus.domain.function import Function
+    from funkhaus.domain.tenant import TenantFacts
+    from funkhaus.ports import Decider, Manifest, Stores
+
+AUDIT_SECONDS = 0.4
+"""For writing the audit row of a refusal: it comes on top of a review's deadline and must leave time for the answer."""
+_LOG = logs.logger(__name__)
+
+
+class Operation(StrEnum):
+    """What is done to the object."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One question of kube-apiserver. `manifest` is empty on a delete, `old` on a create; `requester` is a cluster user."""
+
+    uid: str
+    operation: Operation
+    kind: Kind
+    namespace: str
+    name: str
+    manifest: Manifest
+    old: Manifest
+    requester: str
+    token_id: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The answer to a review. `patch` is RFC 6902; `error` is why there is no verdict; `audited` whether the row of a
+    refusal was written (``None`` where none is due).
+    """
+
+    verdict: Verdict = dataclasses.field(default_factory=Verdict)
+    patch: tuple[dict[str, Any], ...] = ()
+    error: FunkhausError | None = None
+    tenant: str = ""
+    audited: bool | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the object stays out. What needs approval does too, until approvals can be given."""
+        return self.error is not None or self.verdict.denied or self.verdict.needs_approval
+
+
+class ReviewService:
+    """Mutation, validation, and the controller's second question.
+
+    `domain` is the platform's, `system_namespace` where its own processes' service accounts live; `at_once` bounds the
+    reviews worked on at the same time, others wait within their deadline.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        decider: Decider,
+        *,
+        domain: str,
+        system_namespace: str,
+        at_once: int = 64,
+    ) -> None:
+        self._stores = stores
+        self._decider = decider
+        self._domain = domain
+        self._platform_user = f"system:serviceaccount:{system_namespace}:"
+        self._places = asyncio.Semaphore(at_once)
+
+    async def mutate(self, review: Review, deadline: float) -> Judgement:
+        """What to add to the object, judged within `deadline` seconds. Never raises `FunkhausError`."""
+        return await self._within(deadline, review, self._mutate)
+
+    async def validate(self, review: Review, deadline: float) -> Judgement:
+        """Whether the object may be stored, judged within `deadline` seconds. Never raises `FunkhausError`."""
+        return await self._within(deadline, review, self._validate)
+
+    async def judge_function(self, manifest: Manifest, facts: TenantFacts) -> Verdict:
+        """The verdict on a stored Function, for who is about to materialise it.
+
+        Raises `InvalidError` for a wrong shape, `UnavailableError` when there is no verdict.
+        """
+        return await self._judge_stored(FUNCTION, manifest, facts)
+
+    async def judge_http_trigger(self, manifest: Manifest, facts: TenantFacts) -> Verdict:
+        """The verdict on a stored HTTPTrigger; raises as `judge_function` does."""
+        return await self._judge_stored(HTTP_TRIGGER, manifest, facts)
+
+    async def _judge_stored(self, kind: Kind, manifest: Manifest, facts: TenantFacts) -> Verdict:
+        marks = marks_of(manifest)
+        full = self._full(facts)
+        return await self._decider.decide(
+            Question(_named_subject(kind, manifest), full, marks, owned_by_platform(marks, full))
+        )
+
+    async def _within(
+        self, deadline: float, review: Review, work: Callable[[Review], Awaitable[Judgement]]
+    ) -> Judgement:
+        try:
+            async with asyncio.timeout(deadline), self._places:
+                judgement = await work(review)
+        except TimeoutError:
+            error = TimedOutError(f"admission took longer than {deadline:g} s; try again")
+            judgement = Judgement(error=error)
+        except FunkhausError as error:
+            judgement = Judgement(error=error)
+        if not judgement.refused or review.dry_run:
+            return judgement
+        return dataclasses.replace(judgement, audited=await self._record(review, judgement))
+
+    async def _mutate(self, review: Review) -> Judgement:
+        if _unjudged(review):
+            return Judgement()
+        facts = await self._facts(review.namespace)
+        labels = [
+            (("metadata", "labels", key), value) for key, value in place_labels(facts).items()
+        ]
+        try:
+            subject = _subject(review.kind, _with_a_name(review.manifest))
+            created_by = self._created_by(review)
+        except InvalidError:
+            # The schema refuses it in a moment, in words that name the field.
+            return Judgement(tenant=facts.tenant)
+        defaults = await self._decider.defaults(Question(subject, facts))
+        fields = [(item.path, item.value) for item in defaults]
+        return Judgement(
+            patch=additions(review.manifest, [*fields, *labels, *created_by]), tenant=facts.tenant
+        )
+
+    def _created_by(self, review: Review) -> list[tuple[tuple[str, ...], str]]:
+        creator = (
+            review.requester
+            if review.operation is Operation.CREATE
+            else marks_of(review.old).annotations.get(CREATED_BY)
+        )
+        return [(("metadata", "annotations", CREATED_BY), creator)] if creator else []
+
+    async def _validate(self, review: Review) -> Judgement:
+        if _unjudged(review):
+            return Judgement()
+        facts = await self._facts(review.namespace)
+        marks = marks_of(review.manifest)
+        if review.requester.startswith(self._platform_user):
+            owned = owned_by_platform(marks, facts)
+        else:
+            old = marks_of(review.old) if review.operation is Operation.UPDATE else None
+            owned = owned_by_tenant(old, facts, review.requester)
+        subject = _named_subject(review.kind, review.manifest)
+        verdict = await self._decider.decide(Question(subject, facts, marks, owned))
+        return Judgement(verdict=verdict, tenant=facts.tenant)
+
+    async def _facts(self, namespace: str) -> TenantFacts:
+        async with self._stores.begin_platform() as work:
+            facts = await work.facts(namespace)
+        if facts is None:
+            message = (
+                f"namespace {namespace!r} belongs to no tenant; functions and triggers live in tenants' namespaces, "
+                "which `funkhaus namespace create` makes"
+            )
+            finding = Finding("namespace-foreign", message, "metadata.namespace", value=namespace)
+            raise ForbiddenError(finding.sentence, findings=[finding])
+        return self._full(facts)
+
+    def _full(self, facts: TenantFacts) -> TenantFacts:
+        """The facts with every host suffix, the default one first."""
+        own = names.host_suffix(facts.tenant, self._domain)
+        granted = [suffix for suffix in facts.host_suffixes if suffix != own]
+        return dataclasses.replace(facts, host_suffixes=(own, *granted))
+
+    async def _record(self, review: Review, judgement: Judgement) -> bool:
+        """Append the audit row of a refusal; whether that succeeded. A refusal stands either way."""
+        error = judgement.error
+        findings = error.findings if error else judgement.verdict.findings
+        row = AuditRow(
+            tenant=judgement.tenant,
+            subject=review.requester,
+            token_id=review.token_id,
+            action=f"{review.kind.name.lower()}:{review.operation.lower()}",
+            target=f"{review.kind.plural}/{review.namespace}/{review.name}",
+            outcome="denied",
+            request_id=review.uid,
+            detail={
+                "findings": [finding.as_json() for finding in findings],
+                "error": {"code": error.code, "message": error.message} if error else None,
+                "decision_id": judgement.verdict.decision_id,
+                "policy_revision": judgement.verdict.revision,
+            },
+        )
+        try:
+            async with asyncio.timeout(AUDIT_SECONDS), self._stores.begin_platform() as work:
+                await work.audit(row)
+        except Exception:  # noqa: BLE001 - whatever fails here, the refusal must still be answered
+            _LOG.exception("the audit row of a refusal is lost", review=review.uid, row=row.detail)
+            return False
+        return True
+
+
+def _unjudged(review: Review) -> bool:
+    if review.operation is Operation.DELETE:
+        return True
+    if review.operation is Operation.CREATE or review.manifest.get("spec") != review.old.get(
+        "spec"
+    ):
+        return False
+    return marks_of(review.manifest) == marks_of(review.old)
+
+
+def _with_a_name(manifest: Manifest) -> Manifest:
+    """The manifest as it will be once kube-apiserver has made a name of ``generateName``."""
+    meta = manifest.get("metadata") or {}
+    name = meta.get("name") or meta.get("generateName") or "unnamed"
+    return {**manifest, "metadata": {**meta, "name": name}}
+
+
+def _subject(kind: Kind, manifest: Manifest) -> Function | HTTPTrigger:
+    """The object parsed; raises `InvalidError`."""
+    if kind == FUNCTION:
+        return function_crd.parse(manifest)
+    if kind == HTTP_TRIGGER:
+        return http_trigger_crd.parse(manifest)
+    raise InvalidError(f"objects of kind {kind.name} are not judged here")
+
+
+def _named_subject(kind: Kind, manifest: Manifest) -> Function | HTTPTrigger:
+    """The object parsed, its names checked; raises `InvalidError`."""
+    subject = _subject(kind, manifest)
+    if isinstance(subject, HTTPTrigger):
+        names.trigger_name(subject.name)
+        names.function_name(subject.spec.function, "spec.function")
+    else:
+        names.function_name(subject.name)
+    return subject
