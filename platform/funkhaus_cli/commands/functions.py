@@ -1,0 +1,156 @@
+"""`funkhaus function list|describe|delete`; `deploy`, `update`, `call` and `logs` join from their own modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from funkhaus_cli.completion import FUNCTION
+from funkhaus_cli.failure import Exit, Failure, warn
+from funkhaus_cli.options import Noun, namespaced, output
+from funkhaus_cli.output import Column, Styled, age, as_json, as_yaml, show_list
+from funkhaus_cli.page import page
+from funkhaus_cli.waiting import condition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from funkhaus_cli.session import Session
+
+PAGE = 500
+"""Objects asked for at once: the API's own limit."""
+
+
+@click.group("function", cls=Noun, aliases={"create": "deploy", "get": "describe"})
+def function() -> None:
+    """Deploy, look at, call and delete functions."""
+
+
+@function.command("list")
+@click.argument("names", nargs=-1, type=FUNCTION)
+@click.option("--all-namespaces", "-A", is_flag=True, help="In every namespace of the tenant.")
+@output()
+@namespaced
+@click.pass_obj
+def list_functions(
+    session: Session, names: tuple[str, ...], *, all_namespaces: bool, output: str
+) -> None:
+    """Functions with their state and URL; NAMES narrow the list."""
+    items = [
+        item
+        for item in listed(session, "functions", everywhere=all_namespaces)
+        if not names or item["name"] in names
+    ]
+    if absent := sorted(set(names) - {item["name"] for item in items}):
+        raise Failure(f"no function {', '.join(absent)} in {session.place}", Exit.NOT_FOUND)
+    place = f"tenant {session.tenant}" if all_namespaces else session.place
+    show_list(
+        items,
+        _columns(session, everywhere=all_namespaces),
+        output,
+        none=f"No functions in {place}.",
+    )
+
+
+def _columns(session: Session, *, everywhere: bool) -> list[Column]:
+    now = session.now()
+    return [
+        *([Column("NAMESPACE", lambda item: item.get("namespace"))] if everywhere else []),
+        Column("NAME", lambda item: item["name"]),
+        Column("RUNTIME", lambda item: item["spec"].get("runtime")),
+        Column("READY", readiness),
+        Column("REPLICAS", lambda item: (item["status"].get("replicas") or {}).get("summary")),
+        Column("URL", lambda item: _urls(item["status"].get("urls") or [])),
+        Column("AGE", lambda item: age(item.get("createdAt"), now)),
+        Column("HANDLER", lambda item: item["spec"].get("handler"), wide=True),
+        Column("CPU", lambda item: (item["spec"].get("resources") or {}).get("cpu"), wide=True),
+        Column(
+            "MEMORY", lambda item: (item["spec"].get("resources") or {}).get("memory"), wide=True
+        ),
+        Column("TIMEOUT", lambda item: _seconds(item["spec"].get("timeout")), wide=True),
+        Column("REVISION", lambda item: item["status"].get("revision"), wide=True),
+    ]
+
+
+def _seconds(value: object) -> str:
+    return f"{value}s" if value is not None else ""
+
+
+def _urls(urls: list[str]) -> str:
+    return f"{urls[0]} (+{len(urls) - 1})" if len(urls) > 1 else "".join(urls)
+
+
+def readiness(item: Mapping[str, Any]) -> Styled:
+    """Yes, or why not yet: the Ready condition's reason."""
+    found = condition(item, "Ready")
+    if found is None:
+        return Styled("Pending", "yellow")
+    if found.get("status") == "True":
+        return Styled("yes", "green")
+    failed = found.get("status") == "False"
+    return Styled(str(found.get("reason") or "no"), "red" if failed else "yellow")
+
+
+def listed(session: Session, plural: str, *, everywhere: bool) -> list[dict[str, Any]]:
+    """The objects of the namespace or of all the tenant's, each with ``spec`` and ``status``."""
+    return [
+        {**item, "spec": item.get("spec") or {}, "status": item.get("status") or {}}
+        for path in _places(session, plural, everywhere=everywhere)
+        for item in _page(session, path)
+    ]
+
+
+def _places(session: Session, plural: str, *, everywhere: bool) -> Iterator[str]:
+    if not everywhere:
+        yield session.path(plural)
+        return
+    for namespace in session.api.get(session.tenant_path("namespaces"))["items"]:
+        yield session.tenant_path("namespaces", namespace["name"], plural)
+
+
+def _page(session: Session, path: str) -> list[dict[str, Any]]:
+    answer = session.api.get(path, {"limit": PAGE})
+    if answer.get("truncated"):
+        warn(f"there are more than {PAGE}; only these are shown")
+    items: list[dict[str, Any]] = answer["items"]
+    return items
+
+
+@function.command("describe")
+@click.argument("name", type=FUNCTION)
+@output(("text", "json", "yaml"))
+@namespaced
+@click.pass_obj
+def describe(session: Session, name: str, *, output: str) -> None:
+    """Everything about a function on one page: state, replicas, crashes, triggers, events."""
+    document = session.api.get(session.path("functions", name, "description"))
+    if output == "text":
+        click.echo(page(document, session.now()))
+    else:
+        click.echo(as_json(document) if output == "json" else as_yaml(document))
+
+
+@function.command("delete")
+@click.argument("names", nargs=-1, required=True, type=FUNCTION)
+@click.option("--ignore-not-found", is_flag=True, help="Absent is as good as deleted.")
+@namespaced
+@click.pass_obj
+def delete(session: Session, names: tuple[str, ...], *, ignore_not_found: bool) -> None:
+    """Delete functions and everything made for them; their triggers stay."""
+    remove(session, "functions", "function", names, ignore_not_found=ignore_not_found)
+
+
+def remove(
+    session: Session, plural: str, word: str, names: tuple[str, ...], *, ignore_not_found: bool
+) -> None:
+    """Delete objects one by one; the first refusal ends it, after saying what is gone already."""
+    for name in names:
+        try:
+            session.api.delete(session.path(plural, name))
+        except Failure as failure:
+            if failure.exit != Exit.NOT_FOUND or not ignore_not_found:
+                raise
+            click.echo(f"No {word} {name} in {session.place}.")
+        else:
+            click.echo(f"Deleted {word} {name} in {session.place}.")

@@ -1,0 +1,234 @@
+"""The page `function describe` shows: what a person wants to know first comes first."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from funkhaus_cli.failure import plain
+from funkhaus_cli.output import NOTHING, Column, Styled, age, table
+from funkhaus_cli.waiting import STEPS, is_ready, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+WIDTH = 100
+EVENTS = 10
+_COLOURS = {"True": "green", "False": "red"}
+_KILLED = 137
+"""128 + SIGKILL: what an out-of-memory kill and a missed grace period leave."""
+_INDENT = "  "
+
+
+def page(document: Mapping[str, Any], now: datetime) -> str:
+    """The description as text, in sections; nothing in it is longer than a screen is wide, URLs excepted."""
+    function = document.get("function") or {}
+    sections = (
+        _head(function, now),
+        _conditions(function, now),
+        _source(function),
+        _environment(function),
+        _pods(document, now),
+        _triggers(document),
+        _revisions(document, now),
+        _events(document, now),
+    )
+    return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section)))
+
+
+def _head(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    spec, status = function.get("spec") or {}, function.get("status") or {}
+    scaling = spec.get("scaling") or {}
+    replicas = status.get("replicas") or {}
+    state = Styled("ready", "green") if is_ready(function) else Styled(sentence(function), "yellow")
+    revision = status.get("revision") or NOTHING
+    if (latest := status.get("latestRevision")) and latest != revision:
+        revision = f"{revision} serves, {latest} waits"
+    yield from _pairs(
+        ("Function", function.get("name")),
+        ("Where", f"{function.get('tenant')}/{function.get('namespace')}"),
+        ("State", state),
+        ("URL", "\n".join(status.get("urls") or []) or NOTHING),
+        ("Revision", revision),
+        ("Replicas", f"{replicas.get('summary') or NOTHING}{_scaled(scaling)}"),
+        ("Runtime", spec.get("runtime")),
+        ("Handler", spec.get("handler")),
+        ("Limits", _limits(spec)),
+        ("Labels", ", ".join(f"{key}={value}" for key, value in (function.get("labels") or {}).items())),
+        ("Created", f"{age(function.get('createdAt'), now)} ago"),
+    )  # fmt: skip
+
+
+def _limits(spec: Mapping[str, Any]) -> str:
+    resources = spec.get("resources") or {}
+    cpu, memory = (resources.get(key) or "of the plan" for key in ("cpu", "memory"))
+    calls = f"timeout {spec.get('timeout')} s, {spec.get('concurrency')} calls at once"
+    return f"cpu {cpu}, memory {memory}, {calls}"
+
+
+def _scaled(scaling: Mapping[str, Any]) -> str:
+    low, high = scaling.get("min", 1), scaling.get("max", 1)
+    return (
+        f" (autoscaled {low} to {high} at {scaling.get('cpuPercent', 80)} % CPU)"
+        if low != high
+        else ""
+    )
+
+
+def _conditions(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    conditions = (function.get("status") or {}).get("conditions") or []
+    if not conditions:
+        yield from _section("Conditions", ["none yet: the controller has not seen this function"])
+        return
+    order = {kind: index for index, kind in enumerate(STEPS)}
+    yield click.style("Conditions", bold=True)
+    for item in sorted(conditions, key=lambda item: order.get(item.get("type"), len(STEPS))):
+        kind, state = str(item.get("type")), str(item.get("status"))
+        colour = _COLOURS.get(state, "yellow")
+        if kind == "Degraded":
+            colour = {"True": "red", "False": "green"}.get(state, "yellow")
+        head = f"{kind:<9} {click.style(f'{plain(state):<7}', fg=colour)} "
+        since = f"{item.get('reason')}, {age(item.get('lastTransitionTime'), now)} ago"
+        yield f"{_INDENT}{head}{plain(since)}"
+        if item.get("observedGeneration", function.get("generation")) != function.get("generation"):
+            yield _INDENT * 2 + "(of an earlier version of this function)"
+        yield from _wrapped(item.get("message"), _INDENT * 2)
+
+
+def _source(function: Mapping[str, Any]) -> Iterator[str]:
+    spec = function.get("spec") or {}
+    source = spec.get("source") or {}
+    files = (source.get("inline") or {}).get("files") or {}
+    lines = [f"{name}, {len(str(text).encode())} bytes" for name, text in sorted(files.items())]
+    if digest := (source.get("archive") or {}).get("digest"):
+        lines.append(f"archive {digest}")
+    if dependencies := spec.get("dependencies"):
+        count = sum(
+            1 for line in str(dependencies).splitlines() if line.strip() and line.lstrip()[0] != "#"
+        )
+        lines.append(f"dependencies: {count} line{'s' if count != 1 else ''}")
+    yield from _section("Source", lines)
+
+
+def _environment(function: Mapping[str, Any]) -> Iterator[str]:
+    lines = []
+    for item in (function.get("spec") or {}).get("env") or []:
+        if reference := item.get("secretKeyRef"):
+            shown = f"from Secret {reference.get('name')}, key {reference.get('key')}"
+        elif reference := item.get("configMapKeyRef"):
+            shown = f"from ConfigMap {reference.get('name')}, key {reference.get('key')}"
+        else:
+            shown = f"= {item.get('value')}"
+        lines.append(f"{item.get('name')} {shown}")
+    yield from _section("Environment", lines)
+
+
+def _pods(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    pods = document.get("pods") or []
+    yield click.style("Replicas", bold=True)
+    if not pods:
+        yield _INDENT + "none"
+    for pod in pods:
+        state = Styled("ready", "green") if pod.get("ready") else Styled(
+            str(pod.get("reason") or pod.get("phase") or "not ready"), "yellow"
+        )  # fmt: skip
+        restarts = pod.get("restarts") or 0
+        yield (
+            f"{_INDENT}{plain(str(pod.get('name')))}  {click.style(plain(state.text), fg=state.colour)}"
+            f"  restarts: {restarts}"
+        )
+        yield from _wrapped(pod.get("message"), _INDENT * 2)
+        if last := pod.get("lastTermination"):
+            yield from _wrapped(_ended(last, document, now), _INDENT * 2, red=True)
+
+
+def _ended(last: Mapping[str, Any], document: Mapping[str, Any], now: datetime) -> str:
+    """How a container ended, in words, with what its end says."""
+    code = last.get("exitCode")
+    reason = str(last.get("reason") or "ended")
+    memory = ((document.get("function") or {}).get("spec") or {}).get("resources") or {}
+    if reason == "OOMKilled":
+        limit = memory.get("memory")
+        why = f"it used more memory than its limit{f' of {limit}' if limit else ''}: --memory gives it more"
+    elif code == _KILLED:
+        why = "it was killed from outside (SIGKILL)"
+    else:
+        why = ""
+    when = f", {age(last.get('finishedAt'), now)} ago" if last.get("finishedAt") else ""
+    said = str(last.get("message") or "").strip()
+    parts = [f"last end: {reason}, exit code {code}{when}", why, said]
+    return ". ".join(part for part in parts if part)
+
+
+def _triggers(document: Mapping[str, Any]) -> Iterator[str]:
+    lines = []
+    for item in document.get("triggers") or []:
+        status, spec = item.get("status") or {}, item.get("spec") or {}
+        url = (
+            status.get("url")
+            or f"{spec.get('host') or 'default host'}{spec.get('path') or '/'} (no URL yet)"
+        )
+        lines.append(f"http {item.get('name')}  {url}")
+        if not is_ready(item):
+            lines.append(f"{_INDENT}{sentence(item)}")
+    yield from _section("Triggers", lines or ["none: funkhaus trigger http create makes one"])
+
+
+def _revisions(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    revisions = document.get("revisions") or []
+    if revisions:
+        yield click.style("Revisions", bold=True)
+        columns = [
+            Column("NAME", lambda item: item.get("name")),
+            Column("SERVES", lambda item: "yes" if item.get("serving") else "no"),
+            Column("AGE", lambda item: age(item.get("createdAt"), now)),
+            Column("SOURCE", lambda item: str(item.get("sourceDigest") or "")[:19]),
+        ]
+        yield textwrap.indent(table(columns, revisions, wide=False), _INDENT)
+
+
+def _events(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    events = document.get("events") or []
+    yield click.style("Events", bold=True)
+    if not events:
+        yield _INDENT + "none"
+    for item in events[:EVENTS]:
+        count = f" ({item['count']} times)" if (item.get("count") or 1) > 1 else ""
+        line = f"{age(item.get('lastSeen'), now)} ago{count}  {item.get('reason')}  {item.get('object')}"
+        colour = "yellow" if item.get("type") == "Warning" else None
+        yield _INDENT + click.style(plain(line), fg=colour)
+        yield from _wrapped(item.get("message"), _INDENT * 2)
+    if len(events) > EVENTS:
+        yield f"{_INDENT}… and {len(events) - EVENTS} older ones: -o json shows them"
+
+
+def _pairs(*pairs: tuple[str, object]) -> Iterator[str]:
+    width = max(len(key) for key, _ in pairs) + 2
+    for key, value in pairs:
+        if isinstance(value, Styled):
+            shown = click.style(plain(value.text), fg=value.colour)
+        else:
+            texts = [plain(text) for text in str(value or NOTHING).split("\n")]
+            shown = ("\n" + " " * width).join(texts)
+        yield f"{click.style(f'{key}:', bold=True)}{' ' * (width - len(key) - 1)}{shown}"
+
+
+def _section(title: str, lines: list[str]) -> Iterator[str]:
+    if lines:
+        yield click.style(title, bold=True)
+        yield from (_INDENT + _kept(line) for line in lines)
+
+
+def _kept(line: str) -> str:
+    """`line` made harmless, its indentation kept."""
+    return " " * (len(line) - len(line.lstrip(" "))) + plain(line, 500)
+
+
+def _wrapped(text: object, indent: str, *, red: bool = False) -> Iterator[str]:
+    """A message over as many lines as it needs; its own line breaks (a traceback's) stay."""
+    for line in str(text or "").splitlines():
+        for part in textwrap.wrap(_kept(line), WIDTH - len(indent), break_on_hyphens=False) or [""]:
+            yield indent + (click.style(part, fg="red") if red else part)

@@ -1,0 +1,104 @@
+"""`--wait`: looks at a function until its conditions say how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from funkhaus_cli.failure import Exit, Failure
+from funkhaus_cli.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from funkhaus_cli.session import Session
+
+STEPS = ("Admitted", "Approved", "Built", "Ready")
+"""Conditions in the order they come true."""
+FINAL = {"Admitted", "Approved", "Built"}
+"""Conditions whose False only another change, or a person, turns."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 2.0
+
+
+def condition(document: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
+    """One condition of a document's status if it was made of the present generation."""
+    status = document.get("status") or {}
+    for item in status.get("conditions") or []:
+        if item.get("type") == kind:
+            seen = item.get("observedGeneration", document.get("generation", 0))
+            return dict(item) if seen >= document.get("generation", 0) else None
+    return None
+
+
+def is_ready(document: Mapping[str, Any]) -> bool:
+    """Whether the present generation is what serves."""
+    found = condition(document, "Ready")
+    return found is not None and found.get("status") == "True"
+
+
+def sentence(document: Mapping[str, Any]) -> str:
+    """Where it is: the first step that isn't done, in the platform's words."""
+    seen = False
+    for kind in STEPS:
+        found = condition(document, kind)
+        seen = seen or found is not None
+        if found is not None and found.get("status") != "True":
+            return f"{kind}: {found.get('message') or found.get('reason') or found.get('status')}"
+    if is_ready(document):
+        return "Ready"
+    return "Getting ready" if seen else "Waiting for the controller"
+
+
+def refused(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The condition that ends the wait early, or ``None``."""
+    for kind in STEPS:
+        found = condition(document, kind)
+        if kind in FINAL and found is not None and found.get("status") == "False":
+            return found
+    return None
+
+
+def until_ready(
+    session: Session, look: Callable[[], dict[str, Any]], name: str, seconds: float
+) -> tuple[dict[str, Any], float]:
+    """The function when it is ready, and the seconds that took.
+
+    An API server that is away for a moment does not end the wait. Raises `Failure` (not ready) with the reason when a
+    condition refuses or the time is up; (unavailable) when it stayed away.
+    """
+    hint = f"funkhaus function describe {name}"
+    with Progress(session.clock, session.sleep) as progress:
+        pause = _FIRST_PAUSE
+        while True:
+            document, away = _looked(look)
+            if document is not None:
+                if is_ready(document):
+                    return document, progress.seconds
+                if found := refused(document):
+                    raise Failure(
+                        f"function {name} will not get ready: {found['type']} is False, "
+                        f"{found.get('message') or found.get('reason')}",
+                        Exit.NOT_READY,
+                        hint=hint,
+                    )
+                progress.say(sentence(document))
+            else:
+                progress.say("the API server does not answer; still waiting")
+            if progress.seconds >= seconds:
+                if away is not None:
+                    raise away
+                raise Failure(
+                    f"function {name} is not ready after {seconds:g} s. {sentence(document or {})}",
+                    Exit.NOT_READY,
+                    hint=f"{hint}; funkhaus function logs {name}",
+                )
+            progress.pause(min(pause, max(seconds - progress.seconds, 0.05)))
+            pause = min(pause * 1.3, _LONGEST_PAUSE)
+
+
+def _looked(look: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any] | None, Failure | None]:
+    try:
+        return look(), None
+    except Failure as failure:
+        if failure.exit != Exit.UNAVAILABLE:
+            raise
+        return None, failure
