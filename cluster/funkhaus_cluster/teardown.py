@@ -120,9 +120,15 @@ def _remove_portmap_chains(site: Site, table: str) -> None:
 
 
 def _is_empty(listing: str) -> bool:
-    """Whether a table holds base chains only, without rules."""
+    """Whether a table holds base chains only, that accept everything and have no rules."""
     inside = [line.strip() for line in listing.splitlines()[1:] if not line.startswith("#")]
-    return all(not line or line == "}" or line.startswith(("chain ", "type ")) for line in inside)
+    return all(
+        not line
+        or line == "}"
+        or line.startswith("chain ")
+        or (line.startswith("type ") and line.endswith("policy accept;"))
+        for line in inside
+    )
 
 
 def _tables(site: Site) -> list[str]:
