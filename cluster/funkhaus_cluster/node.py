@@ -1,4 +1,4 @@
-"""containerd, kubelet and kube-proxy: what makes the machine a node."""
+"""containerd, kubelet, kube-proxy and the policy engine: what makes the machine a node."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def socket(settings: Settings) -> Path:
 
 def parts(site: Site) -> list[Part]:
     """The table of parts."""
-    return [containerd(site), kubelet(site), kube_proxy(site)]
+    return [containerd(site), kubelet(site), kube_proxy(site), netpol(site)]
 
 
 def containerd(site: Site) -> Part:
@@ -58,7 +58,8 @@ def kubelet(site: Site) -> Part:
             f"--node-ip={settings.node_address}",
             "--v=1",
         ),
-        needs=("start containerd", "start kube-apiserver", "pause image"),
+        # No pod runs before the rules that bind it.
+        needs=("start containerd", "start kube-apiserver", "start netpol", "pause image"),
         ports=((settings.node_address, settings.ports.kubelet),),
         watches=(config, settings.kubeconfig("kubelet"), pki.certificate("kubelet-serving")),
         ready=HttpProbe(f"http://127.0.0.1:{settings.ports.kubelet_health}/healthz"),
@@ -90,6 +91,26 @@ def kube_proxy(site: Site) -> Part:
         ports=(("127.0.0.1", settings.ports.proxy_health),),
         watches=(identity,),
         ready=HttpProbe(f"http://127.0.0.1:{settings.ports.proxy_health}/livez"),
+    )
+
+
+def netpol(site: Site) -> Part:
+    """NetworkPolicy, as nftables rules in the forward hook."""
+    settings = site.settings
+    identity = settings.kubeconfig("netpol")
+    address = f"127.0.0.1:{settings.ports.netpol}"
+    return Part(
+        name="netpol",
+        argv=(
+            site.program("netpol"),
+            f"--kubeconfig={identity}",
+            f"--pod-cidr={settings.pod_network}",
+            f"--health={address}",
+        ),
+        needs=("cluster manifests",),
+        ports=(("127.0.0.1", settings.ports.netpol),),
+        watches=(identity,),
+        ready=HttpProbe(f"http://{address}/healthz"),
     )
 
 

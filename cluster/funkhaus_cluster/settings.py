@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 NODE_NAME = "funkhaus-local"
 BRIDGE = "funkhaus0"
 NFT_TABLE = "funkhaus"
+NETPOL_TABLE = "funkhaus-netpol"
+"""What the policy engine (go/cmd/netpol) calls its table."""
 CLUSTER_DOMAIN = "cluster.local"
 CGROUP = "funkhaus"
 KINDS_OF_CLUSTER = ("existing", "kind", "local")
@@ -53,6 +55,7 @@ class Ports:
     contour_http: int = 8702
     contour_debug: int = 8703
     envoy_stats: int = 8704
+    netpol: int = 8746
     ingress_tls: int = 8448
 
 

@@ -16,7 +16,7 @@ from funkhaus_cluster import (
     records,
     runtime_traces,
 )
-from funkhaus_cluster.settings import BRIDGE, NFT_TABLE
+from funkhaus_cluster.settings import BRIDGE, NETPOL_TABLE, NFT_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ def remember_tables(site: Site) -> None:
 def remove_tables(site: Site) -> None:
     """Remove our tables, kube-proxy's, and those of iptables that came with us and hold nothing."""
     commands = site.commands
-    for table in (f"inet {NFT_TABLE}", *KUBE_PROXY_TABLES):
+    for table in (f"inet {NFT_TABLE}", f"inet {NETPOL_TABLE}", *KUBE_PROXY_TABLES):
         if table in _tables(site):
             commands.succeeds(["nft", "delete", "table", *table.split()])
     memory = site.settings.run / "nft-tables"
