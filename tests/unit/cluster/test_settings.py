@@ -68,3 +68,15 @@ def test_a_node_address_that_cannot_be_one(value: str) -> None:
 def test_an_unknown_kind_of_cluster_lists_the_known() -> None:
     with pytest.raises(ClusterError, match="existing, kind, local"):
         settings.from_environ({"FUNKHAUS_CLUSTER": "minikube"}, checkout=CHECKOUT)
+
+
+@pytest.mark.parametrize(
+    "value", ["mysql://u:secret@db/x", "postgresql://u:secret@db/x", "db:5432"]
+)
+def test_a_database_that_cannot_be_used_is_refused_without_repeating_its_password(
+    value: str,
+) -> None:
+    with pytest.raises(ClusterError, match=r"must look like postgresql\+asyncpg://") as raised:
+        settings.from_environ({"FUNKHAUS_DATABASE_URL": value}, checkout=CHECKOUT)
+
+    assert "secret" not in str(raised.value)
