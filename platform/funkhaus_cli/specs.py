@@ -106,7 +106,7 @@ def _source(session: Session, bundle: source.Bundle, *, dry_run: bool) -> dict[s
     content = archive.pack(bundle.files)
     if dry_run:
         return {"archive": {"digest": f"sha256:{hashlib.sha256(content).hexdigest()}"}}
-    stored = session.api.upload(session.tenant_path("archives"), content, ARCHIVE_TYPE)
+    stored = session.api.upload(session.path("archives"), content, ARCHIVE_TYPE)
     return {"archive": {"digest": stored["digest"]}}
 
 
