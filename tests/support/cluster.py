@@ -166,7 +166,7 @@ class MemoryCluster:
     def put(self, manifest: Manifest, manager: str = "kubectl") -> Manifest:
         """Store an object as somebody else would, without asking anyone."""
         kind, namespace, name = _address(manifest)
-        return self.twin(manager)._apply(kind, namespace, name, manifest, force=True, status=True)
+        return self.twin(manager)._apply(kind, namespace, name, manifest, force=True)
 
     def write_status(self, kind: Kind, namespace: str, name: str, status: Manifest) -> None:
         """Replace a status, as the controllers of Kubernetes do."""

@@ -1,0 +1,113 @@
+"""What a function's status says: Ready and Degraded, from what was seen. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from funkhaus.crd.conditions import DEGRADED, READY, Condition
+from funkhaus.services.materialisation.diagnosis import replicas, trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from funkhaus.ports import Manifest
+    from funkhaus.services.materialisation.diagnosis import Trouble
+    from funkhaus.services.materialisation.observed import Observed
+    from funkhaus.services.materialisation.rollout import Rolled
+
+
+def appraise(
+    seen: Observed, rolled: Rolled, held: Condition | None, now: datetime
+) -> tuple[Condition, Condition]:
+    """Ready and Degraded. `held` is the Admitted or Built condition that keeps the present spec from being run."""
+    if held:
+        return _held(rolled, held)
+    wrong = _trouble(seen, rolled, rolled.desired, now)
+    say = _alone if rolled.desired == rolled.active else _rolling
+    return say(rolled, wrong), _degraded(wrong or _trouble(seen, rolled, rolled.active, now))
+
+
+def _trouble(seen: Observed, rolled: Rolled, name: str, now: datetime) -> Trouble | None:
+    if name not in rolled.specs:
+        return None
+    return trouble(rolled.specs[name], rolled.deployments.get(name), seen.pods_of(name), now)
+
+
+def _degraded(wrong: Trouble | None) -> Condition:
+    if wrong:
+        return Condition(DEGRADED, status=True, reason=wrong.reason, message=wrong.message)
+    return Condition(DEGRADED, status=False, reason="AsExpected", message="nothing is wrong")
+
+
+def _serves(rolled: Rolled) -> str:
+    """The half-sentence about the revision that answers meanwhile."""
+    if replicas(rolled.deployments.get(rolled.active)).ready:
+        return f"; revision {rolled.active} goes on serving"
+    return "; nothing serves"
+
+
+def _held(rolled: Rolled, held: Condition) -> tuple[Condition, Condition]:
+    message = held.message + (_serves(rolled) if rolled.active else "")
+    return (
+        Condition(READY, status=False, reason=held.reason, message=message),
+        Condition(DEGRADED, status=True, reason=held.reason, message=held.message),
+    )
+
+
+def _rolling(rolled: Rolled, wrong: Trouble | None) -> Condition:
+    count = replicas(rolled.deployments.get(rolled.desired))
+    if wrong:
+        return Condition(
+            READY,
+            status=False if wrong.fatal else None,
+            reason=wrong.reason,
+            message=f"revision {rolled.desired} does not become ready: {wrong.message}{_serves(rolled)}",
+        )
+    return Condition(
+        READY,
+        status=None,
+        reason="RollingOut",
+        message=f"revision {rolled.desired} is starting, {count.summary} replicas are ready{_serves(rolled)}",
+    )
+
+
+def _alone(rolled: Rolled, wrong: Trouble | None) -> Condition:
+    count = replicas(rolled.deployments.get(rolled.active))
+    if count.ready:
+        return Condition(
+            READY,
+            status=True,
+            reason="Serving",
+            message=f"revision {rolled.active} serves with {count.summary} replicas",
+        )
+    if wrong:
+        return Condition(
+            READY, status=False if wrong.fatal else None, reason=wrong.reason, message=wrong.message
+        )
+    return Condition(
+        READY,
+        status=None,
+        reason="Starting",
+        message=f"revision {rolled.active} is starting, {count.summary} replicas are ready",
+    )
+
+
+def fields(seen: Observed, rolled: Rolled) -> dict[str, Any]:
+    """The rest of the status."""
+    count = replicas(rolled.deployments.get(rolled.active))
+    found: dict[str, Any] = {
+        "urls": urls(seen.triggers),
+        "replicas": {"desired": count.wanted, "ready": count.ready, "summary": count.summary},
+    }
+    if rolled.active:
+        found["revision"] = rolled.active
+    if rolled.desired:
+        found["latestRevision"] = rolled.desired
+    return found
+
+
+def urls(triggers: Iterable[Manifest]) -> list[str]:
+    """Where the function answers, sorted."""
+    found = {(trigger.get("status") or {}).get("url") for trigger in triggers}
+    return sorted(url for url in found if url)[:64]

@@ -1,0 +1,120 @@
+"""A Function: which revision it asks for, which one serves, and what has to change between the two.
+
+The public Service's selector says which revision is active. A new revision runs beside it until its replicas are ready;
+then the selector moves, and what served before ends a little later. A spec that is refused, can't be built or never
+becomes ready leaves the active revision as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from funkhaus.crd import function as function_crd
+from funkhaus.crd import revision as revision_crd
+from funkhaus.crd.conditions import ADMITTED, BUILT, DEGRADED, READY, Condition
+from funkhaus.domain.errors import ForbiddenError, InvalidError, UnavailableError
+from funkhaus.domain.function import RevisionSpec
+from funkhaus.domain.kinds import FUNCTION
+from funkhaus.services.materialisation.appraisal import appraise, fields
+from funkhaus.services.materialisation.observed import observe
+from funkhaus.services.materialisation.parts import GONE, Next, admission, facts_of, site
+from funkhaus.services.materialisation.revisions import Assembly
+from funkhaus.services.materialisation.rollout import Rollout
+from funkhaus.services.materialisation.upkeep import ForeignError
+
+if TYPE_CHECKING:
+    from funkhaus.domain.tenant import TenantFacts
+    from funkhaus.ports import Clock, Cluster, ImageRegistry, Manifest, Stores
+    from funkhaus.services.materialisation.parts import Judge
+    from funkhaus.services.materialisation.standing import Standing
+
+
+class FunctionMaterialiser:
+    """The one `reconcile` of Functions."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        registry: ImageRegistry,
+        judge: Judge,
+        stores: Stores,
+        clock: Clock,
+        standing: Standing,
+    ) -> None:
+        self._cluster, self._judge, self._stores, self._clock = cluster, judge, stores, clock
+        self._standing = standing
+        self._assembly = Assembly(cluster, registry)
+        self._rollout = Rollout(cluster, clock)
+
+    async def reconcile(self, namespace: str, name: str) -> Next:
+        """Make the cluster what the Function asks for, as far as that goes now.
+
+        What the user can mend ends in conditions. Raises `UnavailableError` and `ConflictError`, which pass: try again.
+        """
+        manifest = await self._cluster.get(FUNCTION, namespace, name)
+        if manifest is None or manifest["metadata"].get("deletionTimestamp"):
+            return GONE  # what it owns is collected by Kubernetes
+        try:
+            return await self._reconcile(manifest)
+        except (InvalidError, ForbiddenError, ForeignError) as error:
+            reason = "Conflict" if isinstance(error, ForeignError) else "Refused"
+            await self._standing.write(
+                manifest,
+                [
+                    Condition(READY, status=False, reason=reason, message=error.message),
+                    Condition(DEGRADED, status=True, reason=reason, message=error.message),
+                ],
+            )
+            return Next("refused")
+        except UnavailableError as error:
+            message = f"{error.message}; it is tried again"
+            waiting = Condition(DEGRADED, status=True, reason="Unavailable", message=message)
+            await self._standing.write(manifest, [waiting])
+            raise
+
+    async def _reconcile(self, manifest: Manifest) -> Next:
+        namespace = manifest["metadata"]["namespace"]
+        facts = await facts_of(self._stores, namespace)
+        try:
+            function_crd.parse(manifest)
+            admitted = await admission(manifest, facts, self._judge.judge_function)
+        except InvalidError as error:
+            admitted = Condition(ADMITTED, status=False, reason="Invalid", message=error.message)
+        if facts is None or admitted.reason == "Invalid":
+            not_ready = Condition(
+                READY, status=False, reason=admitted.reason, message=admitted.message
+            )
+            await self._standing.write(manifest, [admitted, not_ready])
+            return Next("refused")
+        return await self._materialise(manifest, facts, admitted)
+
+    async def _materialise(
+        self, manifest: Manifest, facts: TenantFacts, admitted: Condition
+    ) -> Next:
+        function = function_crd.parse(manifest)
+        place = site(function.namespace, facts)
+        seen = await observe(self._cluster, function)
+        latest = str((manifest.get("status") or {}).get("latestRevision") or "")
+        conditions, held = [admitted], None if admitted.status else admitted
+        wanted: RevisionSpec | Condition | None = None
+        if not held:
+            wanted = await self._assembly.revision(place, function, seen.revisions, latest)
+            built = wanted if isinstance(wanted, Condition) else _built(wanted)
+            conditions.append(built)
+            held = None if built.status else built
+        if not isinstance(wanted, RevisionSpec):  # what was let in last stays what is wanted
+            known = seen.revisions.get(latest)
+            wanted = revision_crd.parse(known) if known else None
+        rolled = await self._rollout.advance(
+            place, function, seen, wanted, scale=bool(admitted.status)
+        )
+        conditions += appraise(seen, rolled, held, self._clock.now())
+        await self._standing.write(manifest, conditions, fields(seen, rolled))
+        return Next("held" if held else "done", rolled.after)
+
+
+def _built(revision: RevisionSpec) -> Condition:
+    return Condition(
+        BUILT, status=True, reason="Assembled", message=f"the image is {revision.image}"
+    )

@@ -1,0 +1,122 @@
+"""A TenantNamespace: the Kubernetes Namespace with what belongs in it, and its end.
+
+Postgres is the truth and the API server writes the object; here the cluster follows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from funkhaus.crd import tenant_namespace as tenant_namespace_crd
+from funkhaus.crd.conditions import DEGRADED, READY, Condition
+from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
+from funkhaus.domain.kinds import NAMESPACE, TENANT_NAMESPACE
+from funkhaus.manifests import network
+from funkhaus.manifests import tenant as builders
+from funkhaus.services.materialisation.parts import GONE, Next
+from funkhaus.services.materialisation.upkeep import ForeignError, ensure, remove
+
+if TYPE_CHECKING:
+    from funkhaus.domain.tenant import Namespace
+    from funkhaus.manifests.labels import Owner
+    from funkhaus.ports import Cluster, Manifest
+    from funkhaus.services.materialisation.parts import Surroundings
+    from funkhaus.services.materialisation.standing import Standing
+
+AGAIN = 2.0
+"""Seconds between looks at a Namespace that is ending."""
+
+
+class NamespaceMaterialiser:
+    """The one `reconcile` of TenantNamespaces."""
+
+    def __init__(self, *, cluster: Cluster, standing: Standing, surroundings: Surroundings) -> None:
+        self._cluster, self._standing, self._around = cluster, standing, surroundings
+
+    async def reconcile(self, namespace: str, name: str) -> Next:
+        """Make or end the Namespace. Raises `UnavailableError` and `ConflictError`: try again."""
+        del namespace  # cluster-scoped
+        manifest = await self._cluster.get(TENANT_NAMESPACE, "", name)
+        if manifest is None:
+            return GONE
+        try:
+            wanted = tenant_namespace_crd.parse(manifest)
+            owner = builders.owner(wanted, manifest["metadata"]["uid"])
+            if manifest["metadata"].get("deletionTimestamp"):
+                return await self._end(manifest, owner)
+            return await self._make(manifest, wanted, owner)
+        except (InvalidError, ForbiddenError, ForeignError) as error:
+            reason = "Conflict" if isinstance(error, ForeignError) else "Refused"
+            not_ready = Condition(READY, status=False, reason=reason, message=error.message)
+            await self._standing.write(manifest, [not_ready])
+            return Next("refused")
+        except UnavailableError as error:
+            message = f"{error.message}; it is tried again"
+            waiting = Condition(DEGRADED, status=True, reason="Unavailable", message=message)
+            await self._standing.write(manifest, [waiting])
+            raise
+
+    async def _make(self, manifest: Manifest, wanted: Namespace, owner: Owner) -> Next:
+        await self._hold(manifest, held=True)
+        place = builders.site(wanted)
+        live = await ensure(self._cluster, builders.kubernetes_namespace(place, owner), owner)
+        if live["metadata"].get("deletionTimestamp"):
+            message = (
+                "the Namespace is being deleted by somebody else; it is made anew when it is gone"
+            )
+            gone = Condition(READY, status=False, reason="Ending", message=message)
+            await self._standing.write(manifest, [gone])
+            return Next("held", AGAIN)
+        around = self._around
+        # What guards the namespace comes before what lets people in.
+        for part in (
+            *network.policies(
+                place,
+                owner,
+                ingress_namespace=around.ingress_namespace,
+                system_namespace=around.system_namespace,
+                dns_cidrs=around.dns_cidrs,
+            ),
+            builders.resource_quota(wanted, owner),
+            builders.limit_range(place, owner),
+            *builders.role_bindings(place, owner),
+        ):
+            await ensure(self._cluster, part, owner)
+        message = f"namespace {place.namespace} stands with its quota, network policies and roles"
+        ready = Condition(READY, status=True, reason="Made", message=message)
+        fine = Condition(DEGRADED, status=False, reason="AsExpected", message="nothing is wrong")
+        await self._standing.write(manifest, [ready, fine])
+        return Next("done")
+
+    async def _end(self, manifest: Manifest, owner: Owner) -> Next:
+        """Delete the Namespace, and let the TenantNamespace go when it is gone; a stranger's is left alone."""
+        live = await self._cluster.get(NAMESPACE, "", manifest["metadata"]["name"])
+        if live is None or not owner.owns(live):
+            await self._hold(manifest, held=False)
+            return GONE
+        if not live["metadata"].get("deletionTimestamp"):
+            await remove(self._cluster, live, owner)
+        message = "the Namespace and all in it are being deleted"
+        ending = Condition(READY, status=False, reason="Ending", message=message)
+        await self._standing.write(manifest, [ending])
+        return Next("ending", AGAIN)
+
+    async def _hold(self, manifest: Manifest, *, held: bool) -> None:
+        """Set or drop our finalizer, on exactly this object."""
+        meta = manifest["metadata"]
+        if (builders.FINALIZER in (meta.get("finalizers") or [])) == held:
+            return
+        head = {"name": meta["name"], "uid": meta["uid"]}
+        if held:
+            head["finalizers"] = [builders.FINALIZER]
+        try:
+            await self._cluster.apply(
+                {
+                    "apiVersion": TENANT_NAMESPACE.api_version,
+                    "kind": TENANT_NAMESPACE.name,
+                    "metadata": head,
+                }
+            )
+        except ConflictError:
+            if held:
+                raise

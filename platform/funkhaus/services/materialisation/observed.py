@@ -1,0 +1,82 @@
+"""What a function has in the cluster now."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from funkhaus.domain.kinds import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    FUNCTION_REVISION,
+    HTTP_TRIGGER,
+    POD,
+    SERVICE,
+)
+from funkhaus.manifests import function as builders
+from funkhaus.manifests import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from funkhaus.domain.function import Function
+    from funkhaus.manifests.labels import Owner
+    from funkhaus.ports import Cluster, Manifest
+
+PODS_SEEN = 100
+TRIGGERS_SEEN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A function's objects by name, only its own ones; pods and triggers as they came."""
+
+    revisions: Mapping[str, Manifest]
+    deployments: Mapping[str, Manifest]
+    services: Mapping[str, Manifest]
+    autoscaler: Manifest | None
+    pods: tuple[Manifest, ...]
+    triggers: tuple[Manifest, ...]
+
+    def active(self, function: str) -> str:
+        """The revision the public Service selects, if that revision is known; else empty."""
+        public = self.services.get(function)
+        selector = ((public or {}).get("spec") or {}).get("selector") or {}
+        name = str(selector.get(labels.REVISION) or "")
+        return name if name in self.revisions else ""
+
+    def pods_of(self, revision: str) -> tuple[Manifest, ...]:
+        """The pods of one revision."""
+        return tuple(
+            pod
+            for pod in self.pods
+            if (pod["metadata"].get("labels") or {}).get(labels.REVISION) == revision
+        )
+
+
+async def observe(cluster: Cluster, function: Function) -> Observed:
+    """Read everything at once."""
+    namespace, name = function.namespace, function.name
+    selected = {labels.FUNCTION: name}
+    revisions, deployments, services, pods, triggers, autoscaler = await asyncio.gather(
+        cluster.list(FUNCTION_REVISION, namespace, labels=selected),
+        cluster.list(DEPLOYMENT, namespace, labels=selected),
+        cluster.list(SERVICE, namespace, labels=selected),
+        cluster.list(POD, namespace, labels=selected, limit=PODS_SEEN),
+        cluster.list(HTTP_TRIGGER, namespace, limit=TRIGGERS_SEEN),
+        cluster.get(AUTOSCALER, namespace, name),
+    )
+    owner = builders.owner(function)
+    return Observed(
+        revisions=_own(revisions, owner),
+        deployments=_own(deployments, owner),
+        services=_own(services, owner),
+        autoscaler=autoscaler if autoscaler and owner.owns(autoscaler) else None,
+        pods=tuple(pods),
+        triggers=tuple(item for item in triggers if item["spec"].get("function") == name),
+    )
+
+
+def _own(manifests: Iterable[Manifest], owner: Owner) -> dict[str, Manifest]:
+    return {item["metadata"]["name"]: item for item in manifests if owner.owns(item)}

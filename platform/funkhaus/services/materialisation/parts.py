@@ -1,0 +1,92 @@
+"""What the materialisers share: where they stand, who judges, and what they say when they are done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from funkhaus.crd.conditions import ADMITTED, Condition, is_true
+from funkhaus.manifests.labels import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from funkhaus.domain.tenant import TenantFacts
+    from funkhaus.domain.verdict import Verdict
+    from funkhaus.ports import Manifest, Stores
+
+
+class Judge(Protocol):
+    """The same judgement admission gives, asked again before anything is materialised."""
+
+    async def judge_function(self, manifest: Manifest, facts: TenantFacts) -> Verdict:
+        """The verdict on a stored Function; raises `InvalidError`, `UnavailableError`."""
+
+    async def judge_http_trigger(self, manifest: Manifest, facts: TenantFacts) -> Verdict:
+        """The verdict on a stored HTTPTrigger; raises `InvalidError`, `UnavailableError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What of the settings ends up in objects. `dns_cidrs` are DNS servers that are no pods."""
+
+    domain: str
+    ingress_class: str
+    ingress_port: int
+    ingress_namespace: str
+    system_namespace: str
+    dns_cidrs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """How a reconciliation ended: `outcome` for the metrics, and in how many seconds it wants to look again, if at all
+    before something happens.
+    """
+
+    outcome: str
+    after: float | None = None
+
+
+GONE = Next("gone")
+
+
+async def facts_of(stores: Stores, namespace: str) -> TenantFacts | None:
+    """Whose Kubernetes namespace it is; Postgres knows."""
+    async with stores.begin_platform() as work:
+        return await work.facts(namespace)
+
+
+def site(namespace: str, facts: TenantFacts) -> Site:
+    """Where the objects of a tenant's namespace lie."""
+    return Site(namespace, facts.tenant, facts.namespace)
+
+
+async def admission(
+    manifest: Manifest,
+    facts: TenantFacts | None,
+    judge: Callable[[Manifest, TenantFacts], Awaitable[Verdict]],
+) -> Condition:
+    """The Admitted condition. Asks only once per generation: what changed since is admission's to hear of first.
+
+    Raises `UnavailableError` when there is no verdict to be had, `InvalidError` for a wrong shape.
+    """
+    if facts is None:
+        return Condition(
+            ADMITTED,
+            status=False,
+            reason="NamespaceForeign",
+            message="this namespace belongs to no tenant, so nothing is run in it; `funkhaus namespace create` makes one",
+        )
+    if is_true(manifest, ADMITTED):
+        return Condition(
+            ADMITTED, status=True, reason="Admitted", message="the house rules let this in"
+        )
+    verdict = await judge(manifest, facts)
+    if verdict.denied or verdict.needs_approval:
+        said = "; ".join(finding.sentence for finding in verdict.findings)
+        reason = "PolicyDenied" if verdict.denied else "AwaitingApproval"
+        return Condition(ADMITTED, status=False, reason=reason, message=said)
+    return Condition(
+        ADMITTED, status=True, reason="Admitted", message="the house rules let this in"
+    )

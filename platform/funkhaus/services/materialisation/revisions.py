@@ -1,0 +1,175 @@
+"""From a Function to the FunctionRevision it asks for: runtime resolved, source assembled into an image, content named."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING
+
+from funkhaus.crd import revision as revision_crd
+from funkhaus.crd import runtime as runtime_crd
+from funkhaus.crd.conditions import BUILT, Condition
+from funkhaus.domain import archive
+from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError, TooLargeError
+from funkhaus.domain.function import RevisionSpec, source_digest
+from funkhaus.domain.kinds import FUNCTION_REVISION, RUNTIME
+from funkhaus.domain.names import revision_name
+from funkhaus.manifests import function as builders
+from funkhaus.services.materialisation.upkeep import ForeignError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from funkhaus.domain.function import Function
+    from funkhaus.domain.runtime import Runtime
+    from funkhaus.manifests.labels import Site
+    from funkhaus.ports import Cluster, ImageRegistry, Manifest
+
+
+def _held(reason: str, message: str) -> Condition:
+    return Condition(BUILT, status=False, reason=reason, message=message)
+
+
+class Assembly:
+    """Finds or makes the revision a Function asks for."""
+
+    def __init__(self, cluster: Cluster, registry: ImageRegistry) -> None:
+        self._cluster, self._registry = cluster, registry
+
+    async def revision(
+        self, site: Site, function: Function, known: Mapping[str, Manifest], latest: str
+    ) -> RevisionSpec | Condition:
+        """The revision for the function's present spec, or the Built condition that says why there is none.
+
+        `known` are the function's FunctionRevisions by name, `latest` the name of the last one made for it: as long as
+        nothing but the catalogue's image differs from it, its image stays pinned. Raises `UnavailableError`.
+        """
+        missing = _unready(function)
+        if missing:
+            return missing
+        if latest in known:
+            pinned = revision_crd.parse(known[latest])
+            same = _spec(function, pinned.runtime_image, pinned.image)
+            if same.digest == pinned.digest:
+                return pinned
+        found = await self._cluster.get(RUNTIME, "", function.spec.runtime)
+        if found is None:
+            return _held(
+                "RuntimeMissing",
+                f"there is no runtime {function.spec.runtime!r} here; `funkhaus runtime list` shows those there are",
+            )
+        runtime = runtime_crd.parse(found)
+        wanted = _spec(function, runtime.image, "")
+        name = revision_name(function.name, wanted.digest)
+        if name in known:
+            return _same_content(revision_crd.parse(known[name]), wanted, name)
+        image = await self._image(site, function, runtime)
+        if isinstance(image, Condition):
+            return image
+        made = dataclasses.replace(wanted, image=image)
+        return await self._record(site, function, made, name)
+
+    async def _record(
+        self, site: Site, function: Function, made: RevisionSpec, name: str
+    ) -> RevisionSpec:
+        wanted = builders.revision_object(site, function, made)
+        live = await self._cluster.get(FUNCTION_REVISION, site.namespace, name)
+        if live is None:
+            await self._cluster.apply(wanted)
+            return made
+        if not builders.owner(function).owns(live):
+            raise ForeignError.of(FUNCTION_REVISION, name)
+        return _same_content(revision_crd.parse(live), made, name)
+
+    async def _image(self, site: Site, function: Function, runtime: Runtime) -> str | Condition:
+        files = await self._files(site, function)
+        if isinstance(files, Condition):
+            return files
+        if absent := _no_handler(function, runtime, files):
+            return absent
+        repository = archive.image_repository(site.tenant, site.name, function.name)
+        try:
+            return await self._registry.push_function(runtime.image, repository, files)
+        except (InvalidError, NotFoundError) as error:
+            return _held(
+                "RuntimeImage", f"{error.message}; whoever runs the platform has to mend that"
+            )
+
+    async def _files(self, site: Site, function: Function) -> Mapping[str, bytes] | Condition:
+        source = function.spec.source
+        try:
+            if not source.archive:
+                files = {name: text.encode() for name, text in source.inline}
+                archive.check_tree(files)
+                return files
+            content = await self._registry.archive(
+                archive.sources_repository(site.tenant, site.name), source.archive
+            )
+            return await asyncio.to_thread(archive.unpack, content)
+        except NotFoundError:
+            return _held(
+                "SourceMissing",
+                f"the archive {source.archive} was never uploaded to this namespace; upload it and apply again",
+            )
+        except (InvalidError, TooLargeError) as error:
+            return _held("SourceRefused", error.message)
+
+
+def _same_content(existing: RevisionSpec, wanted: RevisionSpec, name: str) -> RevisionSpec:
+    if existing.digest != wanted.digest:
+        raise ConflictError(
+            f"revision {name!r} exists with other content; change anything in the spec"
+        )
+    return existing
+
+
+def _spec(function: Function, runtime_image: str, image: str) -> RevisionSpec:
+    spec = function.spec
+    return RevisionSpec(
+        function=function.name,
+        runtime=spec.runtime,
+        runtime_image=runtime_image,
+        handler=spec.handler,
+        source_digest=source_digest(spec.source),
+        image=image,
+        env=spec.env,
+        resources=spec.resources,
+        timeout=spec.timeout,
+        concurrency=spec.concurrency,
+    )
+
+
+def _unready(function: Function) -> Condition | None:
+    """Why the spec can't be assembled whatever the runtime is."""
+    spec = function.spec
+    lines = (line.strip() for line in spec.dependencies.splitlines())
+    if any(line and not line.startswith("#") for line in lines):
+        return _held(
+            "DependenciesNotBuilt",
+            "spec.dependencies can't be installed yet; put the packages into the source archive and leave it empty",
+        )
+    for name in ("cpu", "memory"):
+        if not getattr(spec.resources, name):
+            return _held(
+                "ResourcesMissing",
+                f"spec.resources.{name} is empty; apply the Function again so that admission fills in the plan's default",
+            )
+    return None
+
+
+def _no_handler(
+    function: Function, runtime: Runtime, files: Mapping[str, bytes]
+) -> Condition | None:
+    """The handler's module has to be among the files, where the catalogue knows what its file would be called."""
+    suffix = runtime.file_suffix
+    if not suffix:
+        return None
+    module = function.spec.module.replace(".", "/")
+    if f"{module}{suffix}" in files or f"{module}/__init__{suffix}" in files:
+        return None
+    names = sorted(name for name in files if name.endswith(suffix))[:5]
+    seen = ", ".join(names) if names else f"no {suffix} file"
+    return _held(
+        "HandlerMissing",
+        f"the handler {function.spec.handler!r} needs a file {module + suffix!r}; the source has {seen}",
+    )

@@ -1,0 +1,187 @@
+"""Moving a function from the revision that serves to the one it asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from funkhaus.crd import revision as revision_crd
+from funkhaus.domain.kinds import DEPLOYMENT
+from funkhaus.domain.names import revision_name
+from funkhaus.manifests import function as builders
+from funkhaus.manifests import labels
+from funkhaus.services.materialisation.diagnosis import replicas
+from funkhaus.services.materialisation.upkeep import ensure, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from funkhaus.domain.function import Function, RevisionSpec
+    from funkhaus.manifests.labels import Site
+    from funkhaus.ports import Clock, Cluster, Manifest
+    from funkhaus.services.materialisation.observed import Observed
+
+LINGER = timedelta(seconds=15)
+"""How long what served before goes on after the switch: proxies learn of it, calls in flight end."""
+HISTORY = 10
+"""FunctionRevisions kept for going back to, beside those in use."""
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(slots=True)
+class Rolled:
+    """Where a rollout stands: names of the active and the desired revision (empty: none), and what they run on."""
+
+    active: str = ""
+    desired: str = ""
+    specs: dict[str, RevisionSpec] = field(default_factory=dict)
+    deployments: dict[str, Manifest] = field(default_factory=dict)
+    after: float | None = None
+
+
+class Rollout:
+    """One step of it, as far as it goes now."""
+
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        self._cluster, self._clock = cluster, clock
+
+    async def advance(
+        self,
+        site: Site,
+        function: Function,
+        seen: Observed,
+        desired: RevisionSpec | None,
+        *,
+        scale: bool,
+    ) -> Rolled:
+        """Keep up what serves, bring up what is desired, switch when it is ready, clear away the rest.
+
+        `scale` says whether the function's present scaling may be put in force. Raises `ForeignError` and the cluster's
+        errors.
+        """
+        rolled = _start(function, seen, desired)
+        if not rolled.specs:
+            return rolled
+        owner = builders.owner(function)
+        await ensure(self._cluster, builders.service_account(site, function), owner)
+        for name, spec in rolled.specs.items():
+            rolled.deployments[name] = await ensure(
+                self._cluster,
+                builders.deployment(site, function, spec),
+                owner,
+                seen.deployments.get(name),
+            )
+            service = builders.revision_service(site, function, name)
+            await ensure(self._cluster, service, owner, seen.services.get(name))
+        if scale:
+            await self._size(function, seen, rolled)
+        settled_in = await self._switch(site, function, seen, rolled)
+        if scale:
+            await self._autoscale(site, function, seen, rolled)
+        await self._clear(function, seen, rolled, settled_in)
+        return rolled
+
+    async def _size(self, function: Function, seen: Observed, rolled: Rolled) -> None:
+        """Replicas by patch, and only where no autoscaler decides: a field never applied is never lost by applying."""
+        low, high = max(1, function.spec.scaling.min), max(1, function.spec.scaling.max)
+        current = low
+        if rolled.active:
+            current = replicas(rolled.deployments[rolled.active]).wanted
+        target = _scaled_by(seen.autoscaler)
+        for name, deployment in rolled.deployments.items():
+            new = name not in seen.deployments
+            if name == target and not new:
+                continue
+            if name == rolled.active and not new and builders.scales(function.spec.scaling):
+                continue  # the autoscaler is about to come
+            wanted = low if name == rolled.active else min(max(current, low), high)
+            if replicas(deployment).wanted != wanted:
+                meta = deployment["metadata"]
+                rolled.deployments[name] = await self._cluster.merge_patch(
+                    DEPLOYMENT, meta["namespace"], name, {"spec": {"replicas": wanted}}
+                )
+
+    async def _switch(
+        self, site: Site, function: Function, seen: Observed, rolled: Rolled
+    ) -> float:
+        """Point the public Service at what should serve; the seconds until the last switch has settled."""
+        now = self._clock.now()
+        public = seen.services.get(function.name)
+        switched_at = _switched_at(public) or now
+        serving = rolled.active or rolled.desired
+        if rolled.desired and rolled.desired != serving:
+            old = replicas(rolled.deployments[serving])
+            new = replicas(rolled.deployments[rolled.desired])
+            if new.complete or (new.ready and not old.ready):
+                serving, switched_at = rolled.desired, now
+        rolled.active = serving
+        await ensure(
+            self._cluster,
+            builders.public_service(site, function, serving, switched_at),
+            builders.owner(function),
+            public,
+        )
+        return max(0.0, (switched_at + LINGER - now).total_seconds())
+
+    async def _autoscale(
+        self, site: Site, function: Function, seen: Observed, rolled: Rolled
+    ) -> None:
+        owner = builders.owner(function)
+        if builders.scales(function.spec.scaling):
+            wanted = builders.autoscaler(site, function, rolled.active)
+            await ensure(self._cluster, wanted, owner, seen.autoscaler)
+        elif await remove(self._cluster, seen.autoscaler, owner):
+            rolled.after = 0.0  # the number of replicas is ours again: set it in the next round
+
+    async def _clear(
+        self, function: Function, seen: Observed, rolled: Rolled, settled_in: float
+    ) -> None:
+        """Take away what neither serves nor is about to, once the last switch has settled."""
+        owner, keep = builders.owner(function), {rolled.active, rolled.desired}
+        stale = [item for name, item in seen.deployments.items() if name not in keep]
+        stale += [
+            item
+            for name, item in seen.services.items()
+            if name not in keep and name != function.name
+        ]
+        if settled_in and stale:
+            rolled.after = settled_in if rolled.after is None else rolled.after
+        else:
+            for item in stale:
+                await remove(self._cluster, item, owner)
+        newest = sorted(
+            seen.revisions.values(),
+            key=lambda item: (
+                item["metadata"].get("creationTimestamp", ""),
+                item["metadata"]["name"],
+            ),
+            reverse=True,
+        )
+        unused = [item for item in newest if item["metadata"]["name"] not in keep]
+        for item in unused[HISTORY:]:
+            await remove(self._cluster, item, owner)
+
+
+def _start(function: Function, seen: Observed, desired: RevisionSpec | None) -> Rolled:
+    rolled = Rolled(active=seen.active(function.name))
+    if rolled.active:
+        rolled.specs[rolled.active] = revision_crd.parse(seen.revisions[rolled.active])
+    if desired:
+        rolled.desired = revision_name(function.name, desired.digest)
+        rolled.specs[rolled.desired] = desired
+    return rolled
+
+
+def _scaled_by(autoscaler: Manifest | None) -> str:
+    """The Deployment an autoscaler decides for."""
+    target = ((autoscaler or {}).get("spec") or {}).get("scaleTargetRef") or {}
+    return str(target.get("name", ""))
+
+
+def _switched_at(public: Manifest | None) -> datetime | None:
+    annotations: Mapping[str, str] = ((public or {}).get("metadata") or {}).get("annotations") or {}
+    try:
+        return datetime.strptime(annotations[labels.SWITCHED_AT], _TIME).replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None
