@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from funkhaus_cluster import postgres, wheels
+from funkhaus_cluster import atomic, demo, postgres, product, wheels
 from funkhaus_cluster.errors import ClusterError
 from funkhaus_cluster.parts import Part
 from funkhaus_cluster.probes import HttpProbe, TcpProbe
@@ -27,14 +27,47 @@ POSTGRES_PORT = 5432
 def parts(site: Site) -> list[Part]:
     """The table of parts."""
     embedded = [] if site.settings.database_url else [postgres.part(site)]
-    return [*embedded, opa(site)]
+    made = product.parts(site) if _stands(site) else []
+    return [*embedded, opa(site), *made]
 
 
 def steps(site: Site) -> list[Step]:
     """What must be done once, between parts."""
     return [
         *_database_steps(site),
+        Step(
+            "policy revision",
+            "policy revision",
+            lambda: write_revision(site),
+            needs=("packages",),
+            quiet=True,
+        ),
+        *(product.steps(site) + demo.steps(site) if _stands(site) else []),
     ]
+
+
+def _stands(site: Site) -> bool:
+    return all(
+        (site.settings.checkout / path).exists()
+        for path in (
+            "platform/funkhaus_api/__main__.py",
+            "webhook/funkhaus_webhook/__main__.py",
+            "controller/funkhaus_controller/__main__.py",
+        )
+    )
+
+
+def write_revision(site: Site) -> str:
+    """Write the digest of the rules, which OPA gives with every answer."""
+    made = site.settings.checkout / "platform/funkhaus/policy/revision.py"
+    document = site.commands.output([sys.executable, made, site.settings.checkout / "policies"])
+    atomic.write(revision_file(site), document)
+    return document.strip()
+
+
+def revision_file(site: Site) -> Path:
+    """Where that digest lies."""
+    return site.settings.etc / "policy-revision.json"
 
 
 def _database_steps(site: Site) -> list[Step]:

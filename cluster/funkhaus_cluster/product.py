@@ -1,0 +1,246 @@
+"""The product on the node: its three processes beside the cluster, and what has to be in the cluster before they start."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from funkhaus_cluster import atomic, developer, kubeconfig, postgres
+from funkhaus_cluster.errors import ClusterError
+from funkhaus_cluster.images import build as images_build
+from funkhaus_cluster.parts import Part
+from funkhaus_cluster.probes import HttpProbe
+from funkhaus_cluster.steps import Step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from funkhaus_cluster.site import Site
+
+SYSTEM_NAMESPACE = "funkhaus-system"
+ACCOUNTS = ("funkhaus-api", "funkhaus-webhook", "funkhaus-controller")
+APPLY_SECONDS = 120.0
+TOKEN_SECONDS = 30.0
+
+
+def parts(site: Site) -> list[Part]:
+    """The table of the product's processes."""
+    ports = site.settings.ports
+    return [
+        _process(site, "api", ports.api, ready_at=ports.api),
+        _process(site, "webhook", ports.webhook, ready_at=ports.webhook_ops),
+        _process(site, "controller", ready_at=ports.controller_ops),
+    ]
+
+
+def steps(site: Site) -> list[Step]:
+    """What has to be done before and between them."""
+    return [
+        Step(
+            "chart",
+            "install the chart",
+            lambda: install(site),
+            ("start kube-apiserver", "start kube-controller-manager", "binaries"),
+        ),
+        Step(
+            "migrate",
+            "migrate the database",
+            lambda: migrate(site),
+            ("virtualenv", "database"),
+        ),
+        Step(
+            "images",
+            "build base images",
+            lambda: images_build.ensure(site),
+            ("packages", "virtualenv", "start registry", "go"),
+        ),
+        Step(
+            "runtimes", "write the runtime catalogue", lambda: runtimes(site), ("images", "chart")
+        ),
+    ]
+
+
+def _process(site: Site, name: str, *ports: int, ready_at: int) -> Part:
+    base = f"http://127.0.0.1:{ready_at}"
+    return Part(
+        name=f"funkhaus-{name}",
+        argv=(str(python(site)), "-m", f"funkhaus_{name}"),
+        env=environment(site, f"funkhaus-{name}"),
+        cwd=site.settings.checkout,
+        needs=("chart", "migrate", "start opa", "start registry"),
+        ports=tuple(("127.0.0.1", port) for port in {*ports, ready_at}),
+        watches=(*source_roots(site), site.settings.kubeconfig(f"funkhaus-{name}")),
+        ready=HttpProbe(f"{base}/readyz"),
+        url=base,
+    )
+
+
+def python(site: Site) -> Path:
+    """The interpreter with the product's dependencies."""
+    return developer.virtualenv(site) / "bin" / "python"
+
+
+def source_roots(site: Site) -> tuple[Path, ...]:
+    """Where the product's packages lie."""
+    return tuple(site.settings.checkout / root for root in ("platform", "webhook", "controller"))
+
+
+def environment(site: Site, identity: str) -> dict[str, str]:
+    """What a product process is told; secrets as paths of files, so that no command line or process list shows one."""
+    settings, ports = site.settings, site.settings.ports
+    return {
+        "PYTHONPATH": ":".join(str(root) for root in source_roots(site)),
+        "FUNKHAUS_KUBECONFIG": str(settings.kubeconfig(identity)),
+        "FUNKHAUS_DATABASE_URL_FILE": str(database_url_file(site)),
+        "FUNKHAUS_TOKEN_PEPPER_FILE": str(pepper_file(site)),
+        "FUNKHAUS_DOMAIN": settings.domain,
+        "FUNKHAUS_REGISTRY": settings.registry,
+        "FUNKHAUS_REGISTRY_PLAIN_HTTP": "true",
+        "FUNKHAUS_INGRESS_PORT": str(ports.ingress),
+        "FUNKHAUS_OPA_URL": f"http://127.0.0.1:{ports.opa}",
+        "FUNKHAUS_API_PORT": str(ports.api),
+        "FUNKHAUS_WEBHOOK_PORT": str(ports.webhook),
+        "FUNKHAUS_WEBHOOK_OPS_PORT": str(ports.webhook_ops),
+        "FUNKHAUS_WEBHOOK_URL": f"https://127.0.0.1:{ports.webhook}",
+        "FUNKHAUS_CONTROLLER_OPS_PORT": str(ports.controller_ops),
+    }
+
+
+def pepper_file(site: Site) -> Path:
+    """The secret that keys token digests: the installation's own, made once."""
+    return site.settings.state / "secrets" / "token-pepper"
+
+
+def database_url_file(site: Site) -> Path:
+    """The database's URL, password included."""
+    return site.settings.state / "secrets" / "database-url"
+
+
+def admin_token_file(site: Site) -> Path:
+    """The platform admin's token, made with the database."""
+    return site.settings.state / "secrets" / "admin-token"
+
+
+def install(site: Site) -> str:
+    """Put the chart into the cluster (CRDs, RBAC, admission) and give each process its identity."""
+    chart = site.settings.checkout / "helm" / "funkhaus"
+    crds = site.commands.output(
+        [site.program("helm"), "show", "crds", str(chart)], seconds=APPLY_SECONDS
+    )
+    _apply(site, crds)
+    _kubectl(site, "wait", "--for=condition=Established", "--timeout=60s", "-f", "-", stdin=crds)
+    _apply(
+        site,
+        json.dumps(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}}
+        ),
+    )
+    rendered = site.commands.output(
+        [
+            site.program("helm"), "template", "funkhaus", str(chart),
+            "--namespace", SYSTEM_NAMESPACE,
+            "--set", "workloads=false",
+            "--set", f"domain={site.settings.domain}",
+            "--set", f"webhook.url=https://127.0.0.1:{site.settings.ports.webhook}",
+            "--set", f"registry.host={site.settings.registry}",
+        ],
+        seconds=APPLY_SECONDS,
+    )  # fmt: skip
+    _apply(site, rendered)
+    _apply(site, (site.sources / "manifests" / "accounts.yaml").read_text())
+    for account in ACCOUNTS:
+        _identify(site, account)
+    return "chart applied"
+
+
+def runtimes(site: Site) -> str:
+    """Write the Runtime objects of the images this node has built."""
+    built: dict[str, str] = json.loads((site.settings.state / "images.json").read_text())
+    entries = [
+        {
+            "apiVersion": "funkhaus.dev/v1alpha1",
+            "kind": "Runtime",
+            "metadata": {"name": name},
+            "spec": {
+                "image": image,
+                "status": "active",
+                "dependencyFile": "requirements.txt",
+                "fileSuffix": ".py",
+            },
+        }
+        for name, image in sorted(built.items())
+        if name.startswith("python")
+    ]
+    _apply(site, json.dumps({"apiVersion": "v1", "kind": "List", "items": entries}))
+    return ", ".join(sorted(name for name in built if name.startswith("python")))
+
+
+def migrate(site: Site) -> str:
+    """Bring the database to the schema this checkout knows, and make the first admin token."""
+    url = site.settings.database_url or postgres.url(site.settings)
+    atomic.write(database_url_file(site), url + "\n", mode=0o600)
+    if not pepper_file(site).exists():
+        atomic.write(pepper_file(site), secrets.token_urlsafe(32) + "\n", mode=0o600)
+    for words in (["migrate"], ["bootstrap-admin", "--token-file", str(admin_token_file(site))]):
+        site.commands.run(
+            [python(site), "-m", "funkhaus_api", *words],
+            log=site.settings.log / "migrate.log",
+            seconds=APPLY_SECONDS,
+            cwd=site.settings.checkout,
+            env=environment(site, "funkhaus-api"),
+        )
+    return "at head"
+
+
+def _identify(site: Site, account: str) -> None:
+    """Wait for the account's token and write its kubeconfig."""
+    deadline = time.monotonic() + TOKEN_SECONDS
+    while True:
+        out = _kubectl(
+            site, "get", "secret", f"{account}-token", "-n", SYSTEM_NAMESPACE, "-o", "json"
+        )
+        data = json.loads(out).get("data") or {}
+        if "token" in data:
+            break
+        if time.monotonic() > deadline:
+            raise ClusterError(
+                f"the token of ServiceAccount {account} was not made; does the controller-manager run?"
+            )
+        time.sleep(0.2)
+    content = json.loads(
+        kubeconfig.render(
+            server=site.settings.apiserver_url,
+            authority=base64.b64decode(data["ca.crt"]),
+            user=account,
+            certificate=b"",
+            key=b"",
+        )
+    )
+    content["users"][0]["user"] = {"token": base64.b64decode(data["token"]).decode()}
+    atomic.write(
+        site.settings.kubeconfig(account), json.dumps(content, indent=2) + "\n", mode=0o600
+    )
+
+
+def _apply(site: Site, manifests: str) -> None:
+    _kubectl(
+        site,
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--field-manager=funkhaus-local",
+        "-f",
+        "-",
+        stdin=manifests,
+    )
+
+
+def _kubectl(site: Site, *words: str, stdin: str = "") -> str:
+    return site.commands.output(
+        [site.program("kubectl"), f"--kubeconfig={site.settings.kubeconfig('admin')}", *words],
+        seconds=APPLY_SECONDS,
+        stdin=stdin,
+    )
