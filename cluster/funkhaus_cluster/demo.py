@@ -77,8 +77,9 @@ class Demo:
             made.append("tenant")
         if not self._token_works():
             token = self._cli(
-                self.admin_token, "token", "create", "demo-owner", "--tenant", TENANT, "--role", "owner", "-o", "name"
-            )  # fmt: skip
+                self.admin_token,
+                *("token", "create", "demo-owner", "--tenant", TENANT, "--role", "owner"),
+            )
             atomic.write(self.tenant_token, (token or "").strip() + "\n", mode=0o600)
             made.append("token")
         if self._cli(self.tenant_token, "namespace", "get", "default", missing_ok=True) is None:
@@ -91,10 +92,17 @@ class Demo:
         source = self.site.settings.checkout / "examples" / FUNCTION / f"{FUNCTION}.py"
         self._cli(
             self.tenant_token, "function", "deploy", FUNCTION, "--runtime", "python3.11",
-            "--handler", f"{FUNCTION}.handler", "--from-file", str(source),
+            "--handler", f"{FUNCTION}.handler", "--from-file", str(source), "--replace",
         )  # fmt: skip
         self._cli(
-            self.tenant_token, "trigger", "http", "create", FUNCTION, "--function-name", FUNCTION
+            self.tenant_token,
+            "trigger",
+            "http",
+            "create",
+            FUNCTION,
+            "--function-name",
+            FUNCTION,
+            "--replace",
         )
         self._cli(self.tenant_token, "function", "wait", FUNCTION)
         return "ready"

@@ -54,19 +54,10 @@ def new_tenant(house: House, admin_token: str) -> Iterator[Callable[[], Tenant]]
         created = house.cli(admin_token, "tenant", "create", tenant_id)
         assert created.code == 0, created.err
         issued = house.cli(
-            admin_token,
-            "token",
-            "create",
-            "e2e",
-            "--tenant",
-            tenant_id,
-            "--role",
-            "owner",
-            "-o",
-            "name",
+            admin_token, "token", "create", "e2e", "--tenant", tenant_id, "--role", "owner"
         )
         assert issued.code == 0, issued.err
-        tenant = Tenant(house, tenant_id, issued.out.strip().splitlines()[-1])
+        tenant = Tenant(house, tenant_id, issued.out.strip())
         made.append(tenant)
         namespace = tenant.cli("namespace", "create", "default", "--tenant", tenant_id)
         assert namespace.code == 0, namespace.err
