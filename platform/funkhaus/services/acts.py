@@ -1,0 +1,149 @@
+"""Acts of a subject, and their trace in the audit log: every mutation, and every denial of anything.
+
+A mutation of the database is recorded in its own transaction (`Act.done_in`); one of the cluster right after it. An act
+that can't be recorded is not reported as done. Denials have a transaction of their own.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from funkhaus import logs
+from funkhaus.domain.errors import (
+    ConflictError,
+    ForbiddenError,
+    FunkhausError,
+    InvalidError,
+    NotFoundError,
+    TooLargeError,
+)
+from funkhaus.domain.permission import require
+from funkhaus.ports import AuditRow
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from funkhaus.domain.permission import Permission
+    from funkhaus.domain.subject import Subject
+    from funkhaus.ports import Stores, TenantWork
+
+_DENIALS = (ForbiddenError, InvalidError, ConflictError, TooLargeError)
+"""What an act may end in that is somebody's "no"; a failure of the platform is logged, not audited."""
+_LOG = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and by which request: what every use case takes first."""
+
+    subject: Subject
+    request_id: str
+
+
+@dataclass
+class Act:
+    """One act under way. Whoever carries it out may add to `detail` (JSON)."""
+
+    asker: Asker
+    tenant: str
+    action: str
+    target: str
+    detail: dict[str, Any] = field(default_factory=dict)
+    recorded: bool = False
+
+    @property
+    def by_a_stranger(self) -> bool:
+        """Whether it concerns a tenant the asker has nothing to do with."""
+        subject = self.asker.subject
+        return bool(self.tenant) and not subject.is_admin and self.tenant not in subject.roles
+
+    def row(self, outcome: str) -> AuditRow:
+        """The act as an audit row."""
+        return AuditRow(
+            tenant=self.tenant,
+            subject=self.asker.subject.username,
+            token_id=self.asker.subject.token_id,
+            action=self.action,
+            target=self.target,
+            outcome=outcome,
+            request_id=self.asker.request_id,
+            detail=self.detail,
+        )
+
+    async def done_in(self, work: TenantWork) -> None:
+        """Record the act in the transaction that carries it out."""
+        await work.audit(self.row("done"))
+        self.recorded = True
+
+
+class Acts:
+    """Asks for the permission, then lets the act happen, then records it."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    @asynccontextmanager
+    async def reading(
+        self, asker: Asker, permission: Permission, tenant: str | None = None, target: str = ""
+    ) -> AsyncIterator[None]:
+        """A block that only reads: what is recorded is a denial."""
+        act = Act(asker, tenant or "", permission.value, target)
+        try:
+            require(asker.subject, permission, tenant)
+            yield
+        except ForbiddenError as error:
+            await self._denied(act, error)
+            raise
+        except NotFoundError as error:
+            if act.by_a_stranger:
+                await self._denied(act, error)
+            raise
+
+    @asynccontextmanager
+    async def doing(
+        self,
+        asker: Asker,
+        permission: Permission,
+        tenant: str | None,
+        target: str,
+        *,
+        action: str = "",
+    ) -> AsyncIterator[Act]:
+        """A block that changes something; `action` is more precise than the permission where there are several."""
+        act = Act(asker, tenant or "", action or permission.value, target)
+        try:
+            require(asker.subject, permission, tenant)
+            yield act
+        except _DENIALS as error:
+            await self._denied(act, error)
+            raise
+        except NotFoundError as error:
+            if act.by_a_stranger:
+                await self._denied(act, error)
+            raise
+        if not act.recorded:
+            await self._record(act.row("done"))
+
+    async def _denied(self, act: Act, error: FunkhausError) -> None:
+        """Record a "no"; a record that can't be written never turns the "no" into something else."""
+        act.detail |= {"code": error.code, "message": error.message}
+        if error.findings:
+            act.detail["findings"] = [finding.as_json() for finding in error.findings]
+        if act.by_a_stranger:
+            # Whether there is such a tenant is not for the asker to learn, and their attempt not for its owners to see.
+            act.detail["tenant"] = act.tenant
+            act.tenant = ""
+        try:
+            await self._record(act.row("denied"))
+        except FunkhausError as failure:
+            _LOG.error("denial not recorded", action=act.action, error=failure.message)
+
+    async def _record(self, row: AuditRow) -> None:
+        if row.tenant:
+            async with self._stores.begin(row.tenant) as work:
+                await work.audit(row)
+        else:
+            async with self._stores.begin_platform() as platform:
+                await platform.audit(row)

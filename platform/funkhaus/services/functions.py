@@ -1,0 +1,56 @@
+"""Functions: deployed, changed and removed as the user; admission judges, the controller makes it so."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from funkhaus.domain.archive import sources_repository, unpack
+from funkhaus.domain.function import Scaling
+from funkhaus.domain.kinds import FUNCTION
+from funkhaus.domain.permission import Permission
+from funkhaus.services.resources import Place, ResourceService
+
+if TYPE_CHECKING:
+    from funkhaus.ports import Cluster, ImageRegistry, Manifest, Stores
+    from funkhaus.services.acts import Acts, Asker
+
+
+class FunctionService(ResourceService):
+    """Use cases on functions, beside those every resource has."""
+
+    def __init__(
+        self, stores: Stores, acts: Acts, cluster: Cluster, registry: ImageRegistry
+    ) -> None:
+        super().__init__(
+            FUNCTION, "function", Permission.FUNCTION_READ, Permission.FUNCTION_WRITE, stores, acts, cluster,
+        )  # fmt: skip
+        self._registry = registry
+
+    async def scale(self, asker: Asker, place: Place, name: str, scaling: Scaling) -> Manifest:
+        """Set replicas and the CPU utilisation the autoscaler holds; raises as `update` does."""
+        patch = {
+            "scaling": {"min": scaling.min, "max": scaling.max, "cpuPercent": scaling.cpu_percent}
+        }
+        return await self.update(asker, place, name, patch)
+
+    async def unscale(self, asker: Asker, place: Place, name: str) -> Manifest:
+        """Back to one replica and no autoscaler."""
+        return await self.scale(asker, place, name, Scaling())
+
+    async def upload(self, asker: Asker, place: Place, content: bytes) -> str:
+        """Store a source archive; returns its ``sha256:…``.
+
+        Raises `InvalidError`/`TooLargeError` for what is no archive the platform would unpack.
+        """
+        action = "archive:upload"
+        async with self._acts.doing(
+            asker, Permission.FUNCTION_WRITE, place.tenant, place.text, action=action
+        ) as act:
+            namespace = await self._namespace(place)
+            await asyncio.to_thread(unpack, content)
+            digest = await self._registry.put_archive(
+                sources_repository(namespace.tenant, namespace.name), content
+            )
+            act.detail |= {"digest": digest, "bytes": len(content)}
+        return digest

@@ -1,0 +1,107 @@
+"""Namespaces: rows first, and in the same transaction the order to the cluster to follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from funkhaus.crd import conditions, tenant_namespace
+from funkhaus.domain import names
+from funkhaus.domain.errors import PolicyError, UnavailableError
+from funkhaus.domain.kinds import TENANT_NAMESPACE
+from funkhaus.domain.permission import Permission
+from funkhaus.domain.tenant import Namespace
+from funkhaus.domain.verdict import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from funkhaus.domain.tenant import Plan
+    from funkhaus.ports import Cluster, Stores
+    from funkhaus.services.acts import Acts, Asker
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceState:
+    """A namespace, and whether the cluster has caught up; `ready` is ``None`` where the cluster could not say."""
+
+    namespace: Namespace
+    ready: bool | None
+
+
+class NamespaceService:
+    """Use cases on namespaces. `wake` is called after a transaction that put something into the outbox."""
+
+    def __init__(
+        self, stores: Stores, acts: Acts, cluster: Cluster, wake: Callable[[], None]
+    ) -> None:
+        self._stores, self._acts, self._cluster, self._wake = stores, acts, cluster, wake
+
+    async def create(self, asker: Asker, tenant: str, name: str) -> Namespace:
+        """A new namespace with the plan's quota.
+
+        Raises `InvalidError` (name), `PolicyError` (the plan has no room for one more), `ConflictError` (the name is or
+        was taken), `NotFoundError`/`ForbiddenError`.
+        """
+        async with self._acts.doing(asker, Permission.NAMESPACE_CREATE, tenant, name) as act:
+            names.namespace_name(name)
+            async with self._stores.begin(tenant) as work:
+                await work.lock()
+                plan = await work.plan()
+                _check_room(plan, len(await work.namespaces()))
+                namespace = Namespace(tenant, name, plan.namespace_quota)
+                await work.add_namespace(namespace)
+                await work.enqueue(tenant_namespace.manifest(namespace))
+                await act.done_in(work)
+        self._wake()
+        return namespace
+
+    async def list(self, asker: Asker, tenant: str) -> Sequence[Namespace]:
+        """The tenant's namespaces, by name."""
+        async with (
+            self._acts.reading(asker, Permission.NAMESPACE_READ, tenant),
+            self._stores.begin(tenant) as work,
+        ):
+            await work.tenant()
+            return await work.namespaces()
+
+    async def get(self, asker: Asker, tenant: str, name: str) -> NamespaceState:
+        """One namespace; raises `NotFoundError`."""
+        async with (
+            self._acts.reading(asker, Permission.NAMESPACE_READ, tenant, name),
+            self._stores.begin(tenant) as work,
+        ):
+            namespace = await work.namespace(name)
+        return NamespaceState(namespace, await self._ready(namespace))
+
+    async def _ready(self, namespace: Namespace) -> bool | None:
+        try:
+            found = await self._cluster.get(TENANT_NAMESPACE, "", namespace.cluster_name)
+        except UnavailableError:
+            return None
+        return found is not None and conditions.is_true(found, conditions.READY)
+
+    async def delete(self, asker: Asker, tenant: str, name: str) -> None:
+        """Delete it with everything in it; raises `NotFoundError`. Its name is never given out again."""
+        async with (
+            self._acts.doing(asker, Permission.NAMESPACE_DELETE, tenant, name) as act,
+            self._stores.begin(tenant) as work,
+        ):
+            namespace = await work.namespace(name)
+            await work.remove_namespace(name)
+            await work.enqueue(tenant_namespace.manifest(namespace), gone=True)
+            await act.done_in(work)
+        self._wake()
+
+
+def _check_room(plan: Plan, used: int) -> None:
+    if used >= plan.namespaces:
+        finding = Finding(
+            "namespaces-above-plan",
+            f"plan {plan.id!r} holds {plan.namespaces} namespaces and all are in use: delete one, or ask for a larger plan",
+            "name",
+            limit=plan.namespaces,
+            value=used + 1,
+            passes=plan.namespaces,
+        )
+        raise PolicyError(finding.message, findings=[finding])
