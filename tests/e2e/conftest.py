@@ -63,7 +63,7 @@ def new_tenant(house: House, admin_token: str) -> Iterator[Callable[[], Tenant]]
         assert namespace.code == 0, namespace.err
         eventually(
             f"namespace {tenant.cluster_namespace}",
-            lambda: house.kubectl("get", "rolebinding", "-n", tenant.cluster_namespace).out.strip(),
+            house.kubectl("get", "rolebinding", "-n", tenant.cluster_namespace).out.strip,
         )
         return tenant
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,8 @@ import pytest
 from .house import Tenant, eventually
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .house import House
 
 pytestmark = pytest.mark.cluster
