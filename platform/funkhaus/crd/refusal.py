@@ -20,9 +20,7 @@ FACTS = "FunkhausFindings"
 def causes(findings: Iterable[Finding]) -> list[dict[str, str]]:
     """``details.causes``: one per finding, and one with all of them."""
     listed = list(findings)
-    plain = [
-        {"reason": item.code, "field": item.path, "message": item.message} for item in listed
-    ]
+    plain = [{"reason": item.code, "field": item.path, "message": item.message} for item in listed]
     facts = json.dumps([item.as_json() for item in listed], ensure_ascii=False)
     return [*plain, {"reason": FACTS, "message": facts}]
 

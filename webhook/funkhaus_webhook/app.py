@@ -1,0 +1,185 @@
+"""The webhook as a process: what it opens, the two servers, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from funkhaus import logs
+from funkhaus.domain.errors import UnavailableError
+from funkhaus.kube.client import KubeCluster
+from funkhaus.policy.client import OpaDecider
+from funkhaus.services.reviews import ReviewService
+from funkhaus.storage.engine import open_engine
+from funkhaus.storage.stores import PostgresStores
+from funkhaus_webhook import ops, reviewing, tls
+from funkhaus_webhook.router import Router
+from funkhaus_webhook.tls import Keeper
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from funkhaus.ports import Clock, Cluster, Decider, Stores
+    from funkhaus.settings import Webhook
+    from funkhaus_webhook.certificates import Lives
+
+NAME = "funkhaus-webhook"
+"""Of the process: its field manager, its database sessions, its Service."""
+KEEPALIVE_SECONDS = 120.0
+"""Longer than kube-apiserver keeps idle connections, so that it is never us who close one it is about to use."""
+DRAIN_SECONDS = 3.0
+"""Between not being ready and not listening: endpoints are withdrawn in that time."""
+_LOG = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the webhook needs of the world."""
+
+    stores: Stores
+    decider: Decider
+    cluster: Cluster
+    clock: Clock
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The current instant, aware, UTC."""
+        return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def world(settings: Webhook) -> AsyncIterator[World]:
+    """The real world, opened and closed again. Raises `InvalidError` for settings that can't be right."""
+    async with AsyncExitStack() as stack:
+        engine = open_engine(
+            settings.database_url,
+            pool=settings.database_pool,
+            seconds=settings.database_timeout,
+            name=NAME,
+        )
+        stack.push_async_callback(engine.close)
+        decider = OpaDecider(settings.opa_url, timeout=settings.opa_timeout)
+        await stack.enter_async_context(decider)
+        cluster = await KubeCluster.connect(settings.kubeconfig, manager=NAME)
+        stack.push_async_callback(cluster.close)
+        yield World(PostgresStores(engine), decider, cluster, SystemClock())
+
+
+class Server:
+    """Both servers over a world. `drain` is in seconds; `lives` bound the certificates'."""
+
+    def __init__(
+        self,
+        settings: Webhook,
+        world: World,
+        *,
+        drain: float = DRAIN_SECONDS,
+        lives: Lives | None = None,
+    ) -> None:
+        self._settings = settings
+        self._world = world
+        self._drain = drain
+        self._stopping = asyncio.Event()
+        self._tls = tls.context()
+        self._keeper = Keeper(
+            world.cluster,
+            world.clock,
+            self._tls,
+            hosts=hosts(settings),
+            namespace=settings.system_namespace,
+            lives=lives,
+        )
+        self.address: tuple[str, int] = ("", 0)
+        """Where reviews are answered, once it runs."""
+        self.ops_address: tuple[str, int] = ("", 0)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then drain. Raises `SchemaMismatchError` at once on a database it does not know."""
+        try:
+            await self._world.stores.ready()
+        except UnavailableError as error:
+            _LOG.warning("database not there yet", error=error.message)
+        async with AsyncExitStack() as stack:
+            settings = self._settings
+            self.ops_address = await self._listen(
+                stack, self._ops(), settings.webhook_ops_host, settings.webhook_ops_port
+            )
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(self._keeper.keep())
+                self.address = await self._listen(
+                    stack,
+                    self._reviews(),
+                    settings.webhook_host,
+                    settings.webhook_port,
+                    secure=True,
+                )
+                _LOG.info("serving", address=self.address, ops=self.ops_address)
+                await stop.wait()
+                self._stopping.set()
+                _LOG.info("draining", seconds=self._drain)
+                await asyncio.sleep(self._drain)
+                keeping.cancel()
+
+    def _reviews(self) -> web.Application:
+        settings, world = self._settings, self._world
+        service = ReviewService(
+            world.stores,
+            world.decider,
+            domain=settings.domain,
+            system_namespace=settings.system_namespace,
+            at_once=settings.reviews_at_once,
+        )
+        router = Router(service, deadline=settings.review_timeout)
+        return reviewing.application(router, review_limit=settings.review_limit)
+
+    def _ops(self) -> web.Application:
+        return ops.application(
+            {
+                "database": self._world.stores.ready,
+                "policy": self._world.decider.ready,
+                "certificate": self._keeper.ready,
+                "process": self._staying,
+            }
+        )
+
+    async def _staying(self) -> None:
+        if self._stopping.is_set():
+            raise UnavailableError("the process is ending")
+
+    async def _listen(
+        self,
+        stack: AsyncExitStack,
+        app: web.Application,
+        host: str,
+        port: int,
+        *,
+        secure: bool = False,
+    ) -> tuple[str, int]:
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            shutdown_timeout=self._settings.review_timeout + 1,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, host, port, ssl_context=self._tls if secure else None).start()
+        bound = runner.addresses[0]
+        return bound[0], bound[1]
+
+
+def hosts(settings: Webhook) -> list[str]:
+    """What kube-apiserver calls the webhook by: the host of its URL, or its Service's names."""
+    if settings.webhook_url:
+        return [urlsplit(settings.webhook_url).hostname or settings.webhook_host]
+    service = f"{NAME}.{settings.system_namespace}.svc"
+    return [service, f"{service}.cluster.local"]

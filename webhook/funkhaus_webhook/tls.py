@@ -1,0 +1,170 @@
+"""Keeps the serving certificate fresh, shared between replicas, and trusted by kube-apiserver, without dropping a call.
+
+The identity lies in a Secret, so that all replicas serve with one; each looks at it again and again and takes over what it
+finds. A new authority is put into the webhook configurations beside the old one *before* anything is served by it, and old
+ones stay there until they expire, so that at no moment does a replica serve what kube-apiserver does not trust.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from funkhaus import logs
+from funkhaus.domain.errors import FunkhausError, UnavailableError
+from funkhaus.domain.kinds import MUTATING_WEBHOOK, SECRET, VALIDATING_WEBHOOK, Kind
+from funkhaus.metrics import CERTIFICATE_EXPIRY
+from funkhaus_webhook import certificates
+from funkhaus_webhook.certificates import Lives
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from funkhaus.ports import Clock, Cluster, Manifest
+    from funkhaus_webhook.certificates import Identity
+
+SECRET_NAME = "funkhaus-webhook-tls"  # noqa: S105 - the name of a Secret
+CONFIGURATION = "funkhaus"
+"""Name of both webhook configurations."""
+LOOK_SECONDS = 30.0
+"""Between two looks at the Secret and the configurations; also how long drift of either can last."""
+RETRY_SECONDS = 2.0
+OVERLAP_SECONDS = 10.0
+"""Between trusting a new authority and serving by it: how long kube-apiserver may take to notice."""
+_LOG = logs.logger(__name__)
+
+
+def context() -> ssl.SSLContext:
+    """The server's context, still without a certificate; a certificate loaded later holds for new connections at once."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_3
+    return made
+
+
+class Keeper:
+    """Serves `context` with a certificate for `hosts`, kept in a Secret of `namespace`."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        clock: Clock,
+        tls: ssl.SSLContext,
+        *,
+        hosts: Sequence[str],
+        namespace: str,
+        lives: Lives | None = None,
+        overlap: float = OVERLAP_SECONDS,
+    ) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._tls = tls
+        self._hosts = tuple(hosts)
+        self._namespace = namespace
+        self._lives = lives or Lives()
+        self._overlap = overlap
+        self._served: Identity | None = None
+
+    async def keep(self, look: float = LOOK_SECONDS, retry: float = RETRY_SECONDS) -> None:
+        """Look after the certificate for ever, every `look` seconds, after a failure sooner."""
+        while True:
+            try:
+                await self.look()
+            except FunkhausError as error:
+                _LOG.warning("certificate not looked after", error=error.message)
+                await asyncio.sleep(retry)
+            else:
+                await asyncio.sleep(look)
+
+    async def look(self) -> None:
+        """Take over, renew and publish what has to be; raises `FunkhausError` when the cluster does not let us."""
+        now = self._clock.now()
+        stored = await self._stored()
+        if stored is None or stored.authority_due(now):
+            fresh = certificates.new_identity(self._hosts, now, self._lives)
+            await self._trust(fresh)
+            if stored or self._served:
+                await asyncio.sleep(self._overlap)
+            await self._store(fresh, "authority renewed" if stored else "authority made")
+        elif stored.serving_due(now, self._hosts):
+            fresh = certificates.renewed(stored, self._hosts, now, self._lives)
+            await self._store(fresh, "certificate renewed")
+        else:
+            fresh = stored
+        self._serve(fresh)
+        await self._trust(fresh)
+
+    async def ready(self) -> None:
+        """Pass if a certificate is served and has not ended; raises `UnavailableError`."""
+        if self._served is None:
+            raise UnavailableError("there is no serving certificate yet")
+        if self._served.expires <= self._clock.now():
+            raise UnavailableError(
+                f"the serving certificate ended at {self._served.expires:%c} UTC"
+            )
+
+    async def _stored(self) -> Identity | None:
+        secret = await self._cluster.get(SECRET, self._namespace, SECRET_NAME)
+        data: dict[str, str] = (secret or {}).get("data") or {}
+        return certificates.read({name: base64.b64decode(text) for name, text in data.items()})
+
+    async def _store(self, identity: Identity, what: str) -> None:
+        files = certificates.written(identity)
+        await self._cluster.apply(
+            {
+                "apiVersion": SECRET.api_version,
+                "kind": SECRET.name,
+                "metadata": {"namespace": self._namespace, "name": SECRET_NAME},
+                "type": "kubernetes.io/tls",
+                "data": {name: base64.b64encode(pem).decode() for name, pem in files.items()},
+            },
+            force=True,
+        )
+        _LOG.info(what, until=identity.expires.isoformat())
+
+    def _serve(self, identity: Identity) -> None:
+        if identity == self._served:
+            return
+        with tempfile.TemporaryDirectory(prefix="funkhaus-tls-") as folder:
+            # Python loads a chain from files only. The folder is ours alone (0700) and gone at once.
+            chain, key = Path(folder) / "tls.crt", Path(folder) / "tls.key"
+            chain.write_bytes(identity.certificate)
+            key.write_bytes(identity.key)
+            self._tls.load_cert_chain(chain, key)
+        self._served = identity
+        CERTIFICATE_EXPIRY.set(identity.expires.timestamp())
+        _LOG.info("certificate served", until=identity.expires.isoformat())
+
+    async def _trust(self, identity: Identity) -> None:
+        for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK):
+            configuration = await self._cluster.get(kind, "", CONFIGURATION)
+            if configuration is None:
+                _LOG.warning("webhook configuration missing", kind=kind.name, name=CONFIGURATION)
+                continue
+            if change := self._bundles(kind, configuration, identity):
+                await self._cluster.apply(change, force=True)
+                _LOG.info("authority trusted", kind=kind.name)
+
+    def _bundles(self, kind: Kind, configuration: Manifest, identity: Identity) -> Manifest | None:
+        """What to apply so that every webhook of the configuration trusts the identity; ``None`` when all do."""
+        now = self._clock.now()
+        webhooks: list[dict[str, Any]] = []
+        changed = False
+        for webhook in configuration.get("webhooks") or []:
+            text = (webhook.get("clientConfig") or {}).get("caBundle") or ""
+            present = base64.b64decode(text)
+            wanted = certificates.bundle(present, identity.authority, now)
+            changed = changed or wanted != present
+            bundle = base64.b64encode(wanted).decode()
+            webhooks.append({"name": webhook["name"], "clientConfig": {"caBundle": bundle}})
+        if not changed:
+            return None
+        return {
+            "apiVersion": kind.api_version,
+            "kind": kind.name,
+            "metadata": {"name": CONFIGURATION},
+            "webhooks": webhooks,
+        }
