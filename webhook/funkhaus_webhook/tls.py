@@ -1,8 +1,8 @@
 """Keeps the serving certificate fresh, shared between replicas, and trusted by kube-apiserver, without dropping a call.
 
 The identity lies in a Secret, so that all replicas serve with one; each looks at it again and again and takes over what it
-finds. A new authority is put into the webhook configurations beside the old one *before* anything is served by it, and old
-ones stay there until they expire, so that at no moment does a replica serve what kube-apiserver does not trust.
+finds. It puts the authority into the webhook configurations beside the old one *before* it serves by it, and old ones stay
+there until they expire, so that at no moment does a replica serve what kube-apiserver does not trust.
 """
 
 from __future__ import annotations
@@ -82,20 +82,19 @@ class Keeper:
     async def look(self) -> None:
         """Take over, renew and publish what has to be; raises `FunkhausError` when the cluster does not let us."""
         now = self._clock.now()
-        stored = await self._stored()
-        if stored is None or stored.authority_due(now):
-            fresh = certificates.new_identity(self._hosts, now, self._lives)
-            await self._trust(fresh)
-            if stored or self._served:
+        identity = await self._stored()
+        if identity is None or identity.authority_due(now):
+            what = "authority renewed" if identity else "authority made"
+            identity = certificates.new_identity(self._hosts, now, self._lives)
+            await self._store(identity, what)
+        elif identity.serving_due(now, self._hosts):
+            identity = certificates.renewed(identity, self._hosts, now, self._lives)
+            await self._store(identity, "certificate renewed")
+        news = await self._trust(identity)
+        if identity != self._served:
+            if news and self._served:
                 await asyncio.sleep(self._overlap)
-            await self._store(fresh, "authority renewed" if stored else "authority made")
-        elif stored.serving_due(now, self._hosts):
-            fresh = certificates.renewed(stored, self._hosts, now, self._lives)
-            await self._store(fresh, "certificate renewed")
-        else:
-            fresh = stored
-        self._serve(fresh)
-        await self._trust(fresh)
+            self._serve(identity)
 
     async def ready(self) -> None:
         """Pass if a certificate is served and has not ended; raises `UnavailableError`."""
@@ -126,8 +125,6 @@ class Keeper:
         _LOG.info(what, until=identity.expires.isoformat())
 
     def _serve(self, identity: Identity) -> None:
-        if identity == self._served:
-            return
         with tempfile.TemporaryDirectory(prefix="funkhaus-tls-") as folder:
             # Python loads a chain from files only. The folder is ours alone (0700) and gone at once.
             chain, key = Path(folder) / "tls.crt", Path(folder) / "tls.key"
@@ -138,15 +135,18 @@ class Keeper:
         CERTIFICATE_EXPIRY.set(identity.expires.timestamp())
         _LOG.info("certificate served", until=identity.expires.isoformat())
 
-    async def _trust(self, identity: Identity) -> None:
+    async def _trust(self, identity: Identity) -> bool:
+        """Have every webhook of both configurations trust the identity; whether one did not yet."""
+        news = False
         for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK):
             configuration = await self._cluster.get(kind, "", CONFIGURATION)
             if configuration is None:
                 _LOG.warning("webhook configuration missing", kind=kind.name, name=CONFIGURATION)
-                continue
-            if change := self._bundles(kind, configuration, identity):
+            elif change := self._bundles(kind, configuration, identity):
                 await self._cluster.apply(change, force=True)
                 _LOG.info("authority trusted", kind=kind.name)
+                news = True
+        return news
 
     def _bundles(self, kind: Kind, configuration: Manifest, identity: Identity) -> Manifest | None:
         """What to apply so that every webhook of the configuration trusts the identity; ``None`` when all do."""
