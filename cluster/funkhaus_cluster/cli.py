@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from funkhaus_cluster.site import Site
 
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,6 +36,10 @@ def main(argv: Sequence[str]) -> int:
     except ClusterError as error:
         print(f"\n{explain(error)}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Who read our output has gone, as `head` does: no fault, and nothing to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
     except OSError as error:
         print(f"\nthe machine refused: {error}", file=sys.stderr)
         return 1

@@ -47,6 +47,8 @@ class Part:
     """Addresses it listens on, checked for other holders before it starts."""
     watches: tuple[Path, ...] = ()
     """Files and folders it reads at start: when their content changes, ``up`` restarts it."""
+    before: Callable[[], None] | None = None
+    """Called right before it is started, when none of it should run any more: clears what a killed one left."""
     start_seconds: float = 60.0
     stop_seconds: float = 15.0
     url: str = ""
@@ -123,6 +125,8 @@ class PartRunner:
         elif record is not None:
             outcome = "started again, it had ended"
         self._end_strays(part)
+        if part.before is not None:
+            part.before()
         self._check_ports(part)
         process, skip = self._spawn(part, fingerprint)
         self._await(part, process, skip)

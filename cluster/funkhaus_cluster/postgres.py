@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from funkhaus_cluster import atomic, wheels
+from funkhaus_cluster import atomic, processes, wheels
 from funkhaus_cluster.parts import Part
 
 if TYPE_CHECKING:
@@ -60,11 +60,26 @@ def part(site: Site) -> Part:
         ),
         needs=("database files",),
         user=USER,
+        before=lambda: clear_lock(settings),
         # Its memory segment is fixed; a fast shutdown ends the sessions instead of waiting for them.
         ports=(("127.0.0.1", settings.ports.postgres),),
         ready=ServerProbe(program(site, "pg_isready"), settings.ports.postgres),
         stop_seconds=20,
     )  # fmt: skip
+
+
+def clear_lock(settings: Settings) -> None:
+    """Remove the lock file of a server that was killed, once its last backend is gone.
+
+    PostgreSQL takes the file for held while the pid in it exists, be it as a zombie its new parent has not reaped.
+    """
+    folder = settings.data("postgres") / "main"
+    for pid in processes.pids():
+        if processes.program(pid) == "postgres" and processes.folder(pid) == folder:
+            identity = processes.identify(pid)
+            if identity is not None:
+                processes.end(identity, grace=5.0)
+    (folder / "postmaster.pid").unlink(missing_ok=True)
 
 
 def program(site: Site, name: str) -> Path:

@@ -131,6 +131,14 @@ def program(pid: int, proc: Path = PROC) -> str:
         return ""
 
 
+def folder(pid: int, proc: Path = PROC) -> Path | None:
+    """The working directory of a process; None when it can't be read."""
+    try:
+        return (proc / str(pid) / "cwd").readlink()
+    except OSError:
+        return None
+
+
 def marked(state: Path, proc: Path = PROC) -> dict[int, str]:
     """Pid to part name of every process that carries this state folder's mark in its environment.
 

@@ -134,11 +134,19 @@ def remove_port_mappings(site: Site) -> None:
         try:
             said = json.loads(result.read_text())
             container, interface = said["containerId"], said["ifName"]
+            mappings = said["capabilityArgs"]["portMappings"]
         except (OSError, ValueError, KeyError):
             continue
+        # Without the mappings the plugin holds that there is nothing to take back.
+        config = {
+            "cniVersion": "1.0.0",
+            "name": CNI_NETWORK,
+            "type": "portmap",
+            "runtimeConfig": {"portMappings": mappings},
+        }
         subprocess.run(
             [f"{node.CNI_PROGRAMS}/portmap"],
-            input=json.dumps({"cniVersion": "1.0.0", "name": CNI_NETWORK, "type": "portmap"}),
+            input=json.dumps(config),
             env={
                 **os.environ,
                 "CNI_COMMAND": "DEL",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -111,7 +112,7 @@ def _remove_portmap_chains(site: Site, table: str) -> None:
         return
     present = [chain for chain in PORTMAP_CHAINS if f"-N {chain}" in listing]
     for line in listing:
-        words = line.split()
+        words = shlex.split(line)  # comments are quoted
         if words[0] == "-A" and words[-1] in present and words[1] not in present:
             site.commands.succeeds([program, "--wait", "5", "-t", "nat", "-D", *words[1:]])
     for flag in ("-F", "-X"):

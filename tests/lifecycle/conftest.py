@@ -1,0 +1,84 @@
+"""Tests that take the local cluster down and up again, so they run alone and only when asked for.
+
+``FUNKHAUS_TEST_LIFECYCLE=1 pytest tests/lifecycle`` as root; without it nothing here is collected.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from funkhaus_cluster import local, site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from funkhaus_cluster.parts import Part
+
+collect_ignore_glob = [] if os.environ.get("FUNKHAUS_TEST_LIFECYCLE") else ["test_*.py"]
+
+COMMAND_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Node:
+    """The local cluster, driven as a person drives it."""
+
+    here: site.Site
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command of the tool."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "funkhaus_cluster", *words],
+            env={**os.environ, "PYTHONPATH": str(self.here.sources)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *words: str) -> str:
+        """Run a command of the tool to its good end; return what it printed."""
+        process = self.start(*words)
+        output, _ = process.communicate(timeout=COMMAND_SECONDS)
+        assert process.returncode == 0, output
+        return output
+
+    def kubectl(self, *words: str, stdin: str = "") -> str:
+        """What kubectl printed, as the administrator."""
+        return self.here.commands.output(
+            [
+                self.here.program("kubectl"),
+                f"--kubeconfig={self.here.settings.kubeconfig('admin')}",
+                *words,
+            ],
+            seconds=180,
+            stdin=stdin,
+        )
+
+    def parts(self) -> list[Part]:
+        """Every part there is."""
+        return local.all_parts(self.here)
+
+    def not_ready(self) -> dict[str, str]:
+        """What is wrong, per part that is not ready."""
+        return {part.name: wrong for part in self.parts() if (wrong := part.ready())}
+
+
+@pytest.fixture(scope="session")
+def node() -> Node:
+    """The machine's local cluster, up."""
+    made = Node(site.here())
+    made.run("up")
+    return made
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Path:
+    """Where a snapshot is written."""
+    return tmp_path / "snapshot.json"
