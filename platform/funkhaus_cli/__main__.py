@@ -76,6 +76,14 @@ class House(Noun):
             code = Exit.REFUSED
         sys.exit(int(code) if isinstance(code, int) else Exit.OK)
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
+        """Run a command; that nobody reads its output any more is no fault (click would make it exit code 1)."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _forget_stdout()
+            ctx.exit(Exit.PIPE_CLOSED)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A first session, and what the exit codes mean."""
         del ctx

@@ -1,103 +1,65 @@
-"""Archives: what a user has, opened with suspicion; and ours, with the same bytes for the same files."""
+"""Archives: what a user has, opened by the platform's own rules; and ours, with the same bytes for the same files."""
 
 from __future__ import annotations
 
 import gzip
 import io
-import stat
 import tarfile
-import zipfile
-import zlib
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from funkhaus.domain import archive
+from funkhaus.domain.errors import FunkhausError
 from funkhaus_cli.failure import Exit, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-_ZIP = (".zip",)
-_TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_OPENED = (".zip", ".tar.gz", ".tgz")
+_OTHER = (".tar", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
 _EPOCH = 315532800
-"""1980-01-01, the first instant a zip can hold: every file is that old."""
+"""1980-01-01: every file is that old."""
 
 
 def is_archive(name: str) -> bool:
     """Whether the name says so."""
-    return name.lower().endswith((*_ZIP, *_TAR))
+    return name.lower().endswith((*_OPENED, *_OTHER))
 
 
-def unpack(path: Path, size_limit: int, files_limit: int) -> Iterator[tuple[str, bytes]]:
-    """The files of an archive, name and content; directories are implied.
+def unpack(path: Path) -> dict[str, bytes]:
+    """Path to content of every file in an archive.
 
-    Raises `Failure` (usage) for links, devices, names that leave the archive, encryption, more than `files_limit`
-    entries, or more than `size_limit` bytes whatever the headers promise.
+    Raises `Failure` (usage) for another format and for whatever has no business in one: links, names that lead out, bombs.
     """
-    reader = _zip if path.name.lower().endswith(_ZIP) else _tar
-    left = size_limit
+    if not path.name.lower().endswith(_OPENED):
+        raise Failure(f"--from-file {path}: {', '.join(_OPENED)} and directories pass", Exit.USAGE)
     try:
-        for count, (name, content) in enumerate(reader(path, size_limit), 1):
-            left -= len(content)
-            if left < 0:
-                raise _wrong(path, f"unpacks to more than {size_limit // 2**20} MiB")
-            if count > files_limit:
-                raise _wrong(path, f"holds more than {files_limit} files")
-            yield _safe(path, name), content
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-    ) as error:
-        raise _wrong(path, f"is no archive that can be opened: {error}") from error
+        with path.open("rb") as file:
+            content = file.read(archive.ARCHIVE_LIMIT + 1)
+        return archive.unpack(content)
     except OSError as error:
-        raise _wrong(path, f"can't be read: {error.strerror or error}") from error
-
-
-def _zip(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(path) as bundle:
-        for entry in bundle.infolist():
-            if entry.is_dir():
-                continue
-            if entry.flag_bits & 1:
-                raise _wrong(path, f"{entry.filename} is encrypted")
-            mode = entry.external_attr >> 16
-            if stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
-                raise _wrong(path, f"{entry.filename} is a link or device, not a file")
-            with bundle.open(entry) as file:
-                yield entry.filename, file.read(limit + 1)
-
-
-def _tar(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
-    with tarfile.open(path, "r:*") as bundle:
-        for entry in bundle:
-            if entry.isdir():
-                continue
-            if not entry.isreg():
-                raise _wrong(path, f"{entry.name} is a link or device, not a file")
-            file = bundle.extractfile(entry)
-            yield entry.name, file.read(limit + 1) if file else b""
-
-
-def _safe(path: Path, name: str) -> str:
-    parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
-        raise _wrong(path, f"{name!r} leads out of the archive")
-    return PurePosixPath(*parts).as_posix()
-
-
-def _wrong(path: Path, sentence: str) -> Failure:
-    return Failure(f"--from-file {path}: {sentence}", Exit.USAGE)
+        raise Failure(f"--from-file {path} can't be read: {error.strerror}", Exit.USAGE) from error
+    except FunkhausError as error:
+        said = "; ".join(finding.message for finding in error.findings) or error.message
+        raise Failure(f"--from-file {path}: {said}", Exit.USAGE) from error
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
-    """A gzip'd tar whose bytes follow from the files alone: sorted, one age, one owner, one mode."""
+    """A gzip'd tar whose bytes follow from the files alone: sorted, one age, one owner, one mode.
+
+    Raises `Failure` (usage) when it is larger than an upload may be.
+    """
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as bundle:
         for name in sorted(files):
             entry = tarfile.TarInfo(name)
             entry.size, entry.mtime, entry.mode = len(files[name]), _EPOCH, 0o644
             bundle.addfile(entry, io.BytesIO(files[name]))
-    return gzip.compress(plain.getvalue(), mtime=0)
+    content = gzip.compress(plain.getvalue(), mtime=0)
+    if len(content) > archive.ARCHIVE_LIMIT:
+        raise Failure(
+            f"the source has {len(content) / 2**20:.1f} MiB packed; {archive.ARCHIVE_LIMIT // 2**20} MiB pass",
+            Exit.USAGE,
+            hint="leave out what the function does not need: .funkhausignore",
+        )
+    return content

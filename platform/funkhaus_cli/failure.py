@@ -30,7 +30,7 @@ class Exit(IntEnum):
 MEANINGS: Mapping[Exit, str] = {
     Exit.OK: "done",
     Exit.REFUSED: "refused or failed: policy, invalid input, conflict",
-    Exit.USAGE: "the command line itself is wrong; nothing was sent",
+    Exit.USAGE: "the command line itself is wrong; nothing was changed",
     Exit.NOT_FOUND: "no such thing, or none you may see",
     Exit.NOT_ALLOWED: "no valid token, or your role may not do this",
     Exit.UNAVAILABLE: "the API server or a part behind it does not answer (in time)",

@@ -205,6 +205,11 @@ def output(formats: Sequence[str] = FORMATS) -> Callable[[F], F]:
     )
 
 
+def flags_set(**flags: bool) -> dict[str, str]:
+    """Query parameters of the flags that are set."""
+    return {name: "true" for name, value in flags.items() if value}
+
+
 def confirmed(question: str, *, yes: bool) -> None:
     """Pass when the person agrees; raises `Failure` (usage) where there is nobody to ask."""
     if yes:

@@ -43,7 +43,9 @@ def _head(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
     spec, status = function.get("spec") or {}, function.get("status") or {}
     scaling = spec.get("scaling") or {}
     replicas = status.get("replicas") or {}
-    state = Styled("ready", "green") if is_ready(function) else Styled(sentence(function), "yellow")
+    state = (
+        Styled("ready", "green") if is_ready(function) else Styled(_not_ready(function), "yellow")
+    )
     revision = status.get("revision") or NOTHING
     if (latest := status.get("latestRevision")) and latest != revision:
         revision = f"{revision} serves, {latest} waits"
@@ -60,6 +62,11 @@ def _head(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
         ("Labels", ", ".join(f"{key}={value}" for key, value in (function.get("labels") or {}).items())),
         ("Created", f"{age(function.get('createdAt'), now)} ago"),
     )  # fmt: skip
+
+
+def _not_ready(function: Mapping[str, Any]) -> str:
+    said = sentence(function)
+    return f"not ready: {said.removeprefix('Ready: ')}" if said.startswith("Ready: ") else said
 
 
 def _limits(spec: Mapping[str, Any]) -> str:
@@ -159,8 +166,9 @@ def _ended(last: Mapping[str, Any], document: Mapping[str, Any], now: datetime) 
         why = ""
     when = f", {age(last.get('finishedAt'), now)} ago" if last.get("finishedAt") else ""
     said = str(last.get("message") or "").strip()
-    parts = [f"last end: {reason}, exit code {code}{when}", why, said]
-    return ". ".join(part for part in parts if part)
+    return "\n".join(
+        part for part in (f"last end: {reason}, exit code {code}{when}", why, said) if part
+    )
 
 
 def _triggers(document: Mapping[str, Any]) -> Iterator[str]:
@@ -208,12 +216,16 @@ def _events(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
 def _pairs(*pairs: tuple[str, object]) -> Iterator[str]:
     width = max(len(key) for key, _ in pairs) + 2
     for key, value in pairs:
-        if isinstance(value, Styled):
-            shown = click.style(plain(value.text), fg=value.colour)
-        else:
-            texts = [plain(text) for text in str(value or NOTHING).split("\n")]
-            shown = ("\n" + " " * width).join(texts)
+        text, colour = (value.text, value.colour) if isinstance(value, Styled) else (value, None)
+        lines = [part for line in str(text or NOTHING).split("\n") for part in _fitted(line, width)]
+        shown = ("\n" + " " * width).join(click.style(line, fg=colour) for line in lines)
         yield f"{click.style(f'{key}:', bold=True)}{' ' * (width - len(key) - 1)}{shown}"
+
+
+def _fitted(line: str, indent: int) -> list[str]:
+    return textwrap.wrap(
+        plain(line), WIDTH - indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _section(title: str, lines: list[str]) -> Iterator[str]:

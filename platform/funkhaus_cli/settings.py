@@ -94,10 +94,10 @@ def read_config(environ: Mapping[str, str]) -> Config:
     if len(text) > _FILE_LIMIT:
         raise Failure(f"{path} has more than {_FILE_LIMIT} bytes", Exit.USAGE)
     try:
-        document = yaml.safe_load(text) or {}
+        document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise Failure(f"{path} is not YAML: {error}", Exit.USAGE) from error
-    return Config(path, *_parsed(document, path))
+    return Config(path, *_parsed({} if document is None else document, path))
 
 
 def _parsed(document: Any, path: Path) -> tuple[str, dict[str, dict[str, str]]]:  # noqa: ANN401 - YAML

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from funkhaus.domain.archive import FILES_LIMIT, UNPACKED_LIMIT
 from funkhaus.domain.function import INLINE_FILES_LIMIT, INLINE_LIMIT
 from funkhaus_cli import archive
 from funkhaus_cli.failure import Exit, Failure
@@ -20,9 +21,8 @@ from funkhaus_cli.failure import Exit, Failure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SIZE_LIMIT = 32 * 1024 * 1024
-"""Bytes of all files together that are read at all: the API server's limit of one request body."""
-FILES_LIMIT = 5000
+SIZE_LIMIT = UNPACKED_LIMIT
+"""Bytes of all files together that are read at all."""
 IGNORE_FILE = ".funkhausignore"
 STDIN = "-"
 _LEFT_OUT = {"__pycache__", "node_modules", "venv"}
@@ -55,6 +55,7 @@ def read(paths: Sequence[str], *, stdin: bytes = b"", stdin_name: str = "") -> B
     """The files that `paths` name; ``-`` is `stdin` under `stdin_name`. Raises `Failure` (usage) that names the path."""
     files: dict[str, bytes] = {}
     origins: dict[str, str] = {}
+    size = 0
     for path in paths:
         for name, content in _named(path, stdin, stdin_name):
             if name in files and path != origins[name]:
@@ -62,7 +63,11 @@ def read(paths: Sequence[str], *, stdin: bytes = b"", stdin_name: str = "") -> B
                     f"--from-file {path} and {origins[name]} both hold {name}; each file needs a name of its own"
                 )
             files[name], origins[name] = content, path
-            _bounded(files)
+            size += len(content)
+            if size > SIZE_LIMIT:
+                raise _too_large(files)
+            if len(files) > FILES_LIMIT:
+                raise _too_many("--from-file")
     if not files:
         raise _wrong(f"--from-file {', '.join(paths)} holds no file; hidden files are left out")
     return Bundle(dict(sorted(files.items())))
@@ -89,7 +94,7 @@ def _named(path: str, stdin: bytes, stdin_name: str) -> Iterator[tuple[str, byte
             f"--from-file {path}: not a file or directory; use `-` to read one from a pipe"
         )
     elif archive.is_archive(path):
-        yield from archive.unpack(local, SIZE_LIMIT, FILES_LIMIT)
+        yield from archive.unpack(local).items()
     else:
         yield local.name, _content(local)
 
@@ -166,16 +171,12 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _bounded(files: dict[str, bytes]) -> None:
-    total = sum(map(len, files.values()))
-    if total > SIZE_LIMIT:
-        largest = max(files, key=lambda name: len(files[name]))
-        raise _wrong(
-            f"the source has more than {SIZE_LIMIT // 2**20} MiB, {largest} alone {len(files[largest]) / 2**20:.1f} MiB; "
-            f"leave files out by {IGNORE_FILE}"
-        )
-    if len(files) > FILES_LIMIT:
-        raise _too_many("--from-file")
+def _too_large(files: dict[str, bytes]) -> Failure:
+    largest = max(files, key=lambda name: len(files[name]))
+    return _wrong(
+        f"the source has more than {SIZE_LIMIT // 2**20} MiB, {largest} alone has "
+        f"{len(files[largest]) / 2**20:.1f}; leave files out by {IGNORE_FILE}"
+    )
 
 
 def _too_many(where: str) -> Failure:

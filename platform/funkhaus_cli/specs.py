@@ -166,7 +166,7 @@ def check_handler(handler: str, bundle: source.Bundle) -> None:
         raise Failure(
             f"--handler {handler}: no file {module.replace('.', '/')}.* among {_some(list(bundle.files))}",
             Exit.USAGE,
-            hint=f"--handler {example}, or give the file that name" if there else "",
+            hint=f"--handler {example} passes, or the file under that name" if there else "",
         )
     names = _candidates(bundle, module, only_certain=True)
     if names and function not in names:

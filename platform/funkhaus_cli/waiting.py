@@ -16,6 +16,8 @@ STEPS = ("Admitted", "Approved", "Built", "Ready")
 """Conditions in the order they come true."""
 FINAL = {"Admitted", "Approved", "Built"}
 """Conditions whose False only another change, or a person, turns."""
+PATIENCE = 8.0
+"""Seconds Ready may be False (a replica ended, say) before waiting on is called useless."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 2.0
 
 
@@ -45,6 +47,9 @@ def sentence(document: Mapping[str, Any]) -> str:
             return f"{kind}: {found.get('message') or found.get('reason') or found.get('status')}"
     if is_ready(document):
         return "Ready"
+    degraded = condition(document, "Degraded")
+    if degraded is not None and degraded.get("status") == "True":
+        return f"Degraded: {degraded.get('message') or degraded.get('reason')}"
     return "Getting ready" if seen else "Waiting for the controller"
 
 
@@ -63,9 +68,9 @@ def until_ready(
     """The function when it is ready, and the seconds that took.
 
     An API server that is away for a moment does not end the wait. Raises `Failure` (not ready) with the reason when a
-    condition refuses or the time is up; (unavailable) when it stayed away.
+    condition refuses, Ready stays False or the time is up; (unavailable) when the server stayed away.
     """
-    hint = f"funkhaus function describe {name}"
+    failing_since: float | None = None
     with Progress(session.clock, session.sleep) as progress:
         pause = _FIRST_PAUSE
         while True:
@@ -73,26 +78,32 @@ def until_ready(
             if document is not None:
                 if is_ready(document):
                     return document, progress.seconds
-                if found := refused(document):
-                    raise Failure(
-                        f"function {name} will not get ready: {found['type']} is False, "
-                        f"{found.get('message') or found.get('reason')}",
-                        Exit.NOT_READY,
-                        hint=hint,
-                    )
                 progress.say(sentence(document))
+                failing_since = _failing_since(document, failing_since, progress.seconds)
+                if refused(document) or (
+                    failing_since is not None and progress.seconds - failing_since >= PATIENCE
+                ):
+                    raise _not_ready(name, "will not get ready", document)
             else:
-                progress.say("the API server does not answer; still waiting")
+                progress.say("The API server does not answer; still waiting")
             if progress.seconds >= seconds:
-                if away is not None:
-                    raise away
-                raise Failure(
-                    f"function {name} is not ready after {seconds:g} s. {sentence(document or {})}",
-                    Exit.NOT_READY,
-                    hint=f"{hint}; funkhaus function logs {name}",
-                )
+                raise away or _not_ready(name, f"is not ready after {seconds:g} s", document or {})
             progress.pause(min(pause, max(seconds - progress.seconds, 0.05)))
             pause = min(pause * 1.3, _LONGEST_PAUSE)
+
+
+def _failing_since(document: Mapping[str, Any], before: float | None, now: float) -> float | None:
+    found = condition(document, "Ready")
+    failing = found is not None and found.get("status") == "False"
+    return (now if before is None else before) if failing else None
+
+
+def _not_ready(name: str, what: str, document: Mapping[str, Any]) -> Failure:
+    return Failure(
+        f"function {name} {what}. {sentence(document)}",
+        Exit.NOT_READY,
+        hint=f"funkhaus function describe {name}; funkhaus function logs {name}",
+    )
 
 
 def _looked(look: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any] | None, Failure | None]:

@@ -48,7 +48,10 @@ def create(
     metric: str,
     output: str,
 ) -> None:
-    """Scale FUNCTION between --min and --max so that its replicas use --value percent of their CPU."""
+    """Scale FUNCTION between --min and --max replicas.
+
+    There are as many as it takes for each to use --value percent of its CPU limit.
+    """
     if metric != "cpu":
         raise Failure(
             f"--metric {metric}: functions scale by cpu only, for now",

@@ -158,7 +158,7 @@ def _headers(texts: Iterable[str]) -> dict[str, str]:
         name, colon, value = (part.strip() for part in text.partition(":"))
         if not colon or not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             raise click.BadParameter(f"{text!r} is not NAME:VALUE", param_hint="--header")
-        if name.lower() in _OURS or name.lower().startswith("event-"):
+        if name.lower() in _OURS or name.lower().startswith(("event-", "x-forwarded-")):
             raise click.BadParameter(
                 f"{name} is the platform's own and never reaches a function that is called this way; "
                 "a trigger's URL passes it on",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group("config", cls=Noun, aliases={"context": "use", "show": "view"})
 def config() -> None:
-    """Contexts: an API server, a token's file, a tenant and a namespace under one name."""
+    """Keep API server, token file, tenant and namespace by name."""
 
 
 @config.command("view")

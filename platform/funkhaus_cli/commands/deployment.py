@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from funkhaus_cli import specs
-from funkhaus_cli.commands.function_flags import described
+from funkhaus_cli.commands.function_flags import WAIT_SECONDS, described
 from funkhaus_cli.commands.functions import function
 from funkhaus_cli.completion import FUNCTION
 from funkhaus_cli.failure import Exit, Failure
-from funkhaus_cli.options import NAME, namespaced, output
+from funkhaus_cli.options import NAME, Seconds, flags_set, namespaced, output
 from funkhaus_cli.output import show_one
 from funkhaus_cli.specs import Asked
 from funkhaus_cli.waiting import until_ready
@@ -37,11 +37,14 @@ URL_SECONDS = 5.0
     "--label", "-l", multiple=True, metavar="KEY=VALUE", help="Label of the object. Repeatable."
 )
 @click.option("--replace", is_flag=True, help="Replace a function of that name, if there is one.")
+@click.option(
+    "--force", is_flag=True, help="With --replace: also what kubectl or GitOps set there."
+)
 @output(("table", "json", "yaml", "name"))
 @namespaced
 @click.pass_obj
 def deploy(
-    session: Session, /, name: str, *, label: tuple[str, ...], replace: bool, dry_run: bool, wait: bool,
+    session: Session, /, name: str, *, label: tuple[str, ...], replace: bool, force: bool, dry_run: bool, wait: bool,
     wait_timeout: float, output: str, **flags: Any,  # noqa: ANN401 - click's, named in `Asked`
 ) -> None:  # fmt: skip
     """Deploy source as a function."""
@@ -49,7 +52,7 @@ def deploy(
     labels = _labels(label)
     spec = specs.new(session, asked, dry_run=dry_run)
     body: dict[str, Any] = {"spec": spec, **({"labels": labels} if labels else {})}
-    params = {"dryRun": "true"} if dry_run else None
+    params = flags_set(dryRun=dry_run, force=force and replace)
     if replace:
         document = session.api.put(session.path("functions", name), body, params)
     else:
@@ -62,14 +65,12 @@ def deploy(
         done,
         dry_run=dry_run,
         wait=wait,
-        seconds=wait_timeout,
+        wait_seconds=wait_timeout,
         output=output,
     )
 
 
-def _created(
-    session: Session, name: str, body: dict[str, Any], params: dict[str, str] | None
-) -> Any:  # noqa: ANN401 - JSON
+def _created(session: Session, name: str, body: dict[str, Any], params: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
     try:
         return session.api.post(session.path("functions"), {"name": name, **body}, params)
     except Failure as failure:
@@ -120,7 +121,7 @@ def update(
     path = session.path("functions", name)
     before = session.api.get(path)
     patch = specs.change(session, asked, before.get("spec") or {}, dry_run=dry_run)
-    document = session.api.patch(path, {"spec": patch}, {"dryRun": "true"} if dry_run else None)
+    document = session.api.patch(path, {"spec": patch}, flags_set(dryRun=dry_run))
     done = "Updated" if document.get("generation") != before.get("generation") else "Unchanged:"
     _finish(
         session,
@@ -129,14 +130,14 @@ def update(
         done,
         dry_run=dry_run,
         wait=wait,
-        seconds=wait_timeout,
+        wait_seconds=wait_timeout,
         output=output,
     )
 
 
 def _finish(
     session: Session, name: str, document: dict[str, Any], done: str, *, dry_run: bool, wait: bool,
-    seconds: float, output: str,
+    wait_seconds: float, output: str,
 ) -> None:  # fmt: skip
     """Say what happened and, when asked, see it through."""
     if dry_run:
@@ -149,6 +150,28 @@ def _finish(
         return
     if output == "table":
         click.echo(said)
+    _see_through(session, name, wait_seconds, output)
+
+
+@function.command("wait")
+@click.argument("name", type=FUNCTION)
+@click.option(
+    "--timeout",
+    type=Seconds(0.1),
+    default=WAIT_SECONDS,
+    metavar="SECONDS",
+    help=f"How long [{WAIT_SECONDS:g}].",
+)
+@output(("table", "json", "yaml", "name"))
+@namespaced
+@click.pass_obj
+def wait_for(session: Session, name: str, *, timeout: float, output: str) -> None:
+    """Wait until a function is ready, and print its URL."""
+    _see_through(session, name, timeout, output)
+
+
+def _see_through(session: Session, name: str, seconds: float, output: str) -> None:
+    """Wait for a function that has been asked for, and say how it ended."""
     look = session.path("functions", name)
     document, took = until_ready(session, lambda: session.api.get(look), name, seconds)
     status = document.get("status") or {}

@@ -123,7 +123,10 @@ def _page(session: Session, path: str) -> list[dict[str, Any]]:
 @namespaced
 @click.pass_obj
 def describe(session: Session, name: str, *, output: str) -> None:
-    """Everything about a function on one page: state, replicas, crashes, triggers, events."""
+    """Everything about a function on one page.
+
+    State, limits, source, replicas and how they ended, triggers, revisions, events.
+    """
     document = session.api.get(session.path("functions", name, "description"))
     if output == "text":
         click.echo(page(document, session.now()))
@@ -137,7 +140,7 @@ def describe(session: Session, name: str, *, output: str) -> None:
 @namespaced
 @click.pass_obj
 def delete(session: Session, names: tuple[str, ...], *, ignore_not_found: bool) -> None:
-    """Delete functions and everything made for them; their triggers stay."""
+    """Delete functions; their triggers stay."""
     remove(session, "functions", "function", names, ignore_not_found=ignore_not_found)
 
 

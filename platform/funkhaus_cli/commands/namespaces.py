@@ -19,31 +19,32 @@ READY_SECONDS = 30.0
 _READY: dict[object, str] = {True: "yes", False: "no"}
 
 
-@click.group("namespace", cls=Noun)
+@click.group("namespace", cls=Noun, aliases={"describe": "get"})
 def namespace() -> None:
     """A tenant's namespaces: where its functions live."""
 
 
 @namespace.command("create")
 @click.argument("name", type=NAME)
+@click.option("--wait/--no-wait", default=True, help="Wait until the cluster has it [--wait].")
 @click.option(
     "--wait-timeout",
-    type=Seconds(0),
+    type=Seconds(0.1),
     default=READY_SECONDS,
     metavar="SECONDS",
-    help=f"How long to wait for the cluster to follow; 0 does not wait [{READY_SECONDS:g}].",
+    help=f"How long --wait waits [{READY_SECONDS:g}].",
 )
 @output(("table", "json", "yaml", "name"))
 @tenanted
 @click.pass_obj
-def create(session: Session, name: str, *, wait_timeout: float, output: str) -> None:
+def create(session: Session, name: str, *, wait: bool, wait_timeout: float, output: str) -> None:
     """Create a namespace, and wait until the cluster has it (owners)."""
     document = session.api.post(session.tenant_path("namespaces"), {"name": name})
-    if wait_timeout:
+    if wait:
         document = _until_ready(session, name, document, wait_timeout)
     said = f"Created namespace {name} of tenant {session.tenant} ({document.get('clusterName')})."
     show_one(document, output, name=name, said=said)
-    if wait_timeout and document.get("ready") is False:
+    if wait and document.get("ready") is False:
         raise Failure(
             f"namespace {name} exists, but the cluster has not followed within {wait_timeout:g} s",
             Exit.NOT_READY,
@@ -65,24 +66,40 @@ def _until_ready(
     return document
 
 
+_COLUMNS = [
+    Column("NAME", lambda item: item["name"]),
+    Column("READY", lambda item: _READY.get(item.get("ready"), "")),
+    Column("FUNCTIONS", lambda item: _quota(item, "functions")),
+    Column("REPLICAS", lambda item: _quota(item, "replicas")),
+    Column("CPU", lambda item: _quota(item, "cpu")),
+    Column("MEMORY", lambda item: _quota(item, "memory")),
+    Column("TRIGGERS", lambda item: _quota(item, "triggers"), wide=True),
+    Column("CLUSTER NAME", lambda item: item.get("clusterName"), wide=True),
+]
+
+
 @namespace.command("list")
 @output()
 @tenanted
 @click.pass_obj
 def list_namespaces(session: Session, *, output: str) -> None:
     """The tenant's namespaces and what each may hold."""
-    columns = [
-        Column("NAME", lambda item: item["name"]),
-        Column("READY", lambda item: _READY.get(item.get("ready"), "")),
-        Column("FUNCTIONS", lambda item: _quota(item, "functions")),
-        Column("REPLICAS", lambda item: _quota(item, "replicas")),
-        Column("CPU", lambda item: _quota(item, "cpu")),
-        Column("MEMORY", lambda item: _quota(item, "memory")),
-        Column("TRIGGERS", lambda item: _quota(item, "triggers"), wide=True),
-        Column("CLUSTER NAME", lambda item: item.get("clusterName"), wide=True),
-    ]
     items = session.api.get(session.tenant_path("namespaces"))["items"]
-    show_list(items, columns, output, none=f"No namespaces in tenant {session.tenant}.")
+    show_list(items, _COLUMNS, output, none=f"No namespaces in tenant {session.tenant}.")
+
+
+@namespace.command("get")
+@click.argument("name", type=NAMESPACE)
+@output()
+@tenanted
+@click.pass_obj
+def get(session: Session, name: str, *, output: str) -> None:
+    """One namespace."""
+    document = session.api.get(session.tenant_path("namespaces", name))
+    if output in {"table", "wide"}:
+        show_list([document], _COLUMNS, output, none="")
+    else:
+        show_one(document, output, name=name, said="")
 
 
 def _quota(item: Any, key: str) -> str:  # noqa: ANN401 - JSON

@@ -98,7 +98,10 @@ def _state(item: Mapping[str, Any], now: datetime) -> Styled:
 @tenanted
 @click.pass_obj
 def revoke(session: Session, token_id: str, *, output: str) -> None:
-    """Revoke a token at once (owners); ID is what `token list` shows, not the token's text."""
+    """Revoke a token at once (owners).
+
+    ID is what `token list` shows, not the token's text.
+    """
     document = session.api.delete(session.tenant_path("tokens", token_id))
     show_one(
         document,

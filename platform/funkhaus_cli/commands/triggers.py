@@ -8,7 +8,7 @@ import click
 
 from funkhaus_cli.commands.functions import listed, readiness, remove
 from funkhaus_cli.completion import FUNCTION, TRIGGER
-from funkhaus_cli.options import NAME, Noun, Seconds, namespaced, output
+from funkhaus_cli.options import NAME, Noun, Seconds, flags_set, namespaced, output
 from funkhaus_cli.output import Column, age, show_list, show_one
 from funkhaus_cli.progress import Progress
 from funkhaus_cli.waiting import refused, sentence
@@ -36,6 +36,9 @@ def http() -> None:
 @click.option("--path", metavar="PATH", help="Path below which it answers [/].")
 @click.option("--tls-secret", metavar="SECRET", help="Secret with the host's certificate.")
 @click.option("--replace", is_flag=True, help="Replace a trigger of that name, if there is one.")
+@click.option(
+    "--force", is_flag=True, help="With --replace: also what kubectl or GitOps set there."
+)
 @click.option("--dry-run", is_flag=True, help="Ask the server what it would store; store nothing.")
 @click.option(
     "--wait-timeout",
@@ -49,7 +52,7 @@ def http() -> None:
 @click.pass_obj
 def create(
     session: Session, name: str, *, function_name: str, hostname: str | None, path: str | None, tls_secret: str | None,
-    replace: bool, dry_run: bool, wait_timeout: float, output: str,
+    replace: bool, force: bool, dry_run: bool, wait_timeout: float, output: str,
 ) -> None:  # fmt: skip
     """Make a function reachable, and print its URL."""
     spec: dict[str, Any] = {"function": function_name}
@@ -60,7 +63,7 @@ def create(
         spec["path"] = path if path.startswith("/") else f"/{path}"
     if tls_secret is not None:
         spec["tls"] = {"secretName": tls_secret}
-    params = {"dryRun": "true"} if dry_run else None
+    params = flags_set(dryRun=dry_run, force=force and replace)
     if replace:
         document = session.api.put(session.path("httptriggers", name), {"spec": spec}, params)
     else:

@@ -1,0 +1,339 @@
+"""An API server in memory behind an httpx transport. It keeps the contract on both sides, and misbehaves on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import httpx
+
+from . import contract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Document = dict[str, Any]
+NOW = "2026-03-01T12:00:00Z"
+TOKEN = "fh_usr_0123456789abcdefghijklmnopqrstuvw"
+
+
+class Refusal(Exception):  # noqa: N818 - it is what the server says, not a fault
+    """A problem document to answer with."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, findings: list[Document] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.document = {
+            "type": f"urn:funkhaus:problem:{code}",
+            "title": code,
+            "status": status,
+            "detail": detail,
+            "code": code,
+            "requestId": "r-1",
+            "findings": findings or [],
+        }
+
+
+def finding(**facts: Any) -> Document:
+    return {"code": "a-rule", "outcome": "deny", "message": "is wrong", "path": ""} | facts
+
+
+def function(name: str = "hello", **change: Any) -> Document:
+    """A function that serves, as the API shows it."""
+    document: Document = {
+        "name": name,
+        "namespace": "default",
+        "tenant": "demo",
+        "labels": {},
+        "generation": 1,
+        "createdAt": "2026-03-01T11:55:00Z",
+        "spec": {
+            "runtime": "python3.11",
+            "handler": "hello.handler",
+            "source": {
+                "inline": {"files": {"hello.py": "def handler(event, context): return 'x'\n"}}
+            },
+            "resources": {"cpu": "250m", "memory": "128Mi"},
+            "timeout": 180,
+            "concurrency": 8,
+            "scaling": {"min": 1, "max": 1, "cpuPercent": 80},
+        },
+        "status": serving(name),
+    }
+    return document | change
+
+
+def condition(
+    kind: str, status: str, reason: str, message: str = "", generation: int = 1
+) -> Document:
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "observedGeneration": generation,
+        "lastTransitionTime": "2026-03-01T11:59:00Z",
+    }
+
+
+def serving(name: str, generation: int = 1) -> Document:
+    return {
+        "observedGeneration": generation,
+        "revision": f"{name}-0123456789",
+        "latestRevision": f"{name}-0123456789",
+        "urls": [],
+        "replicas": {"desired": 1, "ready": 1, "summary": "1/1"},
+        "conditions": [
+            condition("Admitted", "True", "Admitted", "the house rules let it in", generation),
+            condition("Built", "True", "Pushed", "", generation),
+            condition("Degraded", "False", "AsExpected", "nothing is wrong", generation),
+            condition("Ready", "True", "Serving", "it serves", generation),
+        ],
+    }
+
+
+def trigger(name: str = "hello", function_name: str = "hello", **change: Any) -> Document:
+    return {
+        "name": name,
+        "namespace": "default",
+        "tenant": "demo",
+        "labels": {},
+        "generation": 1,
+        "createdAt": "2026-03-01T11:55:00Z",
+        "spec": {"function": function_name, "path": "/"},
+        "status": {
+            "url": f"http://{function_name}.demo.example.com/",
+            "conditions": [condition("Ready", "True", "Serving")],
+        },
+    } | change
+
+
+@dataclass
+class FakeApi:
+    """What it holds, what it was asked, and what it does when asked (`scripts`, by operation id, come first)."""
+
+    functions: dict[str, Document] = field(default_factory=dict)
+    triggers: dict[str, Document] = field(default_factory=dict)
+    namespaces: dict[str, Document] = field(default_factory=dict)
+    tenants: dict[str, Document] = field(default_factory=dict)
+    tokens: dict[str, Document] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=lambda: {"demo": "owner"})
+    archives: dict[str, bytes] = field(default_factory=dict)
+    descriptions: dict[str, Document] = field(default_factory=dict)
+    requests: list[httpx.Request] = field(default_factory=list)
+    scripts: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        self.requests.append(request)
+        contract.check_request(request)
+        operation = contract.operation(request)[0]["operationId"]
+        try:
+            if script := self.scripts.get(operation):
+                answer = script(request)
+            elif request.headers.get("authorization") != f"Bearer {TOKEN}":
+                answer = _problem(Refusal(401, "unauthenticated", "No valid credential came."))
+            else:
+                answer = getattr(self, operation)(request)
+        except Refusal as refusal:
+            answer = _problem(refusal)
+        contract.check_answer(request, answer)
+        return answer
+
+    def asked(self, method: str = "") -> Iterator[tuple[str, str, Any]]:
+        """Method, path and JSON body of what was asked, except who is asking."""
+        for request in self.requests:
+            path = request.url.path
+            if path != "/v1/me" and method in {"", request.method}:
+                yield request.method, path, json.loads(request.content) if request.content else None
+
+    # One method per operation of the contract.
+
+    def me(self, _: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            200,
+            json={
+                "id": "7d1c", "name": "ada", "tokenId": "t1", "roles": self.roles, "platformRoles": [],
+                "username": "fh:7d1c", "groups": ["fh:demo:owner"],
+            },
+        )  # fmt: skip
+
+    def listRuntimes(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
+        image = "registry/python@sha256:" + "0" * 64
+        item = {
+            "id": "python3.11", "status": "active", "image": image, "dependencyFile": "requirements.txt",
+            "fileSuffix": ".py",
+        }  # fmt: skip
+        return httpx.Response(200, json={"items": [item]})
+
+    def listFunctions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _objects(self.functions, request)
+
+    def listHTTPTriggers(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _objects(self.triggers, request)
+
+    def createFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _created(self.functions, function, request)
+
+    def createHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _created(self.triggers, trigger, request)
+
+    def applyFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        made = function(_name(request), **json.loads(request.content))
+        return httpx.Response(200, json=_kept(self.functions, made, request))
+
+    def applyHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        made = trigger(_name(request), **json.loads(request.content))
+        return httpx.Response(200, json=_kept(self.triggers, made, request))
+
+    def getFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=_held(self.functions, request))
+
+    def getHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=_held(self.triggers, request))
+
+    def updateFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        held = dict(_held(self.functions, request))
+        spec = merge(held["spec"], json.loads(request.content)["spec"])
+        if spec != held["spec"]:
+            held |= {"spec": spec, "generation": held["generation"] + 1}
+            held["status"] = serving(held["name"], held["generation"])
+        return httpx.Response(200, json=_kept(self.functions, held, request))
+
+    def deleteFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        del self.functions[_held(self.functions, request)["name"]]
+        return httpx.Response(204)
+
+    def deleteHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        del self.triggers[_held(self.triggers, request)["name"]]
+        return httpx.Response(204)
+
+    def scaleFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        held = _held(self.functions, request, part=-2)
+        held["spec"]["scaling"] = {"cpuPercent": 80} | json.loads(request.content)
+        return httpx.Response(200, json=held)
+
+    def unscaleFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        held = _held(self.functions, request, part=-2)
+        held["spec"].pop("scaling")
+        return httpx.Response(200, json=held)
+
+    def describeFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        held = _held(self.functions, request, part=-2)
+        whole = {"function": held, "revisions": [], "pods": [], "triggers": [], "events": []}
+        return httpx.Response(200, json=whole | self.descriptions.get(held["name"], {}))
+
+    def uploadArchive(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        digest = "sha256:" + hashlib.sha256(request.content).hexdigest()
+        self.archives[digest] = request.content
+        return httpx.Response(201, json={"digest": digest, "size": len(request.content)})
+
+    def listTenants(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json={"items": list(self.tenants.values()), "continue": ""})
+
+    def createTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        asked = {"plan": "small", "displayName": ""} | json.loads(request.content)
+        self.tenants[asked["id"]] = asked
+        return httpx.Response(201, json=asked)
+
+    def getTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=_held(self.tenants, request))
+
+    def listNamespaces(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json={"items": list(self.namespaces.values())})
+
+    def createNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        name = json.loads(request.content)["name"]
+        self.namespaces[name] = namespace(name)
+        return httpx.Response(201, json=self.namespaces[name] | {"ready": None})
+
+    def getNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=_held(self.namespaces, request))
+
+    def deleteNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        del self.namespaces[_held(self.namespaces, request)["name"]]
+        return httpx.Response(204)
+
+    def listTokens(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json={"items": list(self.tokens.values())})
+
+    def issueToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        asked = json.loads(request.content)
+        made = token("tk1", asked["name"], asked["role"])
+        self.tokens["tk1"] = made
+        return httpx.Response(201, json=made | {"token": "fh_usr_secret"})
+
+    def revokeToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        held = _held(self.tokens, request)
+        held["revokedAt"] = NOW
+        return httpx.Response(200, json=held)
+
+
+def namespace(name: str, **change: Any) -> Document:
+    quota = {"functions": 20, "triggers": 20, "replicas": 50, "cpu": "10", "memory": "10Gi"}
+    return {
+        "name": name, "tenant": "demo", "clusterName": f"demo--{name}", "ready": True, "quota": quota,
+    } | change  # fmt: skip
+
+
+def token(token_id: str, name: str, role: str, **change: Any) -> Document:
+    return {
+        "id": token_id, "name": name, "kind": "usr", "role": role, "subject": "7d1c", "lastFour": "wxyz",
+        "createdAt": "2026-02-28T12:00:00Z", "expiresAt": "2026-05-29T12:00:00Z", "revokedAt": None,
+    } | change  # fmt: skip
+
+
+def merge(before: Any, patch: Any) -> Any:
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(before) if isinstance(before, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+def _problem(refusal: Refusal) -> httpx.Response:
+    headers = {"Content-Type": "application/problem+json", "X-Request-Id": "r-1"}
+    return httpx.Response(refusal.status, content=json.dumps(refusal.document), headers=headers)
+
+
+def _name(request: httpx.Request, part: int = -1) -> str:
+    return unquote(request.url.raw_path.decode().partition("?")[0].split("/")[part])
+
+
+def _held(store: dict[str, Document], request: httpx.Request, part: int = -1) -> Document:
+    name = _name(request, part)
+    if name not in store:
+        raise Refusal(404, "not-found", f"{name!r} does not exist, or you may not see it")
+    return store[name]
+
+
+def _objects(store: dict[str, Document], request: httpx.Request) -> httpx.Response:
+    place = _name(request, -2)
+    items = [item for item in store.values() if item["namespace"] == place]
+    return httpx.Response(200, json={"items": items, "truncated": False})
+
+
+def _created(
+    store: dict[str, Document], make: Callable[..., Document], request: httpx.Request
+) -> httpx.Response:
+    asked = json.loads(request.content)
+    name = asked.pop("name")
+    if name in store:
+        raise Refusal(409, "conflict", f"there is a {name!r} already")
+    return httpx.Response(201, json=_kept(store, make(name, **asked), request))
+
+
+def _kept(store: dict[str, Document], made: Document, request: httpx.Request) -> Document:
+    if request.url.params.get("dryRun") != "true":
+        store[made["name"]] = made
+    return made

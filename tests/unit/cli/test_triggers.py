@@ -1,0 +1,149 @@
+"""`trigger http create` and `autoscale`: from Kubeless's flags to our fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .fake_api import Refusal, condition, finding, function, trigger
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .conftest import Terminal
+    from .fake_api import FakeApi
+
+CREATE = ("trigger", "http", "create", "hello", "--function-name", "hello")
+
+
+def test_the_url_is_printed(funkhaus: Terminal, api: FakeApi) -> None:
+    ran = funkhaus(*CREATE)
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "Created HTTP trigger hello for function hello in demo/default.",
+        "URL: http://hello.demo.example.com/",
+    ]
+    ((_, _, body),) = api.asked("POST")
+    assert body == {"name": "hello", "spec": {"function": "hello"}}
+
+
+def test_every_flag_has_its_field(funkhaus: Terminal, api: FakeApi) -> None:
+    ran = funkhaus(
+        *CREATE, "--hostname", "Shop.example.com.", "--path", "v1/shop", "--tls-secret", "cert"
+    )
+    assert ran.code == 0
+    ((_, _, body),) = api.asked("POST")
+    assert body["spec"] == {
+        "function": "hello", "host": "Shop.example.com.", "path": "/v1/shop", "tls": {"secretName": "cert"},
+    }  # fmt: skip
+
+
+def test_a_dry_run(funkhaus: Terminal, api: FakeApi) -> None:
+    for flags in ((), ("--replace",)):
+        ran = funkhaus(*CREATE, "--dry-run", *flags)
+        assert (ran.code, api.triggers) == (0, {})
+        assert "function: hello" in ran.out
+
+
+def test_a_url_that_comes_later_is_waited_for(funkhaus: Terminal, api: FakeApi) -> None:
+    api.scripts["createHTTPTrigger"] = lambda request: _without_url(api, request)
+    funkhaus.on_sleep = lambda seconds: (
+        api.triggers.update(hello=trigger()) if seconds > 1 else None
+    )
+    ran = funkhaus(*CREATE)
+    assert ran.code == 0
+    assert "URL: http://hello.demo.example.com/" in ran.out
+    assert "Waiting for the controller" in ran.err
+
+
+def test_a_url_that_does_not_come_is_no_failure(funkhaus: Terminal, api: FakeApi) -> None:
+    api.scripts["createHTTPTrigger"] = lambda request: _without_url(api, request)
+    ran = funkhaus(*CREATE, "--wait-timeout", "2")
+    assert ran.code == 0
+    assert "URL" not in ran.out
+    assert "No URL yet. Waiting for the controller." in ran.err
+    assert funkhaus.seconds < 3
+    again = funkhaus(*CREATE, "--replace", "--wait-timeout", "0")
+    assert again.code == 0
+
+
+def test_a_trigger_that_is_refused_later_is_not_waited_for(
+    funkhaus: Terminal, api: FakeApi
+) -> None:
+    taken = condition("Admitted", "False", "HostTaken", "another trigger has this host")
+    api.scripts["createHTTPTrigger"] = lambda request: _without_url(api, request, taken)
+    ran = funkhaus(*CREATE)
+    assert "Admitted: another trigger has this host" in ran.err
+    assert funkhaus.seconds < 1
+
+
+def _without_url(
+    api: FakeApi, request: httpx.Request, *conditions: dict[str, object]
+) -> httpx.Response:
+    api.createHTTPTrigger(request)
+    api.triggers["hello"]["status"] = {"conditions": list(conditions)}
+    import httpx
+
+    return httpx.Response(201, json=api.triggers["hello"])
+
+
+def test_a_host_that_is_not_yours(funkhaus: Terminal, api: FakeApi) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        found = finding(
+            path="spec.host", message="is outside demo.example.com", passes="hello.demo.example.com"
+        )
+        raise Refusal(403, "policy-denied", "spec.host: is outside demo.example.com", [found])
+
+    api.scripts["createHTTPTrigger"] = refuse
+    ran = funkhaus(*CREATE, "--hostname", "shop.example.org")
+    assert ran.code == 1
+    assert (
+        "  spec.host: is outside demo.example.com\n    passes: hello.demo.example.com\n" in ran.err
+    )
+
+
+@pytest.mark.parametrize(
+    "flag", ["--gateway", "--enableTLSAcme", "--basic-auth-secret", "--cors-enable"]
+)
+def test_flags_of_kubeless_that_are_gone_are_explained(
+    funkhaus: Terminal, api: FakeApi, flag: str
+) -> None:
+    ran = funkhaus(*CREATE, flag)
+    assert ran.code == 2
+    assert f"Error: {flag}: " in ran.err
+    assert not api.requests
+
+
+def test_autoscale_create_list_delete(funkhaus: Terminal, api: FakeApi) -> None:
+    api.functions["hello"] = function()
+    api.functions["still"] = function("still")
+    ran = funkhaus("autoscale", "create", "hello", "--min", "1", "--max", "3", "--value", "70")
+    assert ran.out == "Function hello in demo/default scales from 1 to 3 replicas at 70 % CPU.\n"
+    ((_, path, body),) = api.asked("PUT")
+    assert path.endswith("/functions/hello/scaling")
+    assert body == {"min": 1, "max": 3, "cpuPercent": 70}
+    assert funkhaus("autoscale", "list").out.splitlines() == [
+        "FUNCTION   MIN   MAX   METRIC   VALUE   REPLICAS",
+        "hello      1     3     cpu      70%     1/1",
+    ]
+    assert funkhaus("autoscale", "delete", "hello").code == 0
+    assert "scaling" not in api.functions["hello"]["spec"]
+    assert funkhaus("autoscale", "list").err == "No function scales in demo/default.\n"
+
+
+def test_autoscale_refuses_what_it_can_not_do(funkhaus: Terminal, api: FakeApi) -> None:
+    base = ("autoscale", "create", "hello", "--max", "3")
+    qps = funkhaus(*base, "--metric", "qps", "--value", "10")
+    assert qps.code == 2
+    assert "--metric qps: functions scale by cpu only" in qps.err
+    assert funkhaus(*base, "--value", "much").code == 2
+    assert "70 passes" in funkhaus(*base, "--value", "much").err
+    assert not api.requests
+
+
+def test_autoscale_bounds_are_the_servers_to_judge(funkhaus: Terminal, api: FakeApi) -> None:
+    api.functions["hello"] = function()
+    funkhaus("autoscale", "create", "hello", "--min", "0", "--max", "-1")
+    ((_, _, body),) = api.asked("PUT")
+    assert body == {"min": 0, "max": -1}
