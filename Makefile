@@ -5,7 +5,7 @@ CLUSTER = PYTHONPATH=$(CURDIR)/cluster $(PYTHON) -m funkhaus_cluster
 DEV = . .local/dev &&
 PYTEST = $(DEV) FUNKHAUS_TEST_STRICT=1 python -m pytest
 
-.PHONY: help up down status tools test check unit policy integration e2e netpol
+.PHONY: help up down status tools test check unit policy integration e2e netpol lifecycle
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -39,6 +39,9 @@ netpol:          ## the network policy translation
 
 integration:     ## real Postgres, OPA, registry and kube-apiserver; runtimes over loopback
 	@$(PYTEST) -q tests/contract tests/integration tests/conformance
+
+lifecycle:       ## kill, interrupt and stop the node in every way; takes it down and up for minutes (root)
+	@$(DEV) FUNKHAUS_TEST_LIFECYCLE=1 python -m pytest -q tests/lifecycle
 
 e2e: up          ## the promises, on the running house
 	@. .local/env && $(PYTEST) -q tests/e2e

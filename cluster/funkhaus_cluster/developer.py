@@ -64,6 +64,9 @@ def environment_file(site: Site) -> str:
     settings = site.settings
     roots = ":".join(str(settings.checkout / root) for root in SOURCE_ROOTS)
     path = f"{settings.local / 'bin'}:{virtualenv(site) / 'bin'}"
+    go = go_build.found(site)
+    if go is not None and shutil.which("go") is None:
+        path += f":{go.parent}"
     return (
         "# Written by `make up` and `make tools`: source it, do not edit it.\n"
         f'export PATH={shlex.quote(path)}:"$PATH"\n'

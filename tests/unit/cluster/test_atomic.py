@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from funkhaus_cluster import atomic, cgroups, runtime_traces, wheels
+from funkhaus_cluster import atomic, cgroups, pruning, runtime_traces, wheels
 from funkhaus_cluster.errors import ClusterError
 
 
@@ -54,6 +55,16 @@ def test_a_link_is_moved_in_one_go(tmp_path: Path) -> None:
     atomic.link(tmp_path / "bin" / "etcd", tmp_path / "two")
 
     assert (tmp_path / "bin" / "etcd").readlink() == tmp_path / "two"
+
+
+def test_only_what_no_checkout_used_for_a_month_is_stale(tmp_path: Path) -> None:
+    now = 10_000_000.0
+    for name, age_days in (("old", 31), ("recent", 29)):
+        (tmp_path / name).mkdir()
+        used = now - age_days * 24 * 3600
+        os.utime(tmp_path / name, (used, used))
+
+    assert pruning.stale([tmp_path, tmp_path / "absent"], now=now) == [tmp_path / "old"]
 
 
 HOLD = """
