@@ -60,6 +60,12 @@ RECONCILE_SECONDS = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
+RECONCILES_DUE = Gauge(
+    "funkhaus_reconciles_due", "Objects waiting to be reconciled now", registry=REGISTRY
+)
+LEADING = Gauge(
+    "funkhaus_controller_leading", "Whether this controller holds the lease", registry=REGISTRY
+)
 IMAGE_PUSHES = Counter(
     "funkhaus_image_pushes_total", "Function images assembled", ["outcome"], registry=REGISTRY
 )

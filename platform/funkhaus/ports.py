@@ -55,6 +55,9 @@ class Cluster(Protocol):
     ) -> list[Manifest]:
         """The objects of a namespace (all namespaces when empty), read in chunks; `limit` bounds the total."""
 
+    async def keys(self, kind: Kind, namespace: str = "") -> Sequence[tuple[str, str]]:
+        """Namespace and name of every object of a kind, without reading the objects themselves."""
+
     async def apply(
         self,
         manifest: Manifest,

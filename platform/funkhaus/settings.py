@@ -104,6 +104,8 @@ class Controller(Common, Database):
     ingress_port: int = 80
     ingress_namespace: str = "projectcontour"
     """Namespace whose pods may reach function pods (the ingress controller's)."""
+    dns_cidrs: str = ""
+    """CIDRs of DNS servers that are no pods (a node-local cache), with commas between: functions may ask them."""
     opa_url: str = "http://127.0.0.1:8181"
     opa_timeout: float = 1.0
     resync: float = 30.0

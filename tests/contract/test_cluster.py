@@ -232,6 +232,14 @@ async def test_list_selects_by_label_and_knows_its_limit(exam: Exam) -> None:
     assert await exam.ours.list(CONFIG_MAP, "kube-system", labels={"exam": exam.name}) == []
 
 
+async def test_keys_are_names_alone(exam: Exam) -> None:
+    await exam.ours.apply(exam.config_map(a="1"))
+    assert ("default", exam.name) in await exam.ours.keys(CONFIG_MAP)
+    assert ("default", exam.name) in await exam.ours.keys(CONFIG_MAP, "default")
+    assert ("default", exam.name) not in await exam.ours.keys(CONFIG_MAP, "kube-system")
+    assert ("", "default") in await exam.ours.keys(NAMESPACE)
+
+
 async def test_a_namespace_that_is_not_there_is_not_found(exam: Exam) -> None:
     manifest = exam.config_map(a="1")
     manifest["metadata"]["namespace"] = f"{exam.name}-absent"

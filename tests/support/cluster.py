@@ -18,7 +18,7 @@ from funkhaus.domain.kinds import NAMESPACE, Kind, kind_of
 from . import ownership
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from funkhaus.domain.subject import Subject
 
@@ -79,6 +79,14 @@ class MemoryCluster:
             and wanted <= (manifest["metadata"].get("labels") or {}).items()
         ]
         return copy.deepcopy(found[:limit])
+
+    async def keys(self, kind: Kind, namespace: str = "") -> Sequence[tuple[str, str]]:
+        self._asked("list", kind, namespace, "", None)
+        return [
+            (key[1], key[2])
+            for key in sorted(self.objects)
+            if key[0] == kind.name and (not namespace or key[1] == namespace)
+        ]
 
     async def apply(
         self,
@@ -177,7 +185,7 @@ class MemoryCluster:
         """The stored object; fails when there is none."""
         return self.objects[_key(kind, namespace, name)]
 
-    def names(self, kind: Kind, namespace: str) -> tuple[str, ...]:
+    def named(self, kind: Kind, namespace: str) -> tuple[str, ...]:
         """Names of all objects of a kind in a namespace."""
         return tuple(sorted(key[2] for key in self.objects if key[:2] == (kind.name, namespace)))
 

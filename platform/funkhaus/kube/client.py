@@ -27,16 +27,20 @@ from funkhaus.kube import status
 from funkhaus.kube.connection import api_client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from kubernetes_asyncio.client.api_client import ApiClient
 
     from funkhaus.domain.subject import Subject
     from funkhaus.ports import Manifest
 
+JSON = "application/json"
+METADATA = f"{JSON};as=PartialObjectMetadataList;v=v1;g=meta.k8s.io, {JSON}"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 CHUNK = 500
+KEYS = 100_000
+"""Objects of one kind whose names are read at most."""
 LOG_BYTES = 16 * 1024 * 1024
 FOLLOW_SECONDS = 3600
 _GONE, _ERRORS = 410, 400
@@ -74,14 +78,17 @@ class KubeCluster:
         namespace: str,
         labels: Mapping[str, str],
         limit: int,
-        subject: Subject | None,
+        *,
+        subject: Subject | None = None,
+        accept: str = JSON,
     ) -> list[Manifest]:
         items: list[Manifest] = []
         query = {"limit": str(min(limit, CHUNK))}
         if labels:
             query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
         while True:
-            page = await self.request("GET", _path(kind, namespace), query, subject=subject)
+            path = _path(kind, namespace)
+            page = await self.request("GET", path, query, subject=subject, accept=accept)
             items += [
                 {"apiVersion": kind.api_version, "kind": kind.name, **item}
                 for item in page.get("items") or []
@@ -102,12 +109,15 @@ class KubeCluster:
     ) -> list[Manifest]:
         """At most `limit` objects, read in chunks; a chunked read that the apiserver forgot begins again, once."""
         try:
-            return await self._list(kind, namespace, labels or {}, limit, subject)
+            return await self._list(kind, namespace, labels or {}, limit, subject=subject)
         except _ExpiredError:
-            try:
-                return await self._list(kind, namespace, labels or {}, limit, subject)
-            except _ExpiredError as error:
-                raise UnavailableError("the list changed faster than it could be read") from error
+            return await self._list(kind, namespace, labels or {}, limit, subject=subject)
+
+    async def keys(self, kind: Kind, namespace: str = "") -> Sequence[tuple[str, str]]:
+        """Namespace and name of every object of a kind; kube-apiserver sends metadata alone."""
+        found = await self._list(kind, namespace, {}, KEYS, accept=METADATA)
+        metas = (item["metadata"] for item in found)
+        return [(meta.get("namespace", ""), meta["name"]) for meta in metas]
 
     async def apply(
         self,
@@ -220,14 +230,15 @@ class KubeCluster:
         path: str,
         query: Mapping[str, str] | None = None,
         *,
-        content_type: str = "application/json",
+        content_type: str = JSON,
         body: Manifest | None = None,
         subject: Subject | None = None,
+        accept: str = JSON,
     ) -> Manifest:
         """One call to any path; raises the errors of the port."""
         try:
             answer = await self._send(
-                method, path, query or {}, content_type, body, subject, self._timeout
+                method, path, query or {}, content_type, body, subject, self._timeout, accept
             )
             async with answer:
                 content = await answer.read()
@@ -249,9 +260,10 @@ class KubeCluster:
         body: Manifest | None,
         subject: Subject | None,
         timeout: float,  # noqa: ASYNC109 - handed to the client, which gives up on the socket too
+        accept: str = JSON,
     ) -> aiohttp.ClientResponse:
         configuration = self._client.configuration
-        headers = CIMultiDict({"User-Agent": self._manager, "Accept": "application/json"})
+        headers = CIMultiDict({"User-Agent": self._manager, "Accept": accept})
         for setting in (await configuration.auth_settings()).values():
             headers[setting["key"]] = setting["value"]
         for key, value in _impersonation(subject) if subject else ():
@@ -286,7 +298,7 @@ def _path(kind: Kind, namespace: str = "", name: str = "", subresource: str = ""
 
 
 class _ExpiredError(UnavailableError):
-    """What was read in chunks is too old to go on with."""
+    """What was read in chunks is too old to go on with; try again."""
 
 
 def _impersonation(subject: Subject) -> list[tuple[str, str]]:

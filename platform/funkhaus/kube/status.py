@@ -11,6 +11,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+from funkhaus.crd import refusal
 from funkhaus.domain.errors import (
     ConflictError,
     ForbiddenError,
@@ -115,7 +116,11 @@ def _by_code(code: int, message: str, status: dict[str, Any]) -> FunkhausError:
 def _refusal(message: str, status: dict[str, Any]) -> PolicyError | None:
     """A refusal by a rule and not by the schema or RBAC: whoever made it, the words are kept."""
     if match := _WEBHOOK.search(message):
-        findings = _causes(status) or (Finding(code=match[1], message=match[2] or "refused"),)
+        findings = (
+            refusal.findings(status)
+            or _causes(status)
+            or (Finding(code=match[1], message=match[2] or "refused"),)
+        )
         return PolicyError("; ".join(item.sentence for item in findings), findings=findings)
     for pattern, code in (
         (_ADMISSION_POLICY, ""),

@@ -37,10 +37,10 @@ async def test_a_function_becomes_its_objects_and_is_ready_when_they_are(house: 
     result = await house.reconcile()
     assert result.outcome == "done"
     revision = house.serving()
-    assert house.cluster.names(FUNCTION_REVISION, NS) == (revision,)
-    assert house.cluster.names(DEPLOYMENT, NS) == (revision,)
-    assert house.cluster.names(SERVICE, NS) == ("hello", revision)
-    assert house.cluster.names(SERVICE_ACCOUNT, NS) == ("hello",)
+    assert house.cluster.named(FUNCTION_REVISION, NS) == (revision,)
+    assert house.cluster.named(DEPLOYMENT, NS) == (revision,)
+    assert house.cluster.named(SERVICE, NS) == ("hello", revision)
+    assert house.cluster.named(SERVICE_ACCOUNT, NS) == ("hello",)
     assert house.condition("Ready")[:2] == ("Unknown", "Starting")
     house.ready(revision)
     await house.reconcile()
@@ -82,13 +82,13 @@ async def test_the_old_revision_serves_until_the_new_one_is_ready(house: House) 
     result = await house.reconcile()
     assert house.serving() == new
     assert house.condition("Ready")[0] == "True"
-    assert old in house.cluster.names(DEPLOYMENT, NS), "calls in flight are still there"
+    assert old in house.cluster.named(DEPLOYMENT, NS), "calls in flight are still there"
     assert result.after == 15
     house.clock.pass_seconds(16)
     await house.reconcile()
-    assert house.cluster.names(DEPLOYMENT, NS) == (new,)
-    assert house.cluster.names(SERVICE, NS) == ("hello", new)
-    assert house.cluster.names(FUNCTION_REVISION, NS) == tuple(sorted((old, new)))
+    assert house.cluster.named(DEPLOYMENT, NS) == (new,)
+    assert house.cluster.named(SERVICE, NS) == ("hello", new)
+    assert house.cluster.named(FUNCTION_REVISION, NS) == tuple(sorted((old, new)))
 
 
 async def test_a_new_revision_comes_up_as_wide_as_the_old_one_is(house: House) -> None:
@@ -160,7 +160,7 @@ async def test_fixed_replicas_are_set_and_kept(house: House) -> None:
     )
     await house.reconcile()
     assert house.cluster.find(DEPLOYMENT, NS, revision)["spec"]["replicas"] == 3
-    assert house.cluster.names(AUTOSCALER, NS) == ()
+    assert house.cluster.named(AUTOSCALER, NS) == ()
 
 
 async def test_while_an_autoscaler_decides_replicas_are_never_written(house: House) -> None:
@@ -182,7 +182,7 @@ async def test_an_autoscaler_that_is_no_longer_wanted_goes_and_replicas_follow(
     await house.cluster.merge_patch(DEPLOYMENT, NS, revision, {"spec": {"replicas": 4}})
     house.function(scaling={"min": 2, "max": 2, "cpuPercent": 70})
     result = await house.reconcile()
-    assert house.cluster.names(AUTOSCALER, NS) == ()
+    assert house.cluster.named(AUTOSCALER, NS) == ()
     assert result.after == 0
     await house.reconcile()
     assert house.cluster.find(DEPLOYMENT, NS, revision)["spec"]["replicas"] == 2
@@ -249,11 +249,11 @@ async def test_a_refusal_holds_the_update_and_says_why(house: House) -> None:
     assert house.condition("Ready")[:2] == ("False", "PolicyDenied")
     assert f"{old} goes on serving" in house.condition("Ready")[2]
     assert house.serving() == old
-    assert house.cluster.names(AUTOSCALER, NS) == (), "the scaling was refused too"
+    assert house.cluster.named(AUTOSCALER, NS) == (), "the scaling was refused too"
     assert "replicas" not in house.cluster.find(DEPLOYMENT, NS, old)["spec"]
     await house.cluster.delete(DEPLOYMENT, NS, old)
     await house.reconcile()
-    assert house.cluster.names(DEPLOYMENT, NS) == (old,), "what serves is kept up all the same"
+    assert house.cluster.named(DEPLOYMENT, NS) == (old,), "what serves is kept up all the same"
 
 
 async def test_without_a_verdict_nothing_new_is_run(house: House) -> None:
@@ -261,11 +261,11 @@ async def test_without_a_verdict_nothing_new_is_run(house: House) -> None:
     house.function()
     with pytest.raises(UnavailableError):
         await house.reconcile()
-    assert house.cluster.names(DEPLOYMENT, NS) == ()
+    assert house.cluster.named(DEPLOYMENT, NS) == ()
     assert house.condition("Degraded")[:2] == ("True", "Unavailable")
     house.decider.error = None
     await house.reconcile()
-    assert len(house.cluster.names(DEPLOYMENT, NS)) == 1
+    assert len(house.cluster.named(DEPLOYMENT, NS)) == 1
     assert house.condition("Degraded")[0] == "False"
 
 
@@ -285,7 +285,7 @@ async def test_a_namespace_of_no_tenant_runs_nothing(house: House) -> None:
     manifest["metadata"] = {"namespace": "default", "name": "hello"}
     house.cluster.put(manifest)
     await house.functions.reconcile("default", "hello")
-    assert house.cluster.names(DEPLOYMENT, "default") == ()
+    assert house.cluster.named(DEPLOYMENT, "default") == ()
     stored = house.cluster.find(FUNCTION, "default", "hello")
     assert {item["reason"] for item in stored["status"]["conditions"]} == {"NamespaceForeign"}
 
@@ -310,7 +310,7 @@ async def test_what_cannot_be_built_says_what_to_do(
     assert house.condition("Built")[:2] == ("False", reason)
     assert words in house.condition("Built")[2]
     assert house.condition("Ready")[:2] == ("False", reason)
-    assert house.cluster.names(DEPLOYMENT, NS) == ()
+    assert house.cluster.named(DEPLOYMENT, NS) == ()
 
 
 async def test_comments_are_no_dependencies(house: House) -> None:
@@ -346,10 +346,10 @@ async def test_only_so_many_revisions_are_kept(house: House) -> None:
         await deployed(house, timeout=timeout)
         house.clock.pass_seconds(60)
     await house.reconcile()
-    kept = house.cluster.names(FUNCTION_REVISION, NS)
+    kept = house.cluster.named(FUNCTION_REVISION, NS)
     assert len(kept) == 11
     assert house.serving() in kept
-    assert house.cluster.names(DEPLOYMENT, NS) == (house.serving(),)
+    assert house.cluster.named(DEPLOYMENT, NS) == (house.serving(),)
 
 
 async def test_a_killed_replica_is_explained_while_it_serves_again(house: House) -> None:
@@ -373,16 +373,16 @@ async def test_events_come_with_transitions_and_have_an_end(house: House) -> Non
     assert {item["type"] for item in said} == {"Normal"}
     assert {item["involvedObject"]["kind"] for item in said} == {"Function"}
     await house.reconcile()
-    assert len(house.cluster.names(EVENT, NS)) == 3
+    assert len(house.cluster.named(EVENT, NS)) == 3
     for round_ in range(40):
         house.clock.pass_seconds(1)
         house.function(runtime="cobol" if round_ % 2 else "python3.11")
         await house.reconcile()
-    assert len(house.cluster.names(EVENT, NS)) == 10
+    assert len(house.cluster.named(EVENT, NS)) == 10
     house.clock.pass_seconds(301)
     house.function()
     await house.reconcile()
-    assert len(house.cluster.names(EVENT, NS)) > 10
+    assert len(house.cluster.named(EVENT, NS)) > 10
 
 
 async def test_an_event_that_cannot_be_written_stops_nothing(house: House) -> None:
@@ -407,7 +407,7 @@ async def test_a_second_controller_at_the_same_time_is_harmless(house: House) ->
     house.function()
     await asyncio.gather(*(house.reconcile() for _ in range(5)))
     revision = house.serving()
-    assert house.cluster.names(DEPLOYMENT, NS) == (revision,)
+    assert house.cluster.named(DEPLOYMENT, NS) == (revision,)
     assert len(house.registry.pushes) == 1
 
 

@@ -34,14 +34,14 @@ async def test_a_namespace_stands_with_all_its_guards(house: House) -> None:
     labels = house.cluster.find(NAMESPACE, "", NAME)["metadata"]["labels"]
     assert labels["funkhaus.dev/tenant"] == "acme"
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
-    assert len(house.cluster.names(NETWORK_POLICY, NAME)) == 5
-    assert house.cluster.names(ROLE_BINDING, NAME) == (
+    assert len(house.cluster.named(NETWORK_POLICY, NAME)) == 5
+    assert house.cluster.named(ROLE_BINDING, NAME) == (
         "funkhaus-developer",
         "funkhaus-owner",
         "funkhaus-viewer",
     )
-    assert house.cluster.names(RESOURCE_QUOTA, NAME) == ("funkhaus",)
-    assert house.cluster.names(LIMIT_RANGE, NAME) == ("funkhaus",)
+    assert house.cluster.named(RESOURCE_QUOTA, NAME) == ("funkhaus",)
+    assert house.cluster.named(LIMIT_RANGE, NAME) == ("funkhaus",)
     assert ready(house) == ("True", "Made")
     house.cluster.writes.clear()
     await house.namespaces.reconcile("", NAME)
@@ -66,7 +66,7 @@ async def test_a_loosened_guard_is_tightened(house: House) -> None:
     labels = house.cluster.find(NAMESPACE, "", NAME)["metadata"]["labels"]
     labels["pod-security.kubernetes.io/enforce"] = "privileged"
     await house.namespaces.reconcile("", NAME)
-    assert "funkhaus-deny" in house.cluster.names(NETWORK_POLICY, NAME)
+    assert "funkhaus-deny" in house.cluster.named(NETWORK_POLICY, NAME)
     assert house.cluster.find(RESOURCE_QUOTA, NAME, "funkhaus")["spec"]["hard"]["pods"] == "30"
     labels = house.cluster.find(NAMESPACE, "", NAME)["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -99,7 +99,7 @@ async def test_a_namespace_that_takes_its_time_is_waited_for(house: House) -> No
     for _ in range(3):
         assert (await house.namespaces.reconcile("", NAME)).outcome == "ending"
     assert ready(house) == ("False", "Ending")
-    assert house.cluster.names(TENANT_NAMESPACE, "") == (NAME,)
+    assert house.cluster.named(TENANT_NAMESPACE, "") == (NAME,)
 
 
 @pytest.mark.parametrize("name", ["kube-system--x", NAME])
@@ -115,7 +115,7 @@ async def test_a_strangers_namespace_is_neither_adopted_nor_deleted(
     await house.cluster.delete(TENANT_NAMESPACE, "", name)
     assert (await house.namespaces.reconcile("", name)).outcome == "gone"
     assert house.cluster.find(NAMESPACE, "", name) == stranger
-    assert house.cluster.names(TENANT_NAMESPACE, "") == ()
+    assert house.cluster.named(TENANT_NAMESPACE, "") == ()
 
 
 async def test_an_apiserver_that_falters_is_tried_again(house: House) -> None:

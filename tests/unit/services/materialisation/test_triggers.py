@@ -40,14 +40,14 @@ async def test_without_its_function_it_keeps_its_host_and_heals(house: House) ->
     house.trigger()
     await house.triggers.reconcile(NS, "web")
     assert condition(house, "Ready")[:2] == ("False", "FunctionMissing")
-    assert house.cluster.names(INGRESS, NS) == ("web",)
+    assert house.cluster.named(INGRESS, NS) == ("web",)
     house.function()
     await house.triggers.reconcile(NS, "web")
     assert condition(house, "Ready")[0] == "True"
     await house.cluster.delete(FUNCTION, NS, "hello")
     await house.triggers.reconcile(NS, "web")
     assert condition(house, "Ready")[1] == "FunctionMissing"
-    assert house.cluster.names(INGRESS, NS) == ("web",)
+    assert house.cluster.named(INGRESS, NS) == ("web",)
 
 
 async def test_a_refused_change_leaves_the_ingress_as_it_was(house: House) -> None:
@@ -82,7 +82,7 @@ async def test_without_a_verdict_it_waits(house: House) -> None:
     house.trigger()
     with pytest.raises(UnavailableError):
         await house.triggers.reconcile(NS, "web")
-    assert house.cluster.names(INGRESS, NS) == ()
+    assert house.cluster.named(INGRESS, NS) == ()
     assert condition(house, "Degraded")[1] == "Unavailable"
 
 
@@ -90,7 +90,7 @@ async def test_a_deleted_trigger_takes_its_ingress_along(house: House) -> None:
     house.trigger()
     await house.triggers.reconcile(NS, "web")
     await house.cluster.delete(HTTP_TRIGGER, NS, "web")
-    assert house.cluster.names(INGRESS, NS) == ()
+    assert house.cluster.named(INGRESS, NS) == ()
     assert (await house.triggers.reconcile(NS, "web")).outcome == "gone"
 
 
