@@ -1,0 +1,48 @@
+"""`python3 -m funkhaus_runtime`: exit codes are 0 after a drain, 65 for a function that can't be loaded, 70 for a
+runtime that broke, 78 for settings it can't work with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from funkhaus_runtime.journal import Journal
+from funkhaus_runtime.loading import LoadError
+from funkhaus_runtime.settings import Settings, SettingsError, read
+
+UNLOADABLE, MISCONFIGURED = 65, 78
+_MESSAGE_LIMIT = 4000
+"""Characters; Kubernetes keeps 4096 bytes of a termination message."""
+
+
+def main() -> int:
+    """Run one function as the environment says."""
+    try:
+        settings = read(os.environ)
+    except SettingsError as error:
+        return _give_up(Settings("", ""), MISCONFIGURED, "settings_invalid", str(error))
+    from funkhaus_runtime import serve  # noqa: PLC0415 - bad settings are told before the libraries are loaded
+
+    try:
+        return serve.run(settings, Journal(settings.name or settings.handler))
+    except LoadError as error:
+        return _give_up(settings, UNLOADABLE, "function_unloadable", error.reason, error.trace)
+
+
+def _give_up(settings: Settings, code: int, event: str, reason: str, trace: str = "") -> int:
+    """Say why in the log, and where Kubernetes looks for the reason of a container's end."""
+    Journal(settings.name or settings.handler).write(
+        "error", event, reason=reason, traceback=trace or None
+    )
+    with contextlib.suppress(OSError):
+        Path(settings.termination_log).write_text(
+            f"{reason}\n\n{trace}"[:_MESSAGE_LIMIT].strip() + "\n"
+        )
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

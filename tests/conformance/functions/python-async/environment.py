@@ -1,0 +1,6 @@
+import os
+
+
+async def handler(event, context):
+    """The environment."""
+    return dict(os.environ)

@@ -1,0 +1,3 @@
+async def handler(event, context):
+    """Return as many bytes as the body says."""
+    return b"x" * int(event["data"])

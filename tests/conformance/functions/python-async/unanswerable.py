@@ -1,0 +1,3 @@
+async def handler(event, context):
+    """Return what has no form on the wire."""
+    return object()
