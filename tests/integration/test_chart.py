@@ -1,0 +1,98 @@
+"""The chart renders in every shape, refuses what it does not know, and its values and schema say the same keys."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHART = Path(__file__).resolve().parents[2] / "helm" / "funkhaus"
+SHAPES = {
+    "defaults": ["--set", "registry.host=registry.example.com"],
+    "processes outside": [
+        "--set",
+        "workloads=false",
+        "--set",
+        "webhook.url=https://127.0.0.1:8743",
+    ],
+    "older cluster": ["--set", "registry.host=r", "--set", "impersonation.constrained=false"],
+    "one of each": [
+        *("--set", "registry.host=r", "--set", "api.replicas=1"),
+        *("--set", "controller.replicas=1", "--set", "webhook.replicas=1"),
+    ],
+}
+WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
+
+
+def helm(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["helm", *words], capture_output=True, text=True, timeout=60, check=False)
+
+
+def render(*words: str) -> list[dict[str, Any]]:
+    done = helm("template", "funkhaus", str(CHART), "--namespace", "funkhaus-system", *words)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_renders(shape: str) -> None:
+    documents = render(*SHAPES[shape])
+    names = [
+        (doc["kind"], doc["metadata"].get("namespace"), doc["metadata"]["name"])
+        for doc in documents
+    ]
+    assert len(names) == len(set(names))
+    kinds = {doc["kind"] for doc in documents}
+    assert {"ServiceAccount", "ClusterRole", "ValidatingWebhookConfiguration"} <= kinds
+    assert bool(kinds & WORKLOADS) == (shape != "processes outside")
+
+
+def test_every_workload_is_restricted() -> None:
+    for document in render(*SHAPES["defaults"]):
+        if document["kind"] not in WORKLOADS:
+            continue
+        for container in document["spec"]["template"]["spec"]["containers"]:
+            context = container["securityContext"]
+            assert context["runAsNonRoot"], document["metadata"]["name"]
+            assert context["readOnlyRootFilesystem"]
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert container["resources"]["limits"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--set", "registry.hots=x"],
+        ["--set", "registry.host=r", "--set", "webhook.timeoutSeconds=30"],
+        ["--set", "registry.host=r", "--set", "logLevel=loud"],
+        [],
+    ],
+)
+def test_what_it_does_not_know_fails_the_render(words: list[str]) -> None:
+    assert helm("template", "funkhaus", str(CHART), *words).returncode != 0
+
+
+def test_values_and_schema_hold_the_same_keys() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = json.loads((CHART / "values.schema.json").read_text())
+
+    def keys(value: Any, path: str = "") -> set[str]:
+        if not isinstance(value, dict):
+            return {path}
+        return {inner for key, item in value.items() for inner in keys(item, f"{path}.{key}")}
+
+    def schema_keys(node: dict[str, Any], path: str = "") -> set[str]:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        inner = node.get("properties")
+        if not inner:
+            return {path}
+        return {
+            found for key, item in inner.items() for found in schema_keys(item, f"{path}.{key}")
+        }
+
+    assert keys(values) == schema_keys(schema) - {".global"}
