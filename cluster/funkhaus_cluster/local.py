@@ -9,6 +9,7 @@ from funkhaus_cluster import (
     addons,
     atomic,
     cgroups,
+    claim,
     control_plane,
     debian,
     developer,
@@ -147,6 +148,7 @@ def up(site: Site) -> None:
         atomic.lock(settings.state / "lock", seconds=LOCK_SECONDS, waiting=_waiting(site)),
         atomic.lock(settings.cache / "lock", seconds=LOCK_SECONDS, waiting=_waiting(site)),
     ):
+        claim.take(settings)
         atomic.sweep(settings.cache)
         teardown.remember_tables(site)
         steps.run(up_steps(site), site.progress, site.commands.cancelled)
@@ -169,10 +171,14 @@ def make_tools(site: Site, table: list[Step]) -> None:
 def down(site: Site, *, purge: bool) -> None:
     """Stop everything and leave nothing on the machine but, without ``purge``, state and cache."""
     settings = site.settings
-    if settings.state.exists():
+    holder = claim.other(settings)
+    if holder is not None:
+        site.progress.say(f"the machine's cluster has its state in {holder}: it is left alone")
+    elif settings.state.exists():
         with atomic.lock(settings.state / "lock", seconds=LOCK_SECONDS, waiting=_waiting(site)):
             teardown.stop_all(site, stop_order(all_parts(site)))
             teardown.remove_traces(site)
+            claim.release()
     else:
         site.progress.say("no state folder: nothing runs from it")
     if purge:

@@ -109,6 +109,7 @@ def prepare(site: Site) -> str:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chown(home, account.pw_uid, account.pw_gid)
     if (home / "main").exists():
+        _give(home, account)
         return "stands"
     _initialize(site, account, home, password.read_text())
     return "initialized"
@@ -147,6 +148,14 @@ def _initialize(site: Site, account: pwd.struct_passwd, home: Path, password: st
     finally:
         secret.unlink(missing_ok=True)
     temporary.rename(home / "main")
+
+
+def _give(home: Path, account: pwd.struct_passwd) -> None:
+    """Make the data the user's: one that was removed and made again may have another number."""
+    if (home / "main").stat().st_uid == account.pw_uid:
+        return
+    for path in [home, *home.rglob("*")]:
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
 def _copy(site: Site) -> Path:

@@ -31,20 +31,20 @@ class Node:
 
     here: site.Site
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, **variables: str) -> subprocess.Popen[str]:
         """Start a command of the tool."""
         return subprocess.Popen(
             [sys.executable, "-m", "funkhaus_cluster", *words],
-            env={**os.environ, "PYTHONPATH": str(self.here.sources)},
+            env={**os.environ, "PYTHONPATH": str(self.here.sources), **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
 
-    def run(self, *words: str) -> str:
+    def run(self, *words: str, **variables: str) -> str:
         """Run a command of the tool to its good end; return what it printed."""
-        process = self.start(*words)
+        process = self.start(*words, **variables)
         output, _ = process.communicate(timeout=COMMAND_SECONDS)
         assert process.returncode == 0, output
         return output

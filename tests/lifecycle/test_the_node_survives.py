@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
+import shutil
 import signal
 import socket
 import time
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from funkhaus_cluster import cgroups, local, processes, records, site
+from funkhaus_cluster import cgroups, local, postgres, processes, records, site
 from funkhaus_cluster.node import PAUSE_IMAGE
 
 if TYPE_CHECKING:
@@ -59,6 +61,13 @@ def rolled_out(node: Node) -> None:
     node.kubectl(
         "rollout", "status", f"--namespace={NAMESPACE}", "deployment/idle", "--timeout=120s"
     )
+
+
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 def all_well(node: Node) -> None:
@@ -151,6 +160,34 @@ def test_up_goes_on_where_it_was_killed(node: Node, delay: float) -> None:
 
     node.run("up")
 
+    all_well(node)
+
+
+def test_a_second_cluster_is_refused_and_leaves_the_first_alone(node: Node, tmp_path: Path) -> None:
+    elsewhere = {"FUNKHAUS_STATE": str(tmp_path / "state")}
+
+    process = node.start("up", **elsewhere)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert f"a cluster with its state in {node.here.settings.state} runs" in output
+    assert "it is left alone" in node.run("down", **elsewhere)
+    all_well(node)
+
+
+def test_purge_drops_state_cache_and_user(node: Node, tmp_path: Path) -> None:
+    node.run("down")
+    cache = tmp_path / "cache"
+    shutil.copytree(node.here.settings.cache, cache, copy_function=link_or_copy, symlinks=True)
+    elsewhere = {"FUNKHAUS_STATE": str(tmp_path / "state"), "FUNKHAUS_CACHE": str(cache)}
+    node.run("up", **elsewhere)
+
+    node.run("down", "--purge", **elsewhere)
+
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(KeyError):
+        pwd.getpwnam(postgres.USER)
+    node.run("up")
     all_well(node)
 
 
