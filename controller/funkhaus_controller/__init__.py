@@ -1,0 +1,1 @@
+"""The controller: Functions, HTTPTriggers and TenantNamespaces become what they ask for, and stay that way."""

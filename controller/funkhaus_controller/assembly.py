@@ -1,0 +1,133 @@
+"""What the controller opens, and the materialisers put together."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE
+from funkhaus.kube import KubeCluster, KubeLease
+from funkhaus.policy.client import OpaDecider
+from funkhaus.registry import OciRegistry
+from funkhaus.services.materialisation import (
+    FunctionMaterialiser,
+    NamespaceMaterialiser,
+    Surroundings,
+    TriggerMaterialiser,
+)
+from funkhaus.services.materialisation.happenings import Happenings
+from funkhaus.services.materialisation.standing import Standing
+from funkhaus.services.reviews import ReviewService
+from funkhaus.storage.engine import open_engine
+from funkhaus.storage.stores import PostgresStores
+from funkhaus_controller import schedule
+from funkhaus_controller.counted import CountedRegistry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from funkhaus.ports import Clock, Cluster, Decider, ImageRegistry, Stores
+    from funkhaus.services.materialisation import Next
+    from funkhaus.settings import Controller
+    from funkhaus_controller.election import Lease
+
+NAME = "funkhaus-controller"
+"""Of the process: its field manager, its database sessions, its Lease."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The current instant, aware, UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the controller needs of the world."""
+
+    stores: Stores
+    decider: Decider
+    cluster: Cluster
+    registry: ImageRegistry
+    lease: Lease
+    clock: Clock
+
+
+@asynccontextmanager
+async def world(settings: Controller) -> AsyncIterator[World]:
+    """The real world, opened and closed again. Raises `InvalidError` for settings that can't be right."""
+    async with AsyncExitStack() as stack:
+        engine = open_engine(
+            settings.database_url,
+            pool=settings.database_pool,
+            seconds=settings.database_timeout,
+            name=NAME,
+        )
+        stack.push_async_callback(engine.close)
+        decider = OpaDecider(settings.opa_url, timeout=settings.opa_timeout)
+        await stack.enter_async_context(decider)
+        cluster = await KubeCluster.connect(settings.kubeconfig, manager=NAME)
+        stack.push_async_callback(cluster.close)
+        registry = OciRegistry.connect(settings.registry, plain_http=settings.registry_plain_http)
+        stack.push_async_callback(registry.close)
+        clock = SystemClock()
+        lease = KubeLease(
+            cluster,
+            clock,
+            namespace=settings.system_namespace,
+            name=NAME,
+            identity=f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}",
+            duration=schedule.LEASE,
+        )
+        yield World(PostgresStores(engine), decider, cluster, registry, lease, clock)
+
+
+def reconcilers(
+    settings: Controller, world: World
+) -> dict[str, Callable[[str, str], Awaitable[Next]]]:
+    """The `reconcile` of every kind, by the kind's name."""
+    around = Surroundings(
+        domain=settings.domain,
+        ingress_class=settings.ingress_class,
+        ingress_port=settings.ingress_port,
+        ingress_namespace=settings.ingress_namespace,
+        system_namespace=settings.system_namespace,
+        dns_cidrs=tuple(part.strip() for part in settings.dns_cidrs.split(",") if part.strip()),
+    )
+    judge = ReviewService(
+        world.stores,
+        world.decider,
+        domain=settings.domain,
+        system_namespace=settings.system_namespace,
+    )
+    standing = Standing(world.cluster, world.clock, Happenings(world.cluster, world.clock, NAME))
+    functions = FunctionMaterialiser(
+        cluster=world.cluster,
+        registry=CountedRegistry(world.registry),
+        judge=judge,
+        stores=world.stores,
+        clock=world.clock,
+        standing=standing,
+    )
+    triggers = TriggerMaterialiser(
+        cluster=world.cluster,
+        judge=judge,
+        stores=world.stores,
+        standing=standing,
+        surroundings=around,
+    )
+    namespaces = NamespaceMaterialiser(
+        cluster=world.cluster, standing=standing, surroundings=around
+    )
+    return {
+        FUNCTION.name: functions.reconcile,
+        HTTP_TRIGGER.name: triggers.reconcile,
+        TENANT_NAMESPACE.name: namespaces.reconcile,
+    }
