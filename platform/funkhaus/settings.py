@@ -124,6 +124,10 @@ _TOOLING = {
     "ADMIN_TOKEN_FILE",
     "INGRESS",
     "PART",
+    "TENANT",
+    "NAMESPACE",
+    "CONFIG",
+    "DEBUG",
 }
 """Variables of the CLI and of the local cluster's tool, which share the prefix."""
 
