@@ -56,7 +56,7 @@ def explain(error: ClusterError) -> str:
         lines += [*_indented(cause.tail), f"log:    {cause.log}", f"repeat: {cause.command}"]
     elif isinstance(cause, CommandError):
         if cause.log is not None:
-            lines += [*_indented(tail(cause.log)), f"log:    {cause.log}"]
+            lines += [*_indented(tail(cause.log, skip=cause.skip)), f"log:    {cause.log}"]
         lines.append(f"repeat: {cause.command}")
     return "\n".join(lines)
 

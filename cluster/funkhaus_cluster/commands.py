@@ -46,13 +46,14 @@ class Commands:
         words = [str(word) for word in argv]
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
+            skip = output.tell()
             output.write(f"$ {repeatable(words, cwd=cwd, env=env)}\n".encode())
             output.flush()
             process = self._start(words, output=output.fileno(), cwd=cwd, env=env)
             try:
                 feed = threading.Thread(target=_feed, args=(process, stdin), daemon=True)
                 feed.start()
-                self._wait(process, words, seconds=seconds, log=log)
+                self._wait(process, words, seconds=seconds, log=log, skip=skip)
             finally:
                 _end(process)
         if process.returncode != 0:
@@ -60,6 +61,7 @@ class Commands:
                 f"{words[0]} ended with status {process.returncode}.",
                 command=repeatable(words, cwd=cwd, env=env),
                 log=log,
+                skip=skip,
             )
 
     def output(self, argv: Sequence[str | Path], *, seconds: float = 30.0, stdin: str = "") -> str:
@@ -119,7 +121,13 @@ class Commands:
             raise CommandError(f"{words[0]} is not installed.", command=shlex.join(words)) from None
 
     def _wait(
-        self, process: subprocess.Popen[bytes], words: list[str], *, seconds: float, log: Path
+        self,
+        process: subprocess.Popen[bytes],
+        words: list[str],
+        *,
+        seconds: float,
+        log: Path,
+        skip: int,
     ) -> None:
         deadline = time.monotonic() + seconds
         while True:
@@ -133,6 +141,7 @@ class Commands:
                     f"{words[0]} did not end within {seconds:.0f} s.",
                     command=shlex.join(words),
                     log=log,
+                    skip=skip,
                 )
 
 
@@ -150,7 +159,7 @@ def tail(log: Path, *, lines: int = TAIL_LINES, skip: int = 0) -> str:
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(skip, file.tell() - 64 * 1024))
+            file.seek(max(min(skip, file.tell()), file.tell() - 64 * 1024))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""

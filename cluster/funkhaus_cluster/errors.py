@@ -19,10 +19,14 @@ class Cancelled(ClusterError):  # noqa: N818 - not a fault: the user or a failin
 class CommandError(ClusterError):
     """A program that was run for a step failed.
 
-    ``command`` is what to type to see it fail again; ``log`` holds everything it printed.
+    ``command`` is what to type to see it fail again; ``log`` holds everything it printed, from byte
+    ``skip`` on.
     """
 
-    def __init__(self, sentence: str, *, command: str, log: Path | None = None) -> None:
+    def __init__(
+        self, sentence: str, *, command: str, log: Path | None = None, skip: int = 0
+    ) -> None:
         super().__init__(sentence)
         self.command = command
         self.log = log
+        self.skip = skip

@@ -91,7 +91,10 @@ def report(found: dict[str, list[str]]) -> str:
 
 
 def _processes() -> list[str]:
-    """Every process but kernel threads, this one, its ancestors and its children."""
+    """Every process that belongs to no other but init, this one's ancestors aside.
+
+    What ``up`` leaves behind has outlived it and so is init's; what another program runs meanwhile hangs below that program.
+    """
     kin = {os.getpid()}
     parent = os.getppid()
     while parent > 1:
@@ -99,11 +102,10 @@ def _processes() -> list[str]:
         parent = processes.parent(parent)
     found = []
     for pid in processes.pids():
-        words = processes.command_line(pid)
+        words = processes.command_line(pid)  # empty for kernel threads and zombies
         identity = processes.identify(pid)
-        if not words or identity is None or pid in kin or processes.parent(pid) == os.getpid():
-            continue
-        found.append(f"{pid}@{identity.started} {' '.join(words)[:120]}")
+        if words and identity is not None and pid not in kin and processes.parent(pid) <= 1:
+            found.append(f"{pid}@{identity.started} {' '.join(words)[:120]}")
     return sorted(found)
 
 

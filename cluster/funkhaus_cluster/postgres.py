@@ -6,12 +6,14 @@ import os
 import pwd
 import secrets
 import shutil
+import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from funkhaus_cluster import atomic, processes, wheels
+from funkhaus_cluster.errors import ClusterError
 from funkhaus_cluster.parts import Part
 
 if TYPE_CHECKING:
@@ -96,6 +98,12 @@ def url(settings: Settings) -> str:
 def prepare(site: Site) -> str:
     """Make the user, the programs' copy, the password and the data folder, each unless it stands."""
     settings = site.settings
+    closed = closed_folder(settings.state)
+    if closed is not None:
+        raise ClusterError(
+            f"Postgres runs as the unprivileged user {USER}, who may not enter {closed}: "
+            f"`chmod o+x {closed}`, or set FUNKHAUS_STATE to a folder elsewhere."
+        )
     account = _account(site)
     copied = _copy(site)
     if not copied.exists():
@@ -113,6 +121,12 @@ def prepare(site: Site) -> str:
         return "stands"
     _initialize(site, account, home, password.read_text())
     return "initialized"
+
+
+def closed_folder(path: Path) -> Path | None:
+    """The first folder on the way to ``path`` that other users may not enter; None when all are open."""
+    way = [*reversed(path.parents), path]
+    return next((folder for folder in way if not folder.stat().st_mode & stat.S_IXOTH), None)
 
 
 def remove_user(site: Site) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from funkhaus_cluster import local, site
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from funkhaus_cluster.parts import Part
 
@@ -76,6 +78,15 @@ def node() -> Node:
     made = Node(site.here())
     made.run("up")
     return made
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter, as a state folder must be; pytest's own are closed."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="funkhaus-") as name:
+        made = Path(name)
+        made.chmod(0o755)
+        yield made
 
 
 @pytest.fixture

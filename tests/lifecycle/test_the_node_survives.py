@@ -175,16 +175,16 @@ def test_a_second_cluster_is_refused_and_leaves_the_first_alone(node: Node, tmp_
     all_well(node)
 
 
-def test_purge_drops_state_cache_and_user(node: Node, tmp_path: Path) -> None:
+def test_purge_drops_state_cache_and_user(node: Node, open_folder: Path) -> None:
     node.run("down")
-    cache = tmp_path / "cache"
+    cache = open_folder / "cache"
     shutil.copytree(node.here.settings.cache, cache, copy_function=link_or_copy, symlinks=True)
-    elsewhere = {"FUNKHAUS_STATE": str(tmp_path / "state"), "FUNKHAUS_CACHE": str(cache)}
+    elsewhere = {"FUNKHAUS_STATE": str(open_folder / "state"), "FUNKHAUS_CACHE": str(cache)}
     node.run("up", **elsewhere)
 
     node.run("down", "--purge", **elsewhere)
 
-    assert list(tmp_path.iterdir()) == []
+    assert list(open_folder.iterdir()) == []
     with pytest.raises(KeyError):
         pwd.getpwnam(postgres.USER)
     node.run("up")

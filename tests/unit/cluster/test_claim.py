@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from funkhaus_cluster import claim, processes, records, settings
+from funkhaus_cluster import claim, postgres, processes, records, settings
 from funkhaus_cluster.errors import ClusterError
 
 
@@ -48,3 +48,12 @@ def test_a_claim_whose_cluster_no_longer_runs_is_void(tmp_path: Path) -> None:
     claim.take(second, file)
 
     assert file.read_text() == f"{second.state}\n"
+
+
+def test_a_state_folder_postgres_cannot_reach_is_found(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+
+    assert postgres.closed_folder(Path("/usr/bin")) is None
+    found = postgres.closed_folder(tmp_path)
+    assert found is not None
+    assert tmp_path.is_relative_to(found)
