@@ -39,7 +39,7 @@ def failure(status: int, headers: Mapping[str, str], content: bytes) -> Failure:
     findings = [item for item in problem.get("findings") or [] if isinstance(item, dict)]
     if findings and detail == "; ".join(_sentence(item) for item in findings):
         # The findings follow below; what remains to say is what they did.
-        detail = "The house rules refuse this" if code == _POLICY else "This is not valid"
+        detail = str(problem.get("title") or "refused").rstrip(".")
     if status >= _SERVER_ERROR and (request_id := headers.get(REQUEST_ID)):
         detail += f" (request {request_id})"
     return Failure(detail, exit_code, findings=findings, hint=_HINTS.get(status, ""), code=code)

@@ -15,6 +15,7 @@ from . import contract
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+TITLES = {"policy-denied": "The house rules refuse this.", "invalid": "The request is not valid."}
 Document = dict[str, Any]
 NOW = "2026-03-01T12:00:00Z"
 TOKEN = "fh_usr_0123456789abcdefghijklmnopqrstuvw"
@@ -30,7 +31,7 @@ class Refusal(Exception):  # noqa: N818 - it is what the server says, not a faul
         self.status = status
         self.document = {
             "type": f"urn:funkhaus:problem:{code}",
-            "title": code,
+            "title": TITLES.get(code, code),
             "status": status,
             "detail": detail,
             "code": code,
