@@ -11,6 +11,7 @@ from funkhaus.crd import conditions
 from funkhaus.domain.errors import (
     InvalidError,
     TimedOutError,
+    TooLargeError,
     UnavailableError,
 )
 from funkhaus.domain.function import DEFAULT_TIMEOUT
@@ -63,7 +64,7 @@ class InvocationService:
         """The function's answer, whatever its status.
 
         Raises `NotFoundError`, `ForbiddenError`, `UnavailableError` with the reason the function gives for not being
-        ready, `TimedOutError` when not even its own time-out came back, `TooLargeError`.
+        ready or for an answer that is too large, `TimedOutError` when not even its own time-out came back.
         """
         async with self._functions.reading(
             asker, place, Permission.FUNCTION_CALL, name
@@ -84,6 +85,11 @@ class InvocationService:
                 seconds=timeout + SLACK,
                 limit=ANSWER_LIMIT,
             )
+        except TooLargeError as error:
+            raise UnavailableError(
+                f"function {name!r} answered more than {ANSWER_LIMIT} bytes, which is what a call through the API passes "
+                "on; its trigger has no such limit"
+            ) from error
         except TimedOutError as error:
             raise TimedOutError(
                 f"function {name!r} did not answer within {timeout + SLACK} s{_why(function)}"

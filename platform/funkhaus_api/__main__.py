@@ -1,0 +1,89 @@
+"""``python -m funkhaus_api [serve | migrate | bootstrap-admin]``: settings from the environment, SIGTERM ends it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from funkhaus import logs
+from funkhaus.domain.errors import FunkhausError
+from funkhaus.settings import Api, load
+from funkhaus.storage import migrate
+from funkhaus_api.app import create_app
+from funkhaus_api.assembly import assembled
+from funkhaus_api.bootstrap import bootstrap_admin
+from funkhaus_api.keys import Limits
+
+MISCONFIGURED = 2
+KEEPALIVE_SECONDS = 75.0
+SHUTDOWN_SECONDS = 30.0
+"""For requests under way when the process is told to end; a followed log is cut."""
+_LOG = logs.logger("funkhaus_api")
+
+
+async def serve(settings: Api) -> None:
+    """Answer until told to end."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with assembled(settings) as services:
+        app = create_app(services, Limits(settings.body_limit, settings.request_timeout))
+        runner = web.AppRunner(
+            app,
+            access_log=None,  # the middlewares log, with the subject and without the query string
+            auto_decompress=False,  # a bomb stays packed, and a function gets the bytes that were sent
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.api_host, settings.api_port).start()
+            _LOG.info("serving", host=settings.api_host, port=settings.api_port)
+            await stop.wait()
+            _LOG.info("ending")
+        finally:
+            await runner.cleanup()
+
+
+async def bring_up_to_date(settings: Api, folder: Path | None) -> None:
+    """Migrate the database."""
+    _LOG.info("migrated", revision=await migrate.upgrade(settings.database_url, folder))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 2 when settings, schema or database can't be right, with the sentence that says what would be."""
+    parser = argparse.ArgumentParser(prog="python -m funkhaus_api", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="answer requests (the default)")
+    migration = commands.add_parser("migrate", help="bring the database to this release's schema")
+    migration.add_argument("--migrations", type=Path, help="folder of the migrations")
+    admin = commands.add_parser("bootstrap-admin", help="make the first platform admin's token")
+    admin.add_argument("--token-file", type=Path, required=True, help="where it goes, mode 0600")
+    words = parser.parse_args(arguments)
+    try:
+        settings = load(Api, os.environ)
+        logs.configure(settings.log_level)
+        if words.command == "migrate":
+            uvloop.run(bring_up_to_date(settings, words.migrations))
+        elif words.command == "bootstrap-admin":
+            uvloop.run(bootstrap_admin(settings, words.token_file))
+        else:
+            uvloop.run(serve(settings))
+    except FunkhausError as error:
+        sys.stderr.write(f"funkhaus-api: {error.message}\n")
+        return MISCONFIGURED
+    except OSError as error:  # the port is taken
+        sys.stderr.write(f"funkhaus-api: {error}\n")
+        return MISCONFIGURED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""The application: routes, and what is wrapped around them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from funkhaus_api import middlewares
+from funkhaus_api.deliveries import deliver
+from funkhaus_api.handlers import (
+    functions,
+    health,
+    identity,
+    invocations,
+    namespaces,
+    runtimes,
+    tenants,
+    tokenreview,
+    tokens,
+    triggers,
+)
+from funkhaus_api.keys import LIMITS, SERVICES, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from funkhaus_api.keys import Services
+
+ROUTES = [
+    *health.ROUTES,
+    *identity.ROUTES,
+    *runtimes.ROUTES,
+    *tenants.ROUTES,
+    *namespaces.ROUTES,
+    *tokens.ROUTES,
+    *invocations.ROUTES,
+    *functions.ROUTES,
+    *triggers.ROUTES,
+    *tokenreview.ROUTES,
+]
+PUBLIC = frozenset(
+    {health.alive, health.ready, health.exposition, health.contract, tokenreview.review}
+)
+"""What answers without a credential."""
+PATIENT = frozenset({invocations.call, invocations.read_logs})
+"""What may take longer than a request, within limits of its own."""
+
+
+def create_app(services: Services, limits: Limits) -> web.Application:
+    """The API over its use cases. Once started it delivers the outbox as well."""
+    app = web.Application(
+        middlewares=[
+            middlewares.identified,
+            middlewares.measured,
+            middlewares.explained,
+            middlewares.deadline(PATIENT),
+            middlewares.identity(PUBLIC),
+        ],
+        client_max_size=limits.body,
+    )
+    app[SERVICES] = services
+    app[LIMITS] = limits
+    app.add_routes(ROUTES)
+    app.on_response_prepare.append(middlewares.stamp)
+    app.cleanup_ctx.append(_deliveries)
+    return app
+
+
+async def _deliveries(app: web.Application) -> AsyncIterator[None]:
+    services = app[SERVICES]
+    task = asyncio.create_task(deliver(services.outbox, services.bell))
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,106 @@
+"""The API put together from its settings: the only place that knows which adapter is behind which port."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from funkhaus.auth import Identities, KeyedMint
+from funkhaus.kube import KubeCluster
+from funkhaus.registry import OciRegistry
+from funkhaus.services.acts import Acts
+from funkhaus.services.descriptions import DescriptionService
+from funkhaus.services.functions import FunctionService
+from funkhaus.services.invocations import InvocationService
+from funkhaus.services.namespaces import NamespaceService
+from funkhaus.services.outbox import Outbox
+from funkhaus.services.replicas import LogService
+from funkhaus.services.runtimes import RuntimeService
+from funkhaus.services.tenants import TenantService
+from funkhaus.services.tokens import TokenService
+from funkhaus.services.triggers import http_triggers
+from funkhaus.storage import PostgresStores, open_engine
+from funkhaus_api.deliveries import Bell
+from funkhaus_api.dialing import HttpDialer
+from funkhaus_api.keys import Services
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from funkhaus.ports import Clock, Cluster, Dialer, ImageRegistry, Stores, TokenMint
+    from funkhaus.settings import Api, Database
+
+NAME = "funkhaus-api"
+"""Of the process: its field manager, its database sessions."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The current instant, aware, UTC."""
+        return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def opened_stores(settings: Database) -> AsyncIterator[PostgresStores]:
+    """The database."""
+    engine = open_engine(
+        settings.database_url,
+        pool=settings.database_pool,
+        seconds=settings.database_timeout,
+        name=NAME,
+    )
+    try:
+        yield PostgresStores(engine)
+    finally:
+        await engine.close()
+
+
+@asynccontextmanager
+async def assembled(settings: Api) -> AsyncIterator[Services]:
+    """Everything the API needs, opened and closed again.
+
+    Raises `SchemaMismatchError` for a database at another revision, `UnavailableError` for one that does not answer, and
+    `InvalidError` for settings that can't be right.
+    """
+    async with AsyncExitStack() as stack:
+        stores = await stack.enter_async_context(opened_stores(settings))
+        mint = KeyedMint(settings.token_pepper)
+        await stores.ready()
+        cluster = await KubeCluster.connect(settings.kubeconfig, manager=NAME)
+        stack.push_async_callback(cluster.close)
+        registry = OciRegistry.connect(settings.registry, plain_http=settings.registry_plain_http)
+        stack.push_async_callback(registry.close)
+        dialer = HttpDialer.open()
+        stack.push_async_callback(dialer.close)
+        yield wired(stores, cluster, registry, dialer, mint, SystemClock())
+
+
+def wired(
+    stores: Stores,
+    cluster: Cluster,
+    registry: ImageRegistry,
+    dialer: Dialer,
+    mint: TokenMint,
+    clock: Clock,
+) -> Services:
+    """The use cases over any implementation of the ports."""
+    acts, bell = Acts(stores), Bell()
+    functions = FunctionService(stores, acts, cluster, registry)
+    return Services(
+        stores=stores,
+        identities=Identities(stores, mint, clock),
+        tenants=TenantService(stores, acts),
+        namespaces=NamespaceService(stores, acts, cluster, bell.ring),
+        tokens=TokenService(stores, acts, mint, clock),
+        functions=functions,
+        http_triggers=http_triggers(stores, acts, cluster),
+        runtimes=RuntimeService(cluster),
+        invocations=InvocationService(functions, cluster, dialer, clock),
+        logs=LogService(functions, cluster),
+        descriptions=DescriptionService(functions, cluster),
+        outbox=Outbox(stores, cluster, clock),
+        bell=bell,
+    )

@@ -1,0 +1,1 @@
+"""Doorways: parse, call, answer. None knows another."""

@@ -1,0 +1,47 @@
+"""A tenant's namespaces."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from funkhaus_api.keys import asker, services
+from funkhaus_api.places import CREATED, NAMESPACE, NO_CONTENT, TENANT, answer, place
+from funkhaus_api.wire.reading import read_body
+from funkhaus_api.wire.tenants import NewNamespace, namespace
+
+
+async def create(request: web.Request) -> web.Response:
+    """A new namespace."""
+    body = await read_body(request, NewNamespace)
+    made = await services(request).namespaces.create(
+        asker(request), request.match_info["tenant"], body.name
+    )
+    return answer(namespace(made), CREATED)
+
+
+async def listed(request: web.Request) -> web.Response:
+    """All of a tenant's."""
+    found = await services(request).namespaces.list(asker(request), request.match_info["tenant"])
+    return answer({"items": [namespace(item) for item in found]})
+
+
+async def get(request: web.Request) -> web.Response:
+    """One namespace, and whether the cluster has caught up."""
+    where = place(request)
+    state = await services(request).namespaces.get(asker(request), where.tenant, where.namespace)
+    return answer(namespace(state.namespace, ready=state.ready))
+
+
+async def delete(request: web.Request) -> web.Response:
+    """Delete one with everything in it."""
+    where = place(request)
+    await services(request).namespaces.delete(asker(request), where.tenant, where.namespace)
+    return web.Response(status=NO_CONTENT)
+
+
+ROUTES = [
+    web.post(f"{TENANT}/namespaces", create),
+    web.get(f"{TENANT}/namespaces", listed, allow_head=False),
+    web.get(NAMESPACE, get, allow_head=False),
+    web.delete(NAMESPACE, delete),
+]

@@ -1,0 +1,26 @@
+"""The catalogue of runtimes."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from funkhaus_api.keys import services
+from funkhaus_api.places import answer
+
+
+async def listed(request: web.Request) -> web.Response:
+    """All of them."""
+    items = [
+        {
+            "id": runtime.id,
+            "status": runtime.status.value,
+            "image": runtime.image,
+            "dependencyFile": runtime.dependency_file,
+            "fileSuffix": runtime.file_suffix,
+        }
+        for runtime in await services(request).runtimes.list()
+    ]
+    return answer({"items": items})
+
+
+ROUTES = [web.get("/v1/runtimes", listed, allow_head=False)]

@@ -1,0 +1,7 @@
+"""HTTP triggers."""
+
+from __future__ import annotations
+
+from funkhaus_api.resources import Resources
+
+ROUTES = Resources("httptriggers", "trigger", lambda services: services.http_triggers).routes()

@@ -1,0 +1,69 @@
+"""What an application and a request carry, typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from funkhaus.services.acts import Asker
+
+if TYPE_CHECKING:
+    from funkhaus.auth import Identities
+    from funkhaus.domain.subject import Subject
+    from funkhaus.ports import Stores
+    from funkhaus.services.descriptions import DescriptionService
+    from funkhaus.services.functions import FunctionService
+    from funkhaus.services.invocations import InvocationService
+    from funkhaus.services.namespaces import NamespaceService
+    from funkhaus.services.outbox import Outbox
+    from funkhaus.services.replicas import LogService
+    from funkhaus.services.resources import ResourceService
+    from funkhaus.services.runtimes import RuntimeService
+    from funkhaus.services.tenants import TenantService
+    from funkhaus.services.tokens import TokenService
+    from funkhaus_api.deliveries import Bell
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use cases, and what middlewares and health ask directly."""
+
+    stores: Stores
+    identities: Identities
+    tenants: TenantService
+    namespaces: NamespaceService
+    tokens: TokenService
+    functions: FunctionService
+    http_triggers: ResourceService
+    runtimes: RuntimeService
+    invocations: InvocationService
+    logs: LogService
+    descriptions: DescriptionService
+    outbox: Outbox
+    bell: Bell
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes of a body, and seconds of a request that does not stream."""
+
+    body: int
+    seconds: float
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", object)  # type: ignore[arg-type]  # typed by the left side
+LIMITS: web.AppKey[Limits] = web.AppKey("limits", Limits)
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+SUBJECT: web.RequestKey[Subject] = web.RequestKey("subject", object)  # type: ignore[arg-type]  # likewise
+
+
+def services(request: web.Request) -> Services:
+    """The application's use cases."""
+    return request.config_dict[SERVICES]
+
+
+def asker(request: web.Request) -> Asker:
+    """Who asks, and by which request."""
+    return Asker(request[SUBJECT], request[REQUEST_ID])
