@@ -76,12 +76,19 @@ def apply(
         raise ConflictError("Apply failed with conflicts", findings=conflicts)
     for paths in (paths for who, paths in owned.items() if who != manager):
         paths -= {path for path in mine if _read(live, path) != _read(wanted, path)}
-    for path in owned.get(manager, set()) - set(mine) - theirs.keys():
+    # The key of a list's entry goes last: without it the entry's other fields are not found again.
+    for path in sorted(owned.get(manager, set()) - set(mine) - theirs.keys(), key=_is_key):
         _remove(changed, path)
     for path in mine:
         _write(changed, path, _read(wanted, path))
     owned[manager] = set(mine)
     return changed
+
+
+def _is_key(path: Path) -> bool:
+    """Whether a path is the key field of a keyed list's entry."""
+    entry = path[-2] if len(path) > 1 else None
+    return isinstance(entry, tuple) and entry[0] == path[-1]
 
 
 def merge_patch(live: Any, patch: Any) -> Any:
