@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -16,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .process import SECONDS, run, start
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Answer = Callable[["Handler"], None]
 
-SECONDS = 30
 LIST = ("function", "list", "-t", "demo")
 
 
@@ -78,26 +76,6 @@ def serving(answer: Answer) -> Iterator[Server]:
         finally:
             server.shutdown()
             thread.join(SECONDS)
-
-
-def start(url: str, home: Path, *words: str, **environ: str) -> subprocess.Popen[str]:
-    env = {
-        "PATH": os.environ["PATH"], "PYTHONPATH": ":".join(sys.path), "HOME": str(home), "FUNKHAUS_API": url,
-        "FUNKHAUS_TOKEN": "fh_usr_x",
-    }  # fmt: skip
-    return subprocess.Popen(
-        [sys.executable, "-m", "funkhaus_cli", *words],
-        env=env | environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def run(url: str, home: Path, *words: str, **environ: str) -> tuple[int, str, str]:
-    with start(url, home, *words, **environ) as process:
-        out, err = process.communicate(timeout=SECONDS)
-    return process.returncode, out, err
 
 
 def nothing(handler: Handler) -> None:
