@@ -14,10 +14,8 @@ CHART = Path(__file__).resolve().parents[2] / "helm" / "funkhaus"
 SHAPES = {
     "defaults": ["--set", "registry.host=registry.example.com"],
     "processes outside": [
-        "--set",
-        "workloads=false",
-        "--set",
-        "webhook.url=https://127.0.0.1:8743",
+        *("--set", "registry.host=127.0.0.1:5050", "--set", "workloads=false"),
+        *("--set", "webhook.url=https://127.0.0.1:8743"),
     ],
     "older cluster": ["--set", "registry.host=r", "--set", "impersonation.constrained=false"],
     "one of each": [

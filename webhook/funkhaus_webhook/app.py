@@ -98,8 +98,9 @@ class Server:
             namespace=settings.system_namespace,
             lives=lives,
         )
+        self.listening = asyncio.Event()
+        """Set once both servers listen, at `address` and `ops_address`."""
         self.address: tuple[str, int] = ("", 0)
-        """Where reviews are answered, once it runs."""
         self.ops_address: tuple[str, int] = ("", 0)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -122,6 +123,7 @@ class Server:
                     settings.webhook_port,
                     secure=True,
                 )
+                self.listening.set()
                 _LOG.info("serving", address=self.address, ops=self.ops_address)
                 await stop.wait()
                 self._stopping.set()

@@ -2,6 +2,8 @@
 {{- define "funkhaus.api" -}}funkhaus-api{{- end -}}
 {{- define "funkhaus.webhook" -}}funkhaus-webhook{{- end -}}
 {{- define "funkhaus.controller" -}}funkhaus-controller{{- end -}}
+{{- define "funkhaus.opa" -}}funkhaus-opa{{- end -}}
+{{- define "funkhaus.admission" -}}funkhaus{{- end -}}
 {{- define "funkhaus.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}

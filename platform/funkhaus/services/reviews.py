@@ -3,8 +3,9 @@
 Every doubt is a refusal: a namespace the database does not know, a policy engine that gives no trustworthy answer, a
 review that takes too long. Order within a review: shape, tenant, policy; hostname claims and the quota ledger come last.
 
-What is not judged: a delete (refusing one would keep namespaces from ending), and an update that leaves the spec and the
-platform's marks alone (a finalizer must come off an object that a newer policy would not let in).
+What is not judged: a delete (refusing one would keep namespaces from ending), and an update that leaves the spec alone and
+touches the platform's marks by the platform's own hand at most (its finalizer and notes must come off an object that a
+newer policy would not let in).
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ class ReviewService:
         return dataclasses.replace(judgement, audited=await self._record(review, judgement))
 
     async def _mutate(self, review: Review) -> Judgement:
-        if _unjudged(review):
+        if self._unjudged(review):
             return Judgement()
         facts = await self._facts(review.namespace)
         labels = [
@@ -179,11 +180,11 @@ class ReviewService:
         return [(("metadata", "annotations", CREATED_BY), creator)] if creator else []
 
     async def _validate(self, review: Review) -> Judgement:
-        if _unjudged(review):
+        if self._unjudged(review):
             return Judgement()
         facts = await self._facts(review.namespace)
         marks = marks_of(review.manifest)
-        if review.requester.startswith(self._platform_user):
+        if self._is_platform(review):
             owned = owned_by_platform(marks, facts)
         else:
             old = marks_of(review.old) if review.operation is Operation.UPDATE else None
@@ -192,12 +193,24 @@ class ReviewService:
         verdict = await self._decider.decide(Question(subject, facts, marks, owned))
         return Judgement(verdict=verdict, tenant=facts.tenant)
 
+    def _unjudged(self, review: Review) -> bool:
+        if review.operation is Operation.DELETE:
+            return True
+        if review.operation is Operation.CREATE or review.manifest.get("spec") != review.old.get(
+            "spec"
+        ):
+            return False
+        return self._is_platform(review) or marks_of(review.manifest) == marks_of(review.old)
+
+    def _is_platform(self, review: Review) -> bool:
+        return review.requester.startswith(self._platform_user)
+
     async def _facts(self, namespace: str) -> TenantFacts:
         async with self._stores.begin_platform() as work:
             facts = await work.facts(namespace)
         if facts is None:
             message = (
-                f"namespace {namespace!r} belongs to no tenant; functions and triggers live in tenants' namespaces, "
+                f'namespace "{namespace}" belongs to no tenant; functions and triggers live in tenants\' namespaces, '
                 "which `funkhaus namespace create` makes"
             )
             finding = Finding("namespace-foreign", message, "metadata.namespace", value=namespace)
@@ -236,16 +249,6 @@ class ReviewService:
             _LOG.exception("the audit row of a refusal is lost", review=review.uid, row=row.detail)
             return False
         return True
-
-
-def _unjudged(review: Review) -> bool:
-    if review.operation is Operation.DELETE:
-        return True
-    if review.operation is Operation.CREATE or review.manifest.get("spec") != review.old.get(
-        "spec"
-    ):
-        return False
-    return marks_of(review.manifest) == marks_of(review.old)
 
 
 def _with_a_name(manifest: Manifest) -> Manifest:

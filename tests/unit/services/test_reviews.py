@@ -247,6 +247,17 @@ async def test_a_finalizer_comes_off_whatever_policy_says_now(house: House) -> N
     assert (await house.mutate(new, old=old)) == Judgement()
 
 
+async def test_the_platform_s_notes_come_off_likewise(house: House) -> None:
+    old = function(resources={"cpu": "9", "memory": "1Mi"})
+    old["metadata"] |= {"finalizers": ["x"], "annotations": {"funkhaus.dev/last-seen": "{}"}}
+    new = copy.deepcopy(old)
+    new["metadata"] |= {"finalizers": [], "annotations": {}}
+    assert not (await house.validate(new, old=old, requester=PLATFORM)).refused
+    assert (await house.validate(new, old=old)).refused
+    changed = function(resources={"cpu": "8", "memory": "1Mi"})
+    assert (await house.validate(changed, old=old, requester=PLATFORM)).refused
+
+
 @pytest.mark.parametrize("change", ["spec", "labels", "annotations", "removed"])
 async def test_any_change_of_what_is_judged_is_judged(house: House, change: str) -> None:
     old = function()

@@ -1,0 +1,115 @@
+"""The webhook itself, in a thread of its own, over whatever world a test gives it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
+from funkhaus.kube.client import KubeCluster
+from funkhaus.policy.client import OpaDecider
+from funkhaus.settings import Webhook
+from funkhaus_webhook.app import Server, SystemClock, World
+
+from .questions import DOMAIN
+from .stores import MemoryStores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from funkhaus.ports import Cluster
+    from funkhaus_webhook.certificates import Lives
+
+START_SECONDS = 20
+
+
+@dataclass
+class Running:
+    """A webhook that runs: its database, and where it listens."""
+
+    stores: MemoryStores
+    address: tuple[str, int] = ("", 0)
+    ops_address: tuple[str, int] = ("", 0)
+    problem: BaseException | None = None
+    ready: threading.Event = field(default_factory=threading.Event)
+
+
+def demo_stores() -> MemoryStores:
+    """A database with the tenant demo, on the plan small, and its namespace default."""
+    stores = MemoryStores()
+    stores.state.tenants["demo"] = Tenant("demo", "small")
+    namespace = Namespace("demo", "default", NamespaceQuota(20, 20, 20, 4000, 4 * 1024**3))
+    stores.state.namespaces["demo", "default"] = (namespace, True)
+    return stores
+
+
+@contextmanager
+def serving(
+    opa_url: str,
+    *,
+    kubeconfig: str = "",
+    cluster: Cluster | None = None,
+    port: int = 0,
+    opa_timeout: float = 1.0,
+    review_timeout: float = 2.5,
+    review_limit: int = 8 * 1024 * 1024,
+    lives: Lives | None = None,
+) -> Iterator[Running]:
+    """Serve with OPA at `opa_url`, on a cluster or on the one of `kubeconfig`."""
+    settings = Webhook(
+        domain=DOMAIN,
+        webhook_url="https://127.0.0.1",
+        webhook_port=port,
+        webhook_ops_port=0,
+        opa_url=opa_url,
+        review_timeout=review_timeout,
+        review_limit=review_limit,
+    )
+    running = Running(demo_stores())
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            decider = await stack.enter_async_context(OpaDecider(opa_url, timeout=opa_timeout))
+            world_cluster = cluster
+            if world_cluster is None:
+                real = await KubeCluster.connect(kubeconfig, manager="funkhaus-webhook")
+                stack.push_async_callback(real.close)
+                world_cluster = real
+            world = World(running.stores, decider, world_cluster, SystemClock())
+            server = Server(settings, world, drain=0, lives=lives)
+            task = asyncio.ensure_future(server.run(stop))
+            await asyncio.wait(
+                (task, asyncio.ensure_future(server.listening.wait())),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            running.address, running.ops_address = server.address, server.ops_address
+            running.ready.set()
+            await task
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(main())
+        except BaseException as error:  # noqa: BLE001 - told to the test, in its own thread
+            running.problem = error
+        finally:
+            running.ready.set()
+            loop.close()
+
+    thread = threading.Thread(target=run, name="webhook")
+    thread.start()
+    try:
+        assert running.ready.wait(START_SECONDS)
+        assert running.problem is None, running.problem
+        yield running
+    finally:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+        thread.join(START_SECONDS)
+        assert not thread.is_alive()
+    assert running.problem is None, running.problem
