@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from funkhaus.domain.kinds import GROUP
 from funkhaus_cli.failure import plain
+from funkhaus_cli.layout import INDENT, pairs, section, wrapped
 from funkhaus_cli.output import NOTHING, Column, Styled, age, table
 from funkhaus_cli.waiting import STEPS, is_ready, sentence
 
@@ -15,12 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-WIDTH = 100
 EVENTS = 10
 _COLOURS = {"True": "green", "False": "red"}
 _KILLED = 137
 """128 + SIGKILL: what an out-of-memory kill and a missed grace period leave."""
-_INDENT = "  "
 
 
 def page(document: Mapping[str, Any], now: datetime) -> str:
@@ -49,7 +49,7 @@ def _head(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
     revision = status.get("revision") or NOTHING
     if (latest := status.get("latestRevision")) and latest != revision:
         revision = f"{revision} serves, {latest} waits"
-    yield from _pairs(
+    yield from pairs(
         ("Function", function.get("name")),
         ("Where", f"{function.get('tenant')}/{function.get('namespace')}"),
         ("State", state),
@@ -59,7 +59,7 @@ def _head(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
         ("Runtime", spec.get("runtime")),
         ("Handler", spec.get("handler")),
         ("Limits", _limits(spec)),
-        ("Labels", ", ".join(f"{key}={value}" for key, value in (function.get("labels") or {}).items())),
+        ("Labels", _labels(function)),
         ("Created", f"{age(function.get('createdAt'), now)} ago"),
     )  # fmt: skip
 
@@ -67,6 +67,12 @@ def _head(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
 def _not_ready(function: Mapping[str, Any]) -> str:
     said = sentence(function)
     return f"not ready: {said.removeprefix('Ready: ')}" if said.startswith("Ready: ") else said
+
+
+def _labels(function: Mapping[str, Any]) -> str:
+    """The labels people gave; the platform's own say what the lines above say already."""
+    labels = (function.get("labels") or {}).items()
+    return ", ".join(f"{key}={value}" for key, value in labels if not key.startswith(f"{GROUP}/"))
 
 
 def _limits(spec: Mapping[str, Any]) -> str:
@@ -88,8 +94,9 @@ def _scaled(scaling: Mapping[str, Any]) -> str:
 def _conditions(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
     conditions = (function.get("status") or {}).get("conditions") or []
     if not conditions:
-        yield from _section("Conditions", ["none yet: the controller has not seen this function"])
+        yield from section("Conditions", ["none yet: the controller has not seen this function"])
         return
+    told: set[object] = set()
     order = {kind: index for index, kind in enumerate(STEPS)}
     yield click.style("Conditions", bold=True)
     for item in sorted(conditions, key=lambda item: order.get(item.get("type"), len(STEPS))):
@@ -99,10 +106,12 @@ def _conditions(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
             colour = {"True": "red", "False": "green"}.get(state, "yellow")
         head = f"{kind:<9} {click.style(f'{plain(state):<7}', fg=colour)} "
         since = f"{item.get('reason')}, {age(item.get('lastTransitionTime'), now)} ago"
-        yield f"{_INDENT}{head}{plain(since)}"
+        yield f"{INDENT}{head}{plain(since)}"
         if item.get("observedGeneration", function.get("generation")) != function.get("generation"):
-            yield _INDENT * 2 + "(of an earlier version of this function)"
-        yield from _wrapped(item.get("message"), _INDENT * 2)
+            yield INDENT * 2 + "(of an earlier version of this function)"
+        message = item.get("message")
+        yield from wrapped("(the same)" if message in told else message, INDENT * 2)
+        told |= {message} - {"", None}
 
 
 def _source(function: Mapping[str, Any]) -> Iterator[str]:
@@ -117,7 +126,7 @@ def _source(function: Mapping[str, Any]) -> Iterator[str]:
             1 for line in str(dependencies).splitlines() if line.strip() and line.lstrip()[0] != "#"
         )
         lines.append(f"dependencies: {count} line{'s' if count != 1 else ''}")
-    yield from _section("Source", lines)
+    yield from section("Source", lines)
 
 
 def _environment(function: Mapping[str, Any]) -> Iterator[str]:
@@ -130,26 +139,26 @@ def _environment(function: Mapping[str, Any]) -> Iterator[str]:
         else:
             shown = f"= {item.get('value')}"
         lines.append(f"{item.get('name')} {shown}")
-    yield from _section("Environment", lines)
+    yield from section("Environment", lines)
 
 
 def _pods(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
     pods = document.get("pods") or []
     yield click.style("Replicas", bold=True)
     if not pods:
-        yield _INDENT + "none"
+        yield INDENT + "none"
     for pod in pods:
         state = Styled("ready", "green") if pod.get("ready") else Styled(
             str(pod.get("reason") or pod.get("phase") or "not ready"), "yellow"
         )  # fmt: skip
         restarts = pod.get("restarts") or 0
         yield (
-            f"{_INDENT}{plain(str(pod.get('name')))}  {click.style(plain(state.text), fg=state.colour)}"
+            f"{INDENT}{plain(str(pod.get('name')))}  {click.style(plain(state.text), fg=state.colour)}"
             f"  restarts: {restarts}"
         )
-        yield from _wrapped(pod.get("message"), _INDENT * 2)
+        yield from wrapped(pod.get("message"), INDENT * 2)
         if last := pod.get("lastTermination"):
-            yield from _wrapped(_ended(last, document, now), _INDENT * 2, red=True)
+            yield from wrapped(_ended(last, document, now), INDENT * 2, red=True)
 
 
 def _ended(last: Mapping[str, Any], document: Mapping[str, Any], now: datetime) -> str:
@@ -181,8 +190,8 @@ def _triggers(document: Mapping[str, Any]) -> Iterator[str]:
         )
         lines.append(f"http {item.get('name')}  {url}")
         if not is_ready(item):
-            lines.append(f"{_INDENT}{sentence(item)}")
-    yield from _section("Triggers", lines or ["none: funkhaus trigger http create makes one"])
+            lines.append(f"{INDENT}{sentence(item)}")
+    yield from section("Triggers", lines or ["none: funkhaus trigger http create makes one"])
 
 
 def _revisions(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -195,52 +204,19 @@ def _revisions(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
             Column("AGE", lambda item: age(item.get("createdAt"), now)),
             Column("SOURCE", lambda item: str(item.get("sourceDigest") or "")[:19]),
         ]
-        yield textwrap.indent(table(columns, revisions, wide=False), _INDENT)
+        yield textwrap.indent(table(columns, revisions, wide=False), INDENT)
 
 
 def _events(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
     events = document.get("events") or []
     yield click.style("Events", bold=True)
     if not events:
-        yield _INDENT + "none"
+        yield INDENT + "none"
     for item in events[:EVENTS]:
         count = f" ({item['count']} times)" if (item.get("count") or 1) > 1 else ""
         line = f"{age(item.get('lastSeen'), now)} ago{count}  {item.get('reason')}  {item.get('object')}"
         colour = "yellow" if item.get("type") == "Warning" else None
-        yield _INDENT + click.style(plain(line), fg=colour)
-        yield from _wrapped(item.get("message"), _INDENT * 2)
+        yield INDENT + click.style(plain(line), fg=colour)
+        yield from wrapped(item.get("message"), INDENT * 2)
     if len(events) > EVENTS:
-        yield f"{_INDENT}… and {len(events) - EVENTS} older ones: -o json shows them"
-
-
-def _pairs(*pairs: tuple[str, object]) -> Iterator[str]:
-    width = max(len(key) for key, _ in pairs) + 2
-    for key, value in pairs:
-        text, colour = (value.text, value.colour) if isinstance(value, Styled) else (value, None)
-        lines = [part for line in str(text or NOTHING).split("\n") for part in _fitted(line, width)]
-        shown = ("\n" + " " * width).join(click.style(line, fg=colour) for line in lines)
-        yield f"{click.style(f'{key}:', bold=True)}{' ' * (width - len(key) - 1)}{shown}"
-
-
-def _fitted(line: str, indent: int) -> list[str]:
-    return textwrap.wrap(
-        plain(line), WIDTH - indent, break_on_hyphens=False, break_long_words=False
-    )
-
-
-def _section(title: str, lines: list[str]) -> Iterator[str]:
-    if lines:
-        yield click.style(title, bold=True)
-        yield from (_INDENT + _kept(line) for line in lines)
-
-
-def _kept(line: str) -> str:
-    """`line` made harmless, its indentation kept."""
-    return " " * (len(line) - len(line.lstrip(" "))) + plain(line, 500)
-
-
-def _wrapped(text: object, indent: str, *, red: bool = False) -> Iterator[str]:
-    """A message over as many lines as it needs; its own line breaks (a traceback's) stay."""
-    for line in str(text or "").splitlines():
-        for part in textwrap.wrap(_kept(line), WIDTH - len(indent), break_on_hyphens=False) or [""]:
-            yield indent + (click.style(part, fg="red") if red else part)
+        yield f"{INDENT}… and {len(events) - EVENTS} older ones: -o json shows them"

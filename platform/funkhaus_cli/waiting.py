@@ -100,7 +100,7 @@ def _failing_since(document: Mapping[str, Any], before: float | None, now: float
 
 def _not_ready(name: str, what: str, document: Mapping[str, Any]) -> Failure:
     return Failure(
-        f"function {name} {what}. {sentence(document)}",
+        f"function {name} {what}. {sentence(document).removeprefix('Ready: ')}",
         Exit.NOT_READY,
         hint=f"funkhaus function describe {name}; funkhaus function logs {name}",
     )

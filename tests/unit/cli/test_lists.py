@@ -116,7 +116,7 @@ def described() -> Document:
                 condition("Built", "True", "Pushed", "", generation=0),
             ],
         },
-        labels={"team": "radio"},
+        labels={"team": "radio", "funkhaus.dev/tenant": "demo"},
     )  # fmt: skip
     held["spec"] |= {
         "env": [
@@ -172,6 +172,15 @@ def test_describe_is_a_page(funkhaus: Terminal, api: FakeApi, *, update_data: bo
 def test_describe_of_a_newborn(funkhaus: Terminal, api: FakeApi, *, update_data: bool) -> None:
     api.functions["hello"] = function(status={})
     golden("describe-new.txt", funkhaus("function", "describe", "hello").out, update=update_data)
+
+
+def test_describe_does_not_repeat_itself(funkhaus: Terminal, api: FakeApi) -> None:
+    crash = [condition(kind, "False", "Crashed", "it crashed") for kind in ("Ready", "Degraded")]
+    api.functions["hello"] = function(status={"conditions": crash})
+    out = funkhaus("function", "describe", "hello").out
+    conditions = out[out.index("Conditions") : out.index("Source")]
+    assert conditions.count("it crashed") == 1
+    assert conditions.count("(the same)") == 1
 
 
 def test_describe_for_programs(funkhaus: Terminal, api: FakeApi) -> None:
