@@ -17,7 +17,7 @@ from funkhaus.policy.revision import revision
 from .apiserver import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 START_SECONDS = 20
@@ -36,11 +36,17 @@ def running(
         *("--disable-telemetry", "--log-level=error", "--set=decision_logs.console=true"),
         *("--ignore=*_test.rego", str(policies), f"data:{documents}"),
     ]
-    url = f"http://127.0.0.1:{port}"
-    with (folder / "opa.log").open("wb") as log:
+    with started(argv, f"http://127.0.0.1:{port}", folder / "opa.log") as url:
+        yield url
+
+
+@contextmanager
+def started(argv: Sequence[str], url: str, log_path: Path) -> Iterator[str]:
+    """Start OPA by these words, yield `url` once it is healthy there, end it."""
+    with log_path.open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
         try:
-            _wait(url, process, folder / "opa.log")
+            _wait(url, process, log_path)
             yield url
         finally:
             process.kill()
@@ -112,5 +118,3 @@ async def standing_in() -> AsyncIterator[tuple[str, StandIn]]:
     port = server.sockets[0].getsockname()[1]
     async with server:
         yield f"http://127.0.0.1:{port}", stand_in
-        server.close()
-        server.close_clients() if hasattr(server, "close_clients") else None

@@ -68,8 +68,9 @@ class Keeper:
         self._overlap = overlap
         self._served: Identity | None = None
 
-    async def keep(self, look: float = LOOK_SECONDS, retry: float = RETRY_SECONDS) -> None:
-        """Look after the certificate for ever, every `look` seconds, after a failure sooner."""
+    async def keep(self, retry: float = RETRY_SECONDS) -> None:
+        """Look after the certificate for ever, often enough for its life; after a failure again in `retry` seconds."""
+        look = min(LOOK_SECONDS, self._lives.serving.total_seconds() / 10)
         while True:
             try:
                 await self.look()

@@ -250,7 +250,7 @@ async def test_a_cluster_that_fails_is_asked_again(house: House) -> None:
     keeper = house.keeper()
     failures = iter([UnavailableError("gone"), UnavailableError("gone")])
     house.cluster.failure = lambda *_: next(failures, None)
-    task = asyncio.create_task(keeper.keep(look=60, retry=0))
+    task = asyncio.create_task(keeper.keep(retry=0))
     for _ in range(100):
         await asyncio.sleep(0)
         if keeper._served:
