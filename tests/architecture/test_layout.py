@@ -146,6 +146,7 @@ def test_only_settings_reads_the_environment() -> None:
         "webhook/funkhaus_webhook/__main__.py",
         "controller/funkhaus_controller/__main__.py",
         "platform/funkhaus_cli/settings.py",
+        "platform/funkhaus/settings.py",
     }
     readers = {
         str(path.relative_to(ROOT))
