@@ -48,17 +48,18 @@ async def empty_database(postgres: str) -> AsyncIterator[str]:
     await _admin(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-_MADE: set[str] = set()
+_MADE: set[tuple[str, str]] = set()
+"""Templates, by server and name."""
 
 
 @pytest.fixture
 async def database(postgres: str) -> AsyncIterator[str]:
     """The URL of a new database at the newest revision."""
     template = f"{TEMPLATE}_{os.getpid()}"
-    if template not in _MADE:
+    if (postgres, template) not in _MADE:
         await _admin(postgres, f"CREATE DATABASE {template}")
         await migrate.upgrade(postgres.format(template))
-        _MADE.add(template)
+        _MADE.add((postgres, template))
     name = f"test_{secrets.token_hex(6)}"
     await _admin(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield postgres.format(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exc, text
+from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from funkhaus.domain.errors import (
@@ -93,8 +93,13 @@ def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
     """
     milliseconds = str(int(seconds * 1000))
     try:
+        address = make_url(url)
+        if address.drivername != _DRIVER:
+            raise InvalidError(
+                f"FUNKHAUS_DATABASE_URL names the driver {address.drivername!r}; {_DRIVER}://… passes"
+            )
         engine = create_async_engine(
-            url,
+            address,
             pool_size=pool,
             max_overflow=0,
             pool_timeout=seconds,
@@ -113,10 +118,6 @@ def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
         raise InvalidError(
             f"FUNKHAUS_DATABASE_URL is not a database URL; {_DRIVER}://user:password@host/database passes"
         ) from error
-    if engine.url.drivername != _DRIVER:
-        raise InvalidError(
-            f"FUNKHAUS_DATABASE_URL names the driver {engine.url.drivername!r}; {_DRIVER}://… passes"
-        )
     return Engine(engine)
 
 

@@ -1,0 +1,191 @@
+"""The API over a real socket on loopback, with everything behind it in memory (or on a real database), and who calls it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import aiohttp
+from aiohttp import web
+from jsonschema import Draft202012Validator
+
+from funkhaus.auth import KeyedMint
+from funkhaus.crd import tenant_namespace
+from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
+from funkhaus.domain.token import Token, TokenKind
+from funkhaus_api.app import create_app
+from funkhaus_api.assembly import wired
+from funkhaus_api.keys import Limits
+
+from .clock import FakeClock
+from .cluster import MemoryCluster
+from .dialer import MemoryDialer
+from .registry import MemoryRegistry
+from .stores import MemoryStores
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from funkhaus.domain.subject import Role
+    from funkhaus.ports import Stores
+    from funkhaus_api.keys import Services
+
+PEPPER = "pepper of the tests, long enough to be one"
+QUOTA = NamespaceQuota(20, 20, 20, 4_000, 4 * 1024**3)
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "requestId", "findings"],
+    "additionalProperties": False,
+    "properties": {
+        "type": {"pattern": "^urn:funkhaus:problem:[a-z-]+$"},
+        "title": {"type": "string", "minLength": 5},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "minLength": 5},
+        "code": {"type": "string"},
+        "requestId": {"type": "string", "minLength": 32},
+        "findings": {
+            "type": "array",
+            "items": {"type": "object", "required": ["code", "outcome", "message"]},
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def problem(self, status: int, code: str) -> dict[str, Any]:
+        """The problem document; fails unless it is a whole one, of this status and code."""
+        assert self.status == status, self.body
+        assert self.headers["Content-Type"].partition(";")[0] == "application/problem+json"
+        document: dict[str, Any] = self.json
+        Draft202012Validator(PROBLEM).validate(document)
+        assert (document["status"], document["code"]) == (status, code), document
+        assert document["requestId"] == self.headers["X-Request-Id"]
+        return document
+
+
+@dataclass
+class World:
+    """What stands behind the API."""
+
+    stores: Stores
+    cluster: MemoryCluster = field(default_factory=lambda: MemoryCluster("funkhaus-api"))
+    registry: MemoryRegistry = field(default_factory=MemoryRegistry)
+    dialer: MemoryDialer = field(default_factory=MemoryDialer)
+    clock: FakeClock = field(default_factory=FakeClock)
+    mint: KeyedMint = field(default_factory=lambda: KeyedMint(PEPPER))
+
+    def services(self) -> Services:
+        return wired(self.stores, self.cluster, self.registry, self.dialer, self.mint, self.clock)
+
+    @property
+    def memory(self) -> MemoryStores:
+        assert isinstance(self.stores, MemoryStores)
+        return self.stores
+
+    async def tenant(self, tenant: str, *namespaces: str) -> None:
+        """A tenant whose namespaces the cluster knows already."""
+        async with self.stores.begin_platform() as platform:
+            await platform.add_tenant(Tenant(tenant, "small"))
+        for name in namespaces:
+            async with self.stores.begin(tenant) as work:
+                await work.add_namespace(Namespace(tenant, name, QUOTA))
+            self.settle(Namespace(tenant, name, QUOTA))
+
+    def settle(self, namespace: Namespace) -> None:
+        """Play the controller: make the Kubernetes namespace and say so."""
+        manifest = tenant_namespace.manifest(namespace)
+        ready = {"type": "Ready", "status": "True", "observedGeneration": 1}
+        self.cluster.put({**manifest, "status": {"conditions": [ready]}})
+        meta = {"name": namespace.cluster_name}
+        self.cluster.put({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
+
+    async def token(
+        self, tenant: str, role: Role | None, *, days: float = 30, revoked: bool = False
+    ) -> str:
+        """The text of a new token; of a platform admin's without a role."""
+        text = self.mint.mint(TokenKind.USER if role else TokenKind.ADMIN)
+        now = self.clock.now()
+        token = Token(
+            id=str(uuid4()),
+            subject_id=str(uuid4()),
+            subject_name="Ada",
+            kind=TokenKind.USER if role else TokenKind.ADMIN,
+            tenant=tenant,
+            role=role.value if role else "",
+            last_four=text[-4:],
+            created_at=now,
+            expires_at=now + timedelta(days=days),
+            revoked_at=now if revoked else None,
+        )
+        if role:
+            async with self.stores.begin(tenant) as work:
+                await work.add_token(token, self.mint.digest(text))
+        else:
+            async with self.stores.begin_platform() as platform:
+                await platform.add_platform_token(token, self.mint.digest(text))
+        return text
+
+
+@dataclass(frozen=True)
+class Client:
+    """A caller with one token (or none)."""
+
+    session: aiohttp.ClientSession
+    url: str
+    token: str = ""
+
+    def holding(self, token: str) -> Client:
+        return Client(self.session, self.url, token)
+
+    async def ask(self, method: str, path: str, **options: Any) -> Reply:
+        headers = dict(options.pop("headers", {}))
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        async with self.session.request(
+            method, f"{self.url}{path}", headers=headers, **options
+        ) as answer:
+            return Reply(answer.status, answer.headers, await answer.read())
+
+    async def get(self, path: str, **options: Any) -> Reply:
+        return await self.ask("GET", path, **options)
+
+    async def post(self, path: str, body: Any, **options: Any) -> Reply:
+        return await self.ask("POST", path, json=body, **options)
+
+    async def put(self, path: str, body: Any, **options: Any) -> Reply:
+        return await self.ask("PUT", path, json=body, **options)
+
+    async def patch(self, path: str, body: Any, **options: Any) -> Reply:
+        return await self.ask("PATCH", path, json=body, **options)
+
+    async def delete(self, path: str, **options: Any) -> Reply:
+        return await self.ask("DELETE", path, **options)
+
+
+@asynccontextmanager
+async def serving(services: Services, limits: Limits | None = None) -> AsyncIterator[Client]:
+    """The API on a port of its own, as `python -m funkhaus_api` runs it."""
+    app = create_app(services, limits or Limits(body=1024 * 1024, seconds=5))
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
+        yield Client(session, f"http://{host}:{port}")
+    await runner.cleanup()
