@@ -93,7 +93,8 @@ def report(found: dict[str, list[str]]) -> str:
 def _processes() -> list[str]:
     """Every process that belongs to no other but init, this one's ancestors aside.
 
-    What ``up`` leaves behind has outlived it and so is init's; what another program runs meanwhile hangs below that program.
+    What ``up`` leaves behind has outlived it and so is init's; what another program runs meanwhile
+    hangs below that program.
     """
     kin = {os.getpid()}
     parent = os.getppid()
