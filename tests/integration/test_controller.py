@@ -1,0 +1,420 @@
+"""The controller on a real kube-apiserver, as the account and with the rights the chart gives it; kopf really watches.
+
+There is no node and none of Kubernetes's own controllers: their part the tests play as admin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import subprocess
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from funkhaus.domain.errors import PolicyError
+from funkhaus.domain.kinds import (
+    DEPLOYMENT,
+    EVENT,
+    FUNCTION,
+    HTTP_TRIGGER,
+    INGRESS,
+    LEASE,
+    NAMESPACE,
+    NETWORK_POLICY,
+    ROLE_BINDING,
+    SERVICE,
+    TENANT_NAMESPACE,
+)
+from funkhaus.domain.tenant import Namespace, Tenant
+from funkhaus.kube import KubeCluster, KubeLease
+from funkhaus.settings import Controller
+from funkhaus_controller import schedule
+from funkhaus_controller.assembly import SystemClock, World
+from funkhaus_controller.election import LeaseLostError
+from funkhaus_controller.operate import Operator
+from funkhaus_controller.watching import Watching
+from tests.support.decider import FakeDecider
+from tests.support.materials import BASE, HOST, QUOTA
+from tests.support.registry import MemoryRegistry
+from tests.support.stores import MemoryStores
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tests.support.apiserver import ApiServer
+
+CHART = Path(__file__).resolve().parents[2] / "helm" / "funkhaus"
+SYSTEM = "funkhaus-system"
+ACCOUNT = f"system:serviceaccount:{SYSTEM}:funkhaus-controller"
+SECONDS = 20.0
+
+
+@pytest.fixture(scope="session")
+def account(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart's roles in the cluster, and a kubeconfig of the controller's own account."""
+    apiserver.kubectl("create", "namespace", SYSTEM)
+    templates = ("controller/rbac.yaml", "controller/guard.yaml", "tenant-rbac.yaml")
+    shown = [word for name in templates for word in ("-s", f"templates/{name}")]
+    rendered = subprocess.run(
+        ["helm", "template", "funkhaus", str(CHART), "-n", SYSTEM, "--set", "workloads=false",
+         "--set", "webhook.url=https://127.0.0.1:8743", "--set", "registry.host=r", *shown],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    apiserver.kubectl("apply", "--server-side", "-f", "-", stdin=rendered)
+    token = apiserver.kubectl("create", "token", "funkhaus-controller", "-n", SYSTEM).strip()
+    config = yaml.safe_load(apiserver.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": token}
+    path = tmp_path_factory.mktemp("account") / "kubeconfig.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+class Stage:
+    """A tenant of its own, the admin's hands, and controllers to start and stop."""
+
+    def __init__(self, admin: KubeCluster, account: Path) -> None:
+        self.admin, self.account = admin, account
+        self.tenant = f"t{secrets.token_hex(4)}"
+        self.namespace = f"{self.tenant}--main"
+        self.lease = f"x{secrets.token_hex(4)}"
+        self.stores, self.decider = MemoryStores(), FakeDecider()
+        self.registry = MemoryRegistry(HOST, {BASE})
+        self.running: list[asyncio.Task[None]] = []
+
+    async def furnish(self) -> None:
+        """A tenant, and the runtime."""
+        async with self.stores.begin_platform() as work:
+            await work.add_tenant(Tenant(self.tenant, "small"))
+        async with self.stores.begin(self.tenant) as work_:
+            await work_.add_namespace(Namespace(self.tenant, "main", QUOTA))
+        await self.admin.apply(
+            {
+                "apiVersion": "funkhaus.dev/v1alpha1",
+                "kind": "Runtime",
+                "metadata": {"name": "python3.11"},
+                "spec": {"image": BASE, "fileSuffix": ".py"},
+            }
+        )
+
+    @asynccontextmanager
+    async def controller(self, resync: float = 3600) -> AsyncIterator[Operator]:
+        """A running controller."""
+        cluster = await KubeCluster.connect(str(self.account), manager="funkhaus-controller")
+        lease = KubeLease(
+            await KubeCluster.connect(str(self.admin_config), manager="funkhaus-controller"),
+            SystemClock(),
+            namespace="default",
+            name=self.lease,
+            identity=secrets.token_hex(4),
+            duration=schedule.LEASE,
+        )
+        world = World(self.stores, self.decider, cluster, self.registry, lease, SystemClock())
+        settings = Controller(
+            database_url="unused", domain="example.com", controller_ops_port=0, resync=resync
+        )
+        stop = asyncio.Event()
+        operator = Operator(settings, world, partial(Watching, str(self.account)))
+        running = asyncio.create_task(operator.run(stop))
+        self.running.append(running)
+        try:
+            yield operator
+        finally:
+            stop.set()
+            if running in self.running:  # else a test has awaited its end
+                await asyncio.wait_for(running, 30)
+            await cluster.close()
+            await lease._cluster.close()
+
+    admin_config: Path
+
+    async def tenant_namespace(self) -> None:
+        """What the API server's outbox would write."""
+        quota = {"functions": 10, "triggers": 10, "replicas": 10, "cpu": "4", "memory": "8Gi"}
+        await self.admin.apply(
+            {
+                "apiVersion": TENANT_NAMESPACE.api_version,
+                "kind": "TenantNamespace",
+                "metadata": {"name": self.namespace},
+                "spec": {"tenant": self.tenant, "name": "main", "quota": quota},
+            }
+        )
+        await self.until(lambda: self.ready(TENANT_NAMESPACE, self.namespace, ""))
+
+    async def function(self, name: str = "hello", **spec: Any) -> None:
+        """A Function as admission would have left it."""
+        usual = {
+            "runtime": "python3.11",
+            "handler": "hello.handler",
+            "source": {"inline": {"files": {"hello.py": "def handler(event, context): ..."}}},
+            "resources": {"cpu": "250m", "memory": "128Mi"},
+        }
+        await self.admin.apply(
+            {
+                "apiVersion": FUNCTION.api_version,
+                "kind": "Function",
+                "metadata": {"namespace": self.namespace, "name": name},
+                "spec": usual | spec,
+            }
+        )
+
+    async def status(self, kind: Any, name: str, namespace: str | None = None) -> dict[str, Any]:
+        """An object's status."""
+        found = await self.admin.get(kind, self.namespace if namespace is None else namespace, name)
+        return (found or {}).get("status") or {}
+
+    async def ready(self, kind: Any, name: str, namespace: str | None = None) -> bool:
+        """Whether its Ready condition is True."""
+        return await self.reason(kind, name, namespace) in {"Made", "Serving", "Routed"}
+
+    async def reason(self, kind: Any, name: str, namespace: str | None = None) -> str:
+        """The reason of its Ready condition."""
+        status = await self.status(kind, name, namespace)
+        found = [item for item in status.get("conditions") or [] if item["type"] == "Ready"]
+        return found[0]["reason"] if found else ""
+
+    async def bring_up(self, name: str = "hello", other_than: str = "") -> str:
+        """Have the replicas of a function's latest revision ready, as Kubernetes would."""
+        revision: str = ""
+
+        async def deployed() -> bool:
+            nonlocal revision
+            revision = (await self.status(FUNCTION, name)).get("latestRevision", "")
+            new = revision and revision != other_than
+            return bool(new and await self.admin.get(DEPLOYMENT, self.namespace, revision))
+
+        await self.until(deployed)
+        live = await self.admin.get(DEPLOYMENT, self.namespace, revision)
+        assert live is not None
+        wanted = live["spec"]["replicas"]
+        counts = ("replicas", "updatedReplicas", "availableReplicas", "readyReplicas")
+        await self.admin.apply_status(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"namespace": self.namespace, "name": revision},
+                "status": {
+                    "observedGeneration": live["metadata"]["generation"],
+                    **dict.fromkeys(counts, wanted),
+                },
+            }
+        )
+        return revision
+
+    async def until(self, probe: Callable[[], Awaitable[object]]) -> None:
+        """Wait for something to become true."""
+        async with asyncio.timeout(SECONDS):
+            while not await probe():  # noqa: ASYNC110 - what is waited for is another process's
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def stage(apiserver: ApiServer, account: Path) -> AsyncIterator[Stage]:
+    admin = await KubeCluster.connect(str(apiserver.kubeconfig), manager="kubectl")
+    made = Stage(admin, account)
+    made.admin_config = apiserver.kubeconfig
+    await made.furnish()
+    yield made
+    await admin.delete(TENANT_NAMESPACE, "", made.namespace)
+    await admin.close()
+
+
+async def test_a_namespace_a_function_and_a_trigger_come_to_life(stage: Stage) -> None:
+    async with stage.controller() as operator:
+        await stage.tenant_namespace()
+        assert len(await stage.admin.list(NETWORK_POLICY, stage.namespace)) == 5
+        assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 3
+        trigger = {
+            "apiVersion": HTTP_TRIGGER.api_version,
+            "kind": "HTTPTrigger",
+            "metadata": {"namespace": stage.namespace, "name": "web"},
+            "spec": {"function": "hello"},
+        }
+        await stage.admin.apply(trigger)
+        await stage.until(lambda: reason_is(stage, "web", "FunctionMissing"))
+        await stage.function()
+        revision = await stage.bring_up()
+        await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+        await stage.until(lambda: stage.ready(HTTP_TRIGGER, "web"))
+        assert await stage.admin.get(INGRESS, stage.namespace, "web")
+        url = f"http://hello.{stage.tenant}.example.com/"
+        await stage.until(lambda: has_url(stage, url))
+        status = await stage.status(FUNCTION, "hello")
+        assert status["revision"] == revision
+        assert status["replicas"]["summary"] == "1/1"
+        events = await stage.admin.list(EVENT, stage.namespace)
+        assert "Serving" in {event["reason"] for event in events}
+        assert operator._election.leading
+
+
+async def reason_is(stage: Stage, trigger: str, reason: str) -> bool:
+    return await stage.reason(HTTP_TRIGGER, trigger) == reason
+
+
+async def has_url(stage: Stage, url: str) -> bool:
+    return (await stage.status(FUNCTION, "hello")).get("urls") == [url]
+
+
+async def test_what_happened_while_it_was_away_is_caught_up_with(stage: Stage) -> None:
+    async with stage.controller():
+        await stage.tenant_namespace()
+        await stage.function()
+        old = await stage.bring_up()
+        await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+    await stage.function(timeout=31)
+    await stage.function("another")
+    await stage.admin.delete(SERVICE, stage.namespace, "hello")
+    async with stage.controller():
+        new = await stage.bring_up(other_than=old)
+        await stage.bring_up("another")
+        await stage.until(lambda: stage.ready(FUNCTION, "another"))
+        await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+        service = await stage.admin.get(SERVICE, stage.namespace, "hello")
+        assert service is not None
+        assert service["spec"]["selector"]["funkhaus.dev/revision"] == new
+
+
+async def test_drift_is_repaired_as_soon_as_it_is_seen(stage: Stage) -> None:
+    async with stage.controller():
+        await stage.tenant_namespace()
+        await stage.function()
+        revision = await stage.bring_up()
+        await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+        await stage.admin.delete(DEPLOYMENT, stage.namespace, revision)
+        await stage.until(lambda: stage.admin.get(DEPLOYMENT, stage.namespace, revision))
+        await stage.admin.delete(NETWORK_POLICY, stage.namespace, "funkhaus-deny")
+        await stage.until(lambda: stage.admin.get(NETWORK_POLICY, stage.namespace, "funkhaus-deny"))
+
+
+async def test_a_bad_object_stops_no_other(stage: Stage) -> None:
+    async with stage.controller():
+        await stage.tenant_namespace()
+        await stage.function("bad", runtime="cobol")
+        await stage.function("worse", source={"archive": {"digest": "sha256:" + "0" * 64}})
+        await stage.function("good")
+        await stage.bring_up("good")
+        await stage.until(lambda: stage.ready(FUNCTION, "good"))
+        assert await stage.reason(FUNCTION, "bad") == "RuntimeMissing"
+        assert await stage.reason(FUNCTION, "worse") == "SourceMissing"
+
+
+async def test_of_two_controllers_one_works_and_the_other_takes_over(stage: Stage) -> None:
+    async with AsyncExitStack() as others:
+        first = await others.enter_async_context(stage.controller())
+        await stage.tenant_namespace()
+        async with stage.controller() as second:
+            await asyncio.sleep(0.5)
+            assert first._election.leading
+            assert not second._election.leading
+            await others.aclose()
+            await stage.function()
+            await stage.bring_up()
+            await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+            assert second._election.leading
+
+
+async def test_whose_lease_is_taken_away_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "LEASE_RENEWAL", 0.1)
+    async with stage.controller() as operator:
+        await stage.until(lambda: leads(operator))
+        thief = {"spec": {"holderIdentity": "somebody else"}}
+        await stage.admin.merge_patch(LEASE, "default", stage.lease, thief)
+        with pytest.raises(LeaseLostError):
+            await asyncio.wait_for(stage.running.pop(), SECONDS)
+
+
+async def leads(operator: Operator) -> bool:
+    return operator._election.leading
+
+
+async def test_a_namespace_ends_when_its_object_does(stage: Stage) -> None:
+    async with stage.controller():
+        await stage.tenant_namespace()
+        await stage.admin.delete(TENANT_NAMESPACE, "", stage.namespace)
+
+        async def ending() -> bool:
+            found = await stage.admin.get(NAMESPACE, "", stage.namespace)
+            return found is None or "deletionTimestamp" in found["metadata"]
+
+        await stage.until(ending)
+
+
+CAN = [
+    ("create", "deployments.apps", True),
+    ("patch", "functions.funkhaus.dev/status", True),
+    ("patch", "functions.funkhaus.dev", False),
+    ("delete", "functions.funkhaus.dev", False),
+    ("delete", "tenantnamespaces.funkhaus.dev", False),
+    ("create", "runtimes.funkhaus.dev", False),
+    ("get", "secrets", False),
+    ("list", "configmaps", False),
+    ("create", "pods", False),
+    ("delete", "pods", False),
+    ("create", "pods/exec", False),
+    ("create", "serviceaccounts/token", False),
+    ("create", "clusterroles.rbac.authorization.k8s.io", False),
+    ("create", "clusterrolebindings.rbac.authorization.k8s.io", False),
+    ("delete", "rolebindings.rbac.authorization.k8s.io", False),
+    ("escalate", "clusterroles.rbac.authorization.k8s.io", False),
+    ("bind", "clusterroles.rbac.authorization.k8s.io/cluster-admin", False),
+    ("impersonate", "users", False),
+    ("get", "nodes", False),
+    ("create", "persistentvolumeclaims", False),
+]
+
+
+@pytest.mark.parametrize(("verb", "resource", "allowed"), CAN)
+def test_its_rights(
+    apiserver: ApiServer,
+    account: Path,
+    verb: str,
+    resource: str,
+    allowed: bool,  # noqa: FBT001
+) -> None:
+    assert account.exists()
+    name, _, rest = resource.partition("/")
+    subresource = ["--subresource", rest] if rest and verb != "bind" else []
+    target = f"{name}/{rest}" if verb == "bind" else name
+    done = subprocess.run(
+        ["kubectl", f"--kubeconfig={apiserver.kubeconfig}", "auth", "can-i", verb, target,
+         *subresource, "--as", ACCOUNT, "-n", "demo--main"],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == ("yes" if allowed else "no"), done.stderr
+
+
+async def test_it_writes_in_tenants_namespaces_only(stage: Stage) -> None:
+    cluster = await KubeCluster.connect(str(stage.account), manager="funkhaus-controller")
+    for namespace in ("kube-system", "default", SYSTEM):
+        for kind in (SERVICE, ROLE_BINDING):
+            manifest = {
+                "apiVersion": kind.api_version,
+                "kind": kind.name,
+                "metadata": {"namespace": namespace, "name": "x"},
+                **(
+                    {"spec": {"ports": [{"port": 80}]}}
+                    if kind is SERVICE
+                    else {
+                        "roleRef": {
+                            "apiGroup": "rbac.authorization.k8s.io",
+                            "kind": "ClusterRole",
+                            "name": "funkhaus-tenant-owner",
+                        }
+                    }
+                ),
+            }
+            with pytest.raises(PolicyError, match="tenants' namespaces only"):
+                await cluster.apply(manifest, dry_run=True)
+    strangers = f"x{secrets.token_hex(4)}"
+    await stage.admin.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": strangers}}
+    )
+    with pytest.raises(PolicyError, match="tenants' namespaces only"):
+        await cluster.delete(NAMESPACE, "", strangers)
+    await cluster.close()
