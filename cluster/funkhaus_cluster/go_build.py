@@ -57,7 +57,7 @@ THIRD_PARTY = (
     Binary("helm", "go", "helm.sh/helm/v4/cmd/helm"),
 )
 CONTOUR = Binary("contour", "go-contour", "github.com/projectcontour/contour/cmd/contour")
-DEVELOPER_TOOLS = ("kubectl", "helm", "opa", "etcd", "kube-apiserver")
+DEVELOPER_TOOLS = ("kubectl", "helm", "opa", "etcd", "kube-apiserver", "registry")
 
 
 def binaries(cluster: Path) -> list[Binary]:

@@ -96,6 +96,7 @@ class House:
     def rest(self, token: str, method: str, path: str, **options: Any) -> httpx.Response:
         """One REST call."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= options.pop("headers", {})
         return httpx.request(
             method, f"{self.api}{path}", headers=headers, timeout=60, trust_env=False, **options
         )
@@ -141,7 +142,7 @@ class Tenant:
         """Deploy a one-file function and wait until it is ready."""
         ran = self.cli(
             "function", "deploy", name, "--runtime", "python3.11", "--handler", f"{source.stem}.handler",
-            "--from-file", str(source), "--wait", *more,
+            "--from-file", str(source), "--cpu", "100m", "--wait", *more,
         )  # fmt: skip
         assert ran.code == 0, ran.out + ran.err
         return ran

@@ -9,11 +9,24 @@ import pytest
 from .house import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .house import Tenant
 
 pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(autouse=True)
+def room(tenant: Tenant) -> Iterator[None]:
+    """Nothing of one test takes the node's room from the next."""
+    yield
+    names = [
+        line.partition("/")[2] or line
+        for line in tenant.cli("function", "list", "-o", "name").out.split()
+    ]
+    if names:
+        tenant.cli("function", "delete", *names)
 
 
 def sample(examples: Path, name: str) -> Path:
@@ -80,7 +93,9 @@ def test_a_function_that_cannot_be_imported_holds_nothing_back(
     source.write_text("import no_such_module\n\ndef handler(event, context):\n    return 'x'\n")
     ran = tenant.cli(
         "function", "deploy", "broken", "--runtime", "python3.11", "--handler", "broken.handler",
-        "--from-file", str(source), "--wait", "--wait-timeout", "40",
+        "--from-file", str(source), "--wait", "--cpu",
+        "100m",
+        "--wait-timeout", "40",
         seconds=90,
     )  # fmt: skip
     assert ran.code != 0
