@@ -54,6 +54,11 @@ _KINDS: dict[int, type[FunkhausError]] = {
     HTTPStatus.GATEWAY_TIMEOUT: TimedOutError,
     HTTPStatus.TOO_MANY_REQUESTS: UnavailableError,
 }
+_REFUSALS: dict[int, type[FunkhausError]] = {
+    _INVALID: InvalidError,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLargeError,
+}
+"""What a webhook's refusal is by its status, where it is not a rule's."""
 _SAID: dict[int, tuple[type[FunkhausError], str]] = {
     HTTPStatus.UNAUTHORIZED: (
         UnavailableError,
@@ -85,7 +90,7 @@ def error(code: int, body: bytes | str | None) -> FunkhausError:
     """The error for a failed answer with this HTTP status."""
     status = parse(body)
     message = str(status.get("message") or "")
-    if refused := _refusal(message, status):
+    if refused := _refusal(code, message, status):
         return refused
     if match := _PATCH_TYPES.search(message):
         return InvalidError.at(*_patch_findings(match[1]))
@@ -113,22 +118,25 @@ def _by_code(code: int, message: str, status: dict[str, Any]) -> FunkhausError:
     )
 
 
-def _refusal(message: str, status: dict[str, Any]) -> PolicyError | None:
-    """A refusal by a rule and not by the schema or RBAC: whoever made it, the words are kept."""
+def _refusal(code: int, message: str, status: dict[str, Any]) -> FunkhausError | None:
+    """A refusal by a rule and not by the schema or RBAC: whoever made it, the words are kept.
+
+    Our webhook's status says which kind of refusal it is: an object of wrong shape, or no verdict to be had, is no rule's.
+    """
     if match := _WEBHOOK.search(message):
-        findings = (
-            refusal.findings(status)
-            or _causes(status)
-            or (Finding(code=match[1], message=match[2] or "refused"),)
-        )
-        return PolicyError("; ".join(item.sentence for item in findings), findings=findings)
-    for pattern, code in (
+        findings = refusal.findings(status) or _causes(status)
+        if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return _KINDS.get(code, UnavailableError)(match[2] or message)
+        findings = findings or (Finding(code=match[1], message=match[2] or "refused"),)
+        kind = _REFUSALS.get(code, PolicyError)
+        return kind("; ".join(item.sentence for item in findings), findings=findings)
+    for pattern, rule in (
         (_ADMISSION_POLICY, ""),
         (_QUOTA, "quota-exceeded"),
         (_POD_SECURITY, "pod-security"),
     ):
         if match := pattern.search(message):
-            finding = Finding(code=code or match[1], message=match[pattern.groups])
+            finding = Finding(code=rule or match[1], message=match[pattern.groups])
             return PolicyError(finding.sentence, findings=[finding])
     return None
 
