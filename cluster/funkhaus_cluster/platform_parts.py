@@ -117,6 +117,7 @@ def opa(site: Site) -> Part:
             "--log-level=error",
             "--log-format=json",
             "--disable-telemetry",
+            "--set=decision_logs.console=true",  # gives every decision the id that audit rows name
             "--ignore=*_test.rego",
             str(policies),
             f"data:{revision_file(site)}",
