@@ -156,7 +156,9 @@ def _causes(status: dict[str, Any]) -> tuple[Finding, ...]:
 
 
 def _cause(cause: dict[str, Any]) -> Finding:
-    path = str(cause.get("field") or "").removeprefix(".")
+    path = (
+        str(cause.get("field") or "").removeprefix(".").removeprefix("<nil>")
+    )  # a rule on the whole object
     reason, message = str(cause.get("reason") or "invalid"), str(cause.get("message") or "")
     match = _CAUSE.match(message)
     if not match:

@@ -260,7 +260,7 @@ def leftover(patch: Manifest, before: Manifest, after: Manifest) -> Manifest:
     """The part of a patch that removes, as far as the value of before is there unchanged."""
     kept: Manifest = {}
     for key, value in patch.items():
-        if value is None and key in before and after.get(key) == before[key]:
+        if value is None and key in before and key in after and after[key] == before[key]:
             kept[key] = None
         elif isinstance(value, dict):
             inner = leftover(value, _object(before.get(key)), _object(after.get(key)))
