@@ -41,6 +41,7 @@ MEANINGS: Mapping[Exit, str] = {
 
 _TEXT_LIMIT = 2000
 """Characters of one sentence from outside; a page of HTML is no error message."""
+_LINES_LIMIT = 30
 _FINDINGS_LIMIT = 50
 
 
@@ -71,7 +72,10 @@ class Failure(click.ClickException):
 
     def lines(self) -> Iterable[str]:
         """The block, line by line."""
-        yield click.style("Error: ", fg="red", bold=True) + plain(self.message)
+        first, *more = self.message.splitlines() or [""]
+        yield click.style("Error: ", fg="red", bold=True) + plain(first)
+        for line in more[:_LINES_LIMIT]:
+            yield f"  {' ' * (len(line) - len(line.lstrip(' ')))}{plain(line)}".rstrip()
         for finding in self.findings[:_FINDINGS_LIMIT]:
             yield from finding_lines(finding)
         if len(self.findings) > _FINDINGS_LIMIT:

@@ -49,4 +49,4 @@ def wrapped(text: object, indent: str, *, red: bool = False) -> Iterator[str]:
     """A message over as many lines as it needs; its own line breaks (a traceback's) stay."""
     for line in str(text or "").splitlines():
         for part in textwrap.wrap(_kept(line), WIDTH - len(indent), break_on_hyphens=False) or [""]:
-            yield indent + (click.style(part, fg="red") if red else part)
+            yield (indent + (click.style(part, fg="red") if red and part else part)).rstrip()

@@ -11,6 +11,7 @@ from funkhaus.domain.kinds import GROUP
 from funkhaus_cli.failure import plain
 from funkhaus_cli.layout import INDENT, pairs, section, wrapped
 from funkhaus_cli.output import NOTHING, Column, Styled, age, table
+from funkhaus_cli.trouble import troubles
 from funkhaus_cli.waiting import STEPS, is_ready, sentence
 
 if TYPE_CHECKING:
@@ -23,8 +24,11 @@ _KILLED = 137
 """128 + SIGKILL: what an out-of-memory kill and a missed grace period leave."""
 
 
-def page(document: Mapping[str, Any], now: datetime) -> str:
-    """The description as text, in sections; nothing in it is longer than a screen is wide, URLs excepted."""
+def page(document: Mapping[str, Any], now: datetime, log: bytes = b"") -> str:
+    """The description as text, in sections; nothing in it is longer than a screen is wide, URLs excepted.
+
+    `log` is the end of what the replicas wrote.
+    """
     function = document.get("function") or {}
     sections = (
         _head(function, now),
@@ -32,6 +36,7 @@ def page(document: Mapping[str, Any], now: datetime) -> str:
         _source(function),
         _environment(function),
         _pods(document, now),
+        _troubles(log, now),
         _triggers(document),
         _revisions(document, now),
         _events(document, now),
@@ -65,7 +70,7 @@ def _head(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
 
 
 def _not_ready(function: Mapping[str, Any]) -> str:
-    said = sentence(function)
+    said = sentence(function).partition("\n")[0]
     return f"not ready: {said.removeprefix('Ready: ')}" if said.startswith("Ready: ") else said
 
 
@@ -178,6 +183,16 @@ def _ended(last: Mapping[str, Any], document: Mapping[str, Any], now: datetime) 
     return "\n".join(
         part for part in (f"last end: {reason}, exit code {code}{when}", why, said) if part
     )
+
+
+def _troubles(log: bytes, now: datetime) -> Iterator[str]:
+    found = troubles(log)
+    if found:
+        yield click.style("Trouble in the log", bold=True)
+    for trouble in found:
+        count = f" ({trouble.count} times)" if trouble.count > 1 else ""
+        yield INDENT + plain(f"{age(trouble.at, now)} ago{count}  {trouble.event}")
+        yield from wrapped(trouble.said, INDENT * 2, red=True)
 
 
 def _triggers(document: Mapping[str, Any]) -> Iterator[str]:

@@ -58,8 +58,8 @@ class Progress:
         return self._clock() - self._began
 
     def say(self, sentence: str) -> None:
-        """What is going on now; the same as before is not said again."""
-        sentence = plain(sentence, 300)
+        """What is going on now, its first line; the same as before is not said again."""
+        sentence = plain(sentence.partition("\n")[0], 300)
         if sentence == self._said:
             return
         self._said = sentence

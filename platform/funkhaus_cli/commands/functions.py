@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from funkhaus_cli.failure import Exit, Failure, warn
 from funkhaus_cli.options import Noun, namespaced, output
 from funkhaus_cli.output import Column, Styled, age, as_json, as_yaml, show_list
 from funkhaus_cli.page import page
+from funkhaus_cli.trouble import TAIL
 from funkhaus_cli.waiting import condition
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from funkhaus_cli.session import Session
 
+LOG_SECONDS = 5.0
 PAGE = 500
 """Objects asked for at once: the API's own limit."""
 
@@ -129,9 +132,23 @@ def describe(session: Session, name: str, *, output: str) -> None:
     """
     document = session.api.get(session.path("functions", name, "description"))
     if output == "text":
-        click.echo(page(document, session.now()))
+        click.echo(page(document, session.now(), _log(session, name)))
     else:
         click.echo(as_json(document) if output == "json" else as_yaml(document))
+
+
+def _log(session: Session, name: str) -> bytes:
+    """The end of the function's log; nothing where there is none or it does not come soon."""
+    try:
+        answer = session.api.raw(
+            "GET",
+            session.path("functions", name, "logs"),
+            params={"tail": TAIL},
+            seconds=LOG_SECONDS,
+        )
+    except Failure:
+        return b""
+    return answer.content if answer.status < HTTPStatus.BAD_REQUEST else b""
 
 
 @function.command("delete")

@@ -126,6 +126,7 @@ class FakeApi:
     roles: dict[str, str] = field(default_factory=lambda: {"demo": "owner"})
     archives: dict[str, bytes] = field(default_factory=dict)
     descriptions: dict[str, Document] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
     requests: list[httpx.Request] = field(default_factory=list)
     scripts: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
 
@@ -228,6 +229,12 @@ class FakeApi:
         held = _held(self.functions, request, part=-2)
         whole = {"function": held, "revisions": [], "pods": [], "triggers": [], "events": []}
         return httpx.Response(200, json=whole | self.descriptions.get(held["name"], {}))
+
+    def functionLogs(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        name = _held(self.functions, request, part=-2)["name"]
+        if name not in self.logs:
+            raise Refusal(409, "conflict", f"function {name!r} has no replica")
+        return httpx.Response(200, text=self.logs[name])
 
     def uploadArchive(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         digest = "sha256:" + hashlib.sha256(request.content).hexdigest()

@@ -160,9 +160,20 @@ def described() -> Document:
     }
 
 
+LOG = """\
+[hello-a] {"time":"2026-03-01T11:50:00Z","level":"error","event":"worker_died","reason":"over the limit 96Mi"}
+[hello-b] {"time":"2026-03-01T11:58:00Z","level":"error","event":"worker_died","reason":"over the limit 96Mi"}
+[hello-b] {"time":"2026-03-01T11:59:00Z","level":"error","event":"function_raised","traceback":"T\\nKeyError: 1\\n"}
+{"time":"2026-03-01T11:57:00Z","level":"error","event":"function_timeout","timeout":2.0,"stack":["a.py, line 5"]}
+{"time":"2026-03-01T11:59:30Z","level":"info","event":"call","status":200}
+{"level":"error"} and what the function prints {
+"""
+
+
 def test_describe_is_a_page(funkhaus: Terminal, api: FakeApi, *, update_data: bool) -> None:
     api.functions["hello"] = function()
     api.descriptions["hello"] = described()
+    api.logs["hello"] = LOG
     ran = funkhaus("function", "describe", "hello")
     assert ran.code == 0
     golden("describe.txt", ran.out, update=update_data)

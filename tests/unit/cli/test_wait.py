@@ -57,6 +57,22 @@ def test_a_crash_is_given_a_moment_and_then_told(
     assert "no_such_module" in ran.err
 
 
+def test_a_traceback_keeps_its_lines(funkhaus: Terminal, status: dict[str, Any]) -> None:
+    crash = "importing failed\n\nTraceback:\n  File x\n    import y\nModuleNotFoundError: y"
+    status["conditions"] = [ADMITTED, BUILT, condition("Ready", "False", "ReplicaEnded", crash)]
+    lines = funkhaus("function", "wait", "hello").err.splitlines()
+    assert lines[0].endswith(" s  Ready: importing failed")
+    assert lines[1:] == [
+        "Error: function hello will not get ready. importing failed",
+        "",
+        "  Traceback:",
+        "    File x",
+        "      import y",
+        "  ModuleNotFoundError: y",
+        "Hint: funkhaus function describe hello; funkhaus function logs hello",
+    ]
+
+
 def test_a_crash_that_heals_is_no_failure(
     funkhaus: Terminal, api: FakeApi, status: dict[str, Any]
 ) -> None:
