@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,12 +23,18 @@ TEMPLATE = "funkhaus_template"
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A server's URL with ``{}`` for the database."""
     if given := os.environ.get("FUNKHAUS_TEST_DATABASE_URL"):
         yield given
         return
-    with serving(tmp_path_factory.mktemp("postgres")) as url:
+    # Not below pytest's own folder: every pytest run closes that to others, and Postgres is another user.
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="funkhaus-postgres-", ignore_cleanup_errors=True
+        ) as folder,
+        serving(Path(folder)) as url,
+    ):
         yield url
 
 

@@ -49,8 +49,7 @@ def serving(folder: Path) -> Iterator[str]:
         nobody = pwd.getpwnam("nobody")
         user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         install = _reachable(install, folder)
-        for path in (folder, *folder.parents[:2]):
-            path.chmod(path.stat().st_mode | 0o011)
+        folder.chmod(0o711)
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     data, program = folder / "data", install / "bin" / "postgres"
     options: dict[str, Any] = {"capture_output": True, "cwd": folder, "timeout": SECONDS, **user}
