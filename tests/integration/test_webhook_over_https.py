@@ -89,23 +89,24 @@ def get(running: Running, path: str) -> tuple[int, str]:
 @contextmanager
 def broken(answer: Any, **settings: Any) -> Iterator[tuple[Running, StandIn]]:
     """A webhook in front of a stand-in for OPA, which lives in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    stop, ready = asyncio.Event(), threading.Event()
-    found: list[tuple[str, StandIn]] = []
+    ready = threading.Event()
+    found: list[tuple[str, StandIn, asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def main() -> None:
         async with standing_in() as (url, stand_in):
             stand_in.answer = answer
-            found.append((url, stand_in))
+            stop = asyncio.Event()
+            found.append((url, stand_in, asyncio.get_running_loop(), stop))
             ready.set()
             await stop.wait()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(main()))
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
     assert ready.wait(10)
+    url, stand_in, loop, stop = found[0]
     try:
-        with serving(found[0][0], cluster=cluster(), **settings) as running:
-            yield running, found[0][1]
+        with serving(url, cluster=cluster(), **settings) as running:
+            yield running, stand_in
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)

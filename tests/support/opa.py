@@ -78,15 +78,28 @@ class StandIn:
         self.asked: list[str] = []
         """Request lines, in order."""
         self.answer: Callable[[asyncio.StreamWriter], Awaitable[None]] = says(200, b"{}")
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, one request."""
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.asked.append(head.split(b"\r\n", 1)[0].decode())
+        task = asyncio.current_task()
+        assert task
+        self._answering.add(task)
         try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.asked.append(head.split(b"\r\n", 1)[0].decode())
             await self.answer(writer)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # who asked has gone, or the test has ended
         finally:
             writer.close()
+            self._answering.discard(task)
+
+    async def end(self) -> None:
+        """Give up every answer that is not out yet."""
+        for task in set(self._answering):
+            task.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
 
 
 def says(
@@ -118,3 +131,4 @@ async def standing_in() -> AsyncIterator[tuple[str, StandIn]]:
     port = server.sockets[0].getsockname()[1]
     async with server:
         yield f"http://127.0.0.1:{port}", stand_in
+        await stand_in.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,10 +69,10 @@ def serving(
         review_limit=review_limit,
     )
     running = Running(demo_stores())
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
+    ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def main() -> None:
+        stop = asyncio.Event()
         async with AsyncExitStack() as stack:
             decider = await stack.enter_async_context(OpaDecider(opa_url, timeout=opa_timeout))
             world_cluster = cluster
@@ -82,24 +82,22 @@ def serving(
                 world_cluster = real
             world = World(running.stores, decider, world_cluster, SystemClock())
             server = Server(settings, world, drain=0, lives=lives)
-            task = asyncio.ensure_future(server.run(stop))
-            await asyncio.wait(
-                (task, asyncio.ensure_future(server.listening.wait())),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            serving_task = asyncio.create_task(server.run(stop))
+            listening = asyncio.create_task(server.listening.wait())
+            await asyncio.wait((serving_task, listening), return_when=asyncio.FIRST_COMPLETED)
+            listening.cancel()
             running.address, running.ops_address = server.address, server.ops_address
+            ending.append((asyncio.get_running_loop(), stop))
             running.ready.set()
-            await task
+            await serving_task
 
     def run() -> None:
-        asyncio.set_event_loop(loop)
         try:
-            loop.run_until_complete(main())
+            asyncio.run(main())
         except BaseException as error:  # noqa: BLE001 - told to the test, in its own thread
             running.problem = error
         finally:
             running.ready.set()
-            loop.close()
 
     thread = threading.Thread(target=run, name="webhook")
     thread.start()
@@ -108,8 +106,9 @@ def serving(
         assert running.problem is None, running.problem
         yield running
     finally:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(stop.set)
+        for loop, stop in ending:
+            with suppress(RuntimeError):  # it has ended by itself
+                loop.call_soon_threadsafe(stop.set)
         thread.join(START_SECONDS)
         assert not thread.is_alive()
     assert running.problem is None, running.problem

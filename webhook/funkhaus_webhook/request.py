@@ -31,6 +31,17 @@ class Asked:
     subresource: str
     request: dict[str, Any]
 
+    @property
+    def about(self) -> dict[str, str]:
+        """Group, kind and name of the object, as far as the request says them: for words only."""
+        kind = self.request.get("kind")
+        said = {
+            "group": self.group,
+            "kind": kind.get("kind") if isinstance(kind, dict) else None,
+            "name": self.request.get("name"),
+        }
+        return {key: text for key, text in said.items() if isinstance(text, str) and text}
+
 
 def envelope(body: bytes) -> Asked:
     """The envelope of a review; raises `InvalidError` when there is nobody to answer."""

@@ -54,7 +54,7 @@ class Router:
         with structlog.contextvars.bound_contextvars(review=asked.uid, phase=phase.value):
             judgement = await self._judgement(phase, asked, self._budget(patience))
             REVIEW_SECONDS.labels(phase.value).observe(asyncio.get_running_loop().time() - begin)
-            return verdict.answer(asked.uid, judgement)
+            return verdict.answer(asked.uid, judgement, asked.about)
 
     def _budget(self, patience: float | None) -> float:
         """Seconds for the judgement: less than the caller waits, so that it hears the words and not a time-out."""

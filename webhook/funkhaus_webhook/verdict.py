@@ -22,7 +22,7 @@ from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus_webhook.request import API_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from funkhaus.services.reviews import Judgement
 
@@ -38,9 +38,11 @@ _STATUS: list[tuple[type[FunkhausError], tuple[int, str]]] = [
 ]
 
 
-def answer(uid: str, judgement: Judgement) -> dict[str, Any]:
-    """The AdmissionReview to send back."""
-    response = _refused(judgement) if judgement.refused else _allowed(judgement)
+def answer(
+    uid: str, judgement: Judgement, about: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The AdmissionReview to send back; `about` is the group, kind and name a refusal speaks of."""
+    response = _refused(judgement, about or {}) if judgement.refused else _allowed(judgement)
     warnings = [item.sentence[:WARNING_LIMIT] for item in judgement.verdict.of(Outcome.WARN)]
     facts = {
         "decision-id": judgement.verdict.decision_id,
@@ -67,7 +69,7 @@ def _allowed(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _refused(judgement: Judgement) -> dict[str, Any]:
+def _refused(judgement: Judgement, about: Mapping[str, str]) -> dict[str, Any]:
     error = judgement.error
     findings = [item for item in _findings(judgement) if item.outcome is not Outcome.WARN]
     code, reason = _FORBIDDEN
@@ -84,7 +86,8 @@ def _refused(judgement: Judgement) -> dict[str, Any]:
     if findings:
         # kubectl prints an Invalid status by its causes alone: there the sentences are enough.
         listed = causes(findings)
-        status["details"] = {"causes": listed[:-1] if reason == "Invalid" else listed}
+        shown = listed[:-1] if reason == "Invalid" else listed
+        status["details"] = {**about, "causes": shown}
     return {"allowed": False, "status": status}
 
 

@@ -88,3 +88,9 @@ def test_without_an_envelope_there_is_nobody_to_answer(text: bytes) -> None:
 def test_what_is_wrong_in_the_letter_is_named(change: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidError, match=words):
         review(envelope(body(function(), **change)), FUNCTION)
+
+
+def test_what_it_is_about_is_known_before_it_is_read() -> None:
+    about = {"group": "funkhaus.dev", "kind": "Function", "name": "hello"}
+    assert envelope(body(function())).about == about
+    assert envelope(body(function(), kind="x", name=None)).about == {"group": "funkhaus.dev"}

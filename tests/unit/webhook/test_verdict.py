@@ -123,6 +123,9 @@ def test_whatever_went_wrong_is_a_no_with_its_words(
     assert "patch" not in found
 
 
-def test_kubectl_prints_an_invalid_object_by_its_causes() -> None:
-    status = response(Judgement(error=InvalidError.at(CPU)))["status"]
-    assert [cause["message"] for cause in status["details"]["causes"]] == ["too much"]
+def test_kubectl_prints_an_invalid_object_by_its_name_and_causes() -> None:
+    about = {"group": "funkhaus.dev", "kind": "Function", "name": "hello"}
+    answered = answer("uid-1", Judgement(error=InvalidError.at(CPU)), about)
+    details = answered["response"]["status"]["details"]
+    assert details | about == details
+    assert [cause["message"] for cause in details["causes"]] == ["too much"]

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from tests.support import apiserver as kube
+from tests.support.admission_house import REGISTRY, SYSTEM, House, tenant_namespace, until_trusted
+from tests.support.webhook import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.apiserver import ApiServer
+
+CHART = Path(__file__).resolve().parents[3] / "helm" / "funkhaus"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, opa_url: str) -> Iterator[ApiServer]:
+    """An apiserver with the whole chart, for processes outside, and tenant demo's namespace."""
+    del opa_url  # skips or fails where tools are missing
+    port = kube.free_port()
+    with kube.running(tmp_path_factory.mktemp("admission"), "--allow-privileged=true") as started:
+        started.kubectl("apply", "--server-side", "-f", str(CHART / "crds"))
+        started.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+        started.kubectl("create", "namespace", SYSTEM)
+        rendered = subprocess.run(
+            [
+                *("helm", "template", "funkhaus", str(CHART), "--namespace", SYSTEM),
+                *("--set", "workloads=false", "--set", f"registry.host={REGISTRY}"),
+                *("--set", f"webhook.url=https://127.0.0.1:{port}"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        install = (
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--field-manager=chart",
+            "-f",
+            "-",
+        )
+        started.kubectl(*install, stdin=rendered)
+        for manifest in tenant_namespace():
+            started.kubectl(*install, stdin=json.dumps(manifest))
+        yield started
+
+
+@pytest.fixture(scope="session")
+def own_kubeconfig(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The webhook's kubeconfig: its ServiceAccount's token and nothing else."""
+    token = server.kubectl("create", "token", "funkhaus-webhook", "-n", SYSTEM).strip()
+    config = yaml.safe_load(server.kubeconfig.read_text())
+    config["users"] = [{"name": "admin", "user": {"token": token}}]
+    path = tmp_path_factory.mktemp("webhook") / "kubeconfig.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def webhook_port(server: ApiServer) -> int:
+    found = json.loads(
+        server.kubectl("get", "validatingwebhookconfiguration", "funkhaus", "-o", "json")
+    )
+    url: str = found["webhooks"][0]["clientConfig"]["url"]
+    return int(url.rpartition(":")[2].split("/")[0])
+
+
+@pytest.fixture(scope="session")
+def house(server: ApiServer, own_kubeconfig: Path, opa_url: str) -> Iterator[House]:
+    """All of it, once the webhook is trusted."""
+    with serving(opa_url, kubeconfig=str(own_kubeconfig), port=webhook_port(server)) as running:
+        found = House(server, running)
+        until_trusted(found)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def gitops(house: House) -> None:
+    """A user who may do everything and is not the platform."""
+    house.kubectl(
+        "create", "clusterrolebinding", "gitops", "--clusterrole=cluster-admin", "--user=gitops"
+    )

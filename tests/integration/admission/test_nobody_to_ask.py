@@ -1,0 +1,90 @@
+"""kube-apiserver without the webhook, or the webhook without OPA or database: nothing gets in, everything can go."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from funkhaus.domain.errors import UnavailableError
+from tests.support import apiserver as kube
+from tests.support.admission_house import (
+    DEVELOPER,
+    NAMESPACE,
+    House,
+    until_trusted,
+)
+from tests.support.questions import function
+from tests.support.webhook import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+# ── nobody to ask ──
+
+
+@contextmanager
+def asking(house: House, port: int) -> Iterator[None]:
+    """Have kube-apiserver ask the webhook at another port for a while."""
+    kinds = {"mutate": "mutatingwebhookconfiguration", "validate": "validatingwebhookconfiguration"}
+
+    def ask(at: int) -> None:
+        for path, kind in kinds.items():
+            change = [
+                {
+                    "op": "replace",
+                    "path": "/webhooks/0/clientConfig/url",
+                    "value": f"https://127.0.0.1:{at}/{path}",
+                }
+            ]
+            house.server.kubectl("patch", kind, "funkhaus", "--type=json", "-p", json.dumps(change))
+
+    ask(port)
+    try:
+        yield
+    finally:
+        ask(house.webhook.address[1])
+        until_trusted(house)
+
+
+def refused(house: House, words: str) -> None:
+    """Wait until kube-apiserver has noticed whom to ask, and the refusal says this; nothing may get in after that."""
+    for _ in range(60):
+        done = house.apply(function("nobody", timeout=7), "--dry-run=server")
+        if words in done.stderr:
+            break
+    else:
+        raise AssertionError(done.stderr or "it got in")
+    assert house.apply(function("nobody", timeout=7)).returncode != 0
+    assert house.kubectl("get", "function", "nobody", "-n", NAMESPACE).returncode != 0
+
+
+def test_without_a_webhook_nothing_gets_in_and_deletes_still_work(house: House) -> None:
+    house.apply(function("goes"))
+    with asking(house, kube.free_port()):
+        refused(house, 'failed calling webhook "mutate.funkhaus.dev"')
+        done = house.kubectl(
+            "delete", "function", "goes", "-n", NAMESPACE, "--timeout=10s", who=DEVELOPER
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_without_opa_nothing_gets_in(house: House, own_kubeconfig: Path) -> None:
+    """By a second replica, which serves with the first one's certificate out of the Secret."""
+    nowhere = f"http://127.0.0.1:{kube.free_port()}"
+    with (
+        serving(nowhere, kubeconfig=str(own_kubeconfig)) as second,
+        asking(house, second.address[1]),
+    ):
+        refused(house, "the policy engine can't be reached; try again")
+
+
+def test_without_a_database_nothing_gets_in(house: House) -> None:
+    house.webhook.stores.broken = UnavailableError("the database can't be reached")
+    try:
+        refused(house, "the database can't be reached")
+        assert "ServiceUnavailable" in house.apply(function("nobody")).stderr
+    finally:
+        house.webhook.stores.broken = None

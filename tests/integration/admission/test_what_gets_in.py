@@ -1,0 +1,233 @@
+"""The chart's admission on a real kube-apiserver, with the webhook, its RBAC and a real OPA; kubectl as a tenant."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from funkhaus.domain.tenant import Tenant
+from tests.support import cases
+from tests.support.admission_house import (
+    DEVELOPER,
+    GITOPS,
+    NAMESPACE,
+    House,
+)
+from tests.support.questions import DOMAIN, function, http_trigger
+
+VERDICTS = Path(__file__).resolve().parents[2] / "data" / "policy" / "verdicts.yaml"
+
+
+# ── what gets in ──
+
+
+def test_a_function_gets_in_with_everything_filled_in(house: House) -> None:
+    manifest = function("filled")
+    del manifest["spec"]["resources"]
+    assert house.apply(manifest).returncode == 0
+    stored = house.get("function", "filled")
+    assert stored["spec"]["resources"] == {"cpu": "250m", "memory": "128Mi"}
+    assert stored["metadata"]["labels"] == {
+        "funkhaus.dev/tenant": "demo",
+        "funkhaus.dev/namespace": "default",
+    }
+    assert stored["metadata"]["annotations"]["funkhaus.dev/created-by"] == "fh:0b9e"
+
+
+def test_applying_it_again_changes_nothing(house: House) -> None:
+    manifest = function("again")
+    del manifest["spec"]["resources"]
+    house.apply(manifest)
+    before = house.get("function", "again")["metadata"]["resourceVersion"]
+    assert house.apply(manifest).stdout.strip().endswith("unchanged")
+    assert house.get("function", "again")["metadata"]["resourceVersion"] == before
+
+
+def test_server_side_appliers_meet_no_conflict_over_what_was_filled_in(house: House) -> None:
+    manifest = function("shared")
+    del manifest["spec"]["resources"]
+    for manager in ("funkhaus-api", "gitops", "funkhaus-api"):
+        done = house.apply(manifest, "--server-side", f"--field-manager={manager}")
+        assert done.returncode == 0, done.stderr
+    stored = house.get("function", "shared")
+    assert stored["spec"]["resources"]["cpu"] == "250m"
+    assert stored["metadata"]["annotations"]["funkhaus.dev/created-by"] == "fh:0b9e"
+
+
+def test_a_trigger_gets_its_default_host(house: House) -> None:
+    manifest = http_trigger("hosted")
+    del manifest["spec"]["host"]
+    assert house.apply(manifest).returncode == 0
+    assert house.get("httptrigger", "hosted")["spec"]["host"] == f"hello.demo.{DOMAIN}"
+
+
+# ── what does not ──
+
+
+@pytest.mark.parametrize("case", cases.ALL)
+def test_bad_input_is_refused_in_words(house: House, case: str) -> None:
+    manifest, code = copy.deepcopy(cases.ALL[case])
+    manifest["metadata"]["name"] = "bad"
+    done = house.apply(manifest)
+    assert done.returncode != 0
+    if code == "handler-malformed":  # its shape: the schema's words
+        assert "a handler is module.function" in done.stderr
+        return
+    verdicts = yaml.safe_load_all(VERDICTS.read_text())
+    (said,) = (item["findings"] for item in verdicts if item["case"] == case)
+    assert "Error from server (Forbidden)" in done.stderr
+    assert 'admission webhook "validate.funkhaus.dev" denied the request' in done.stderr
+    for finding in said:
+        assert f"{finding['path']}: {finding['message']}" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a" * 64, "a" * 41])
+def test_a_long_name_is_refused(house: House, name: str) -> None:
+    assert "at most 40 characters" in house.apply(function(name)).stderr
+
+
+def test_a_name_with_a_dot_is_refused_by_its_field(house: House) -> None:
+    done = house.apply(function("a.b"))
+    assert 'The Function "a.b" is invalid' in done.stderr
+    assert "is not a DNS label" in done.stderr
+
+
+def test_several_mistakes_are_a_list(house: House) -> None:
+    done = house.apply(function("bad", runtime="cobol74", timeout=0))
+    assert "2 rules refuse this:" in done.stderr
+    assert "\n  - spec.runtime: " in done.stderr
+
+
+def test_an_update_is_judged_like_a_create(house: House) -> None:
+    assert house.apply(function("grows")).returncode == 0
+    patch = json.dumps({"spec": {"resources": {"cpu": "3"}}})
+    for form in ("merge", "json"):
+        text = (
+            patch
+            if form == "merge"
+            else '[{"op":"replace","path":"/spec/resources/cpu","value":"3"}]'
+        )
+        done = house.kubectl(
+            *("patch", "function", "grows", "-n", NAMESPACE, f"--type={form}", "-p", text),
+            who=DEVELOPER,
+        )
+        assert "above the plan small's ceiling" in done.stderr
+    assert house.get("function", "grows")["spec"]["resources"]["cpu"] == "250m"
+
+
+def test_a_refusal_leaves_a_row_and_a_dry_run_none(house: House) -> None:
+    audit = house.webhook.stores.state.audit
+    before = len(audit)
+    bad = function("bad", timeout=0)
+    assert "timeout 0 s is below" in house.apply(bad, "--dry-run=server").stderr
+    assert len(house.webhook.stores.state.audit) == before
+    house.apply(bad)
+    (row,) = house.webhook.stores.state.audit[before:]
+    assert (row.tenant, row.subject, row.target) == (
+        "demo",
+        "fh:0b9e",
+        f"functions/{NAMESPACE}/bad",
+    )
+
+
+def test_the_platform_s_marks_are_not_a_tenant_s_to_set(house: House) -> None:
+    manifest = function("marked")
+    manifest["metadata"]["labels"] = {"funkhaus.dev/tenant": "other"}
+    assert "carries the tenant and namespace it lies in" in house.apply(manifest).stderr
+    manifest["metadata"] |= {"labels": {}, "annotations": {"funkhaus.dev/approved": "yes"}}
+    assert "only the platform sets labels and annotations" in house.apply(manifest).stderr
+    manifest["metadata"]["annotations"] = {"funkhaus.dev/created-by": "fh:somebody-else"}
+    done = house.apply(manifest)
+    assert 'only the platform sets funkhaus.dev/created-by; "fh:0b9e" passes' in done.stderr
+
+
+def test_a_finalizer_comes_off_though_policy_would_refuse_now(house: House) -> None:
+    manifest = function("held")
+    manifest["metadata"]["finalizers"] = ["example.com/hold"]
+    assert house.apply(manifest).returncode == 0
+    stores = house.webhook.stores
+    stores.state.tenants["demo"] = Tenant("demo", "no-such-plan")
+    try:
+        assert (
+            'the plan "no-such-plan" does not exist'
+            in house.apply(function("held", timeout=2)).stderr
+        )
+        house.kubectl("delete", "function", "held", "-n", NAMESPACE, "--wait=false", who=DEVELOPER)
+        done = house.kubectl(
+            *("patch", "function", "held", "-n", NAMESPACE, "--type=merge"),
+            *("-p", '{"metadata":{"finalizers":null}}'),
+            who=DEVELOPER,
+        )
+        assert done.returncode == 0, done.stderr
+    finally:
+        stores.state.tenants["demo"] = Tenant("demo", "small")
+    assert "NotFound" in house.kubectl("get", "function", "held", "-n", NAMESPACE).stderr
+
+
+def test_status_is_not_asked_about(house: House) -> None:
+    assert house.apply(function("observed")).returncode == 0
+    done = house.kubectl(
+        *("patch", "function", "observed", "-n", NAMESPACE, "--subresource=status"),
+        *("--type=merge", "-p", '{"status":{"revision":"x"}}'),
+    )
+    assert done.returncode == 0, done.stderr
+    denied = house.kubectl(
+        *("patch", "function", "observed", "-n", NAMESPACE, "--subresource=status"),
+        *("--type=merge", "-p", '{"status":{"revision":"y"}}'),
+        who=DEVELOPER,
+    )
+    assert "functions/status" in denied.stderr
+
+
+# ── places ──
+
+
+def test_outside_of_tenants_namespaces_there_are_no_functions(house: House) -> None:
+    manifest = function("stray")
+    manifest["metadata"]["namespace"] = "default"
+    done = house.kubectl("apply", "-f", "-", stdin=manifest)
+    assert 'namespace "default" belongs to no tenant' in done.stderr
+    assert "funkhaus namespace create" in done.stderr
+
+
+def test_a_labelled_namespace_the_database_does_not_know_is_no_tenant_s(house: House) -> None:
+    labels = {"funkhaus.dev/tenant": "demo", "funkhaus.dev/namespace": "forged"}
+    forged = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "demo--forged", "labels": labels},
+    }
+    assert house.kubectl("apply", "-f", "-", stdin=forged).returncode == 0
+    manifest = function("stray")
+    manifest["metadata"]["namespace"] = "demo--forged"
+    done = house.kubectl("apply", "-f", "-", stdin=manifest)
+    assert 'namespace "demo--forged" belongs to no tenant' in done.stderr
+
+
+@pytest.mark.usefixtures("gitops")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"funkhaus.dev/tenant": None},
+        {"funkhaus.dev/tenant": "other"},
+        {"funkhaus.dev/extra": "x"},
+        {"pod-security.kubernetes.io/enforce": "privileged"},
+        {"pod-security.kubernetes.io/enforce": None},
+    ],
+)
+def test_a_namespace_s_labels_are_the_platform_s(house: House, change: dict[str, Any]) -> None:
+    patch = json.dumps({"metadata": {"labels": change}})
+    done = house.kubectl("patch", "namespace", NAMESPACE, "--type=merge", "-p", patch, who=GITOPS)
+    assert "ValidatingAdmissionPolicy 'funkhaus-namespaces'" in done.stderr
+
+
+@pytest.mark.usefixtures("gitops")
+def test_other_namespaces_and_labels_are_free(house: House) -> None:
+    assert house.kubectl("create", "namespace", "elsewhere", who=GITOPS).returncode == 0
+    done = house.kubectl("label", "namespace", NAMESPACE, "team=x", who=GITOPS)
+    assert done.returncode == 0, done.stderr
