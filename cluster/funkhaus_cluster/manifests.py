@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "funkhaus-cluster"
 NODE_SECONDS = 120.0
 NAMESPACE_SECONDS = 30.0
+KINDS_SECONDS = 60.0
 
 
 def render(text: str, values: dict[str, str], *, source: Path) -> str:
@@ -64,6 +65,13 @@ def apply_all(site: Site) -> str:
             raise ClusterError(f"kube-system does not exist after {NAMESPACE_SECONDS:.0f} s.")
         time.sleep(0.2)
     apply(site, "\n---\n".join(texts), log="manifests")
+    # A kind is served a moment after its definition is stored, and Contour ends when it asks for one before.
+    site.commands.run(
+        [*kubectl, "wait", "--for=condition=Established", "customresourcedefinitions", "--all",
+         f"--timeout={KINDS_SECONDS:.0f}s"],
+        log=site.step_log("manifests"),
+        seconds=KINDS_SECONDS + 10,
+    )  # fmt: skip
     return f"{len(texts)} files"
 
 

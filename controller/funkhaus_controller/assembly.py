@@ -7,13 +7,11 @@ import socket
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE
-from funkhaus.kube import KubeCluster, KubeLease
-from funkhaus.policy.client import OpaDecider
-from funkhaus.registry import OciRegistry
+from funkhaus.factory import Opener, SystemClock
+from funkhaus.kube import KubeLease
 from funkhaus.services.materialisation import (
     FunctionMaterialiser,
     NamespaceMaterialiser,
@@ -23,8 +21,6 @@ from funkhaus.services.materialisation import (
 from funkhaus.services.materialisation.happenings import Happenings
 from funkhaus.services.materialisation.standing import Standing
 from funkhaus.services.reviews import ReviewService
-from funkhaus.storage.engine import open_engine
-from funkhaus.storage.stores import PostgresStores
 from funkhaus_controller import schedule
 from funkhaus_controller.counted import CountedRegistry
 
@@ -38,14 +34,6 @@ if TYPE_CHECKING:
 
 NAME = "funkhaus-controller"
 """Of the process: its field manager, its database sessions, its Lease."""
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """The current instant, aware, UTC."""
-        return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +52,9 @@ class World:
 async def world(settings: Controller) -> AsyncIterator[World]:
     """The real world, opened and closed again. Raises `InvalidError` for settings that can't be right."""
     async with AsyncExitStack() as stack:
-        engine = open_engine(
-            settings.database_url,
-            pool=settings.database_pool,
-            seconds=settings.database_timeout,
-            name=NAME,
-        )
-        stack.push_async_callback(engine.close)
-        decider = OpaDecider(settings.opa_url, timeout=settings.opa_timeout)
-        await stack.enter_async_context(decider)
-        cluster = await KubeCluster.connect(settings.kubeconfig, manager=NAME)
-        stack.push_async_callback(cluster.close)
-        registry = OciRegistry.connect(settings.registry, plain_http=settings.registry_plain_http)
-        stack.push_async_callback(registry.close)
+        opener = Opener(stack, NAME)
+        stores, decider = await opener.stores(settings), await opener.decider(settings)
+        cluster, registry = await opener.cluster(settings), opener.registry(settings)
         clock = SystemClock()
         lease = KubeLease(
             cluster,
@@ -86,7 +64,7 @@ async def world(settings: Controller) -> AsyncIterator[World]:
             identity=f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}",
             duration=schedule.LEASE,
         )
-        yield World(PostgresStores(engine), decider, cluster, registry, lease, clock)
+        yield World(stores, decider, cluster, registry, lease, clock)
 
 
 def reconcilers(

@@ -1,14 +1,12 @@
-"""The API put together from its settings: the only place that knows which adapter is behind which port."""
+"""The API's use cases, put together over the ports."""
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from funkhaus.auth import Identities, KeyedMint
-from funkhaus.kube import KubeCluster
-from funkhaus.registry import OciRegistry
+from funkhaus.factory import Opener, SystemClock
 from funkhaus.services.acts import Acts
 from funkhaus.services.descriptions import DescriptionService
 from funkhaus.services.functions import FunctionService
@@ -20,7 +18,6 @@ from funkhaus.services.runtimes import RuntimeService
 from funkhaus.services.tenants import TenantService
 from funkhaus.services.tokens import TokenService
 from funkhaus.services.triggers import http_triggers
-from funkhaus.storage import PostgresStores, open_engine
 from funkhaus_api.deliveries import Bell
 from funkhaus_api.dialing import HttpDialer
 from funkhaus_api.keys import Services
@@ -29,33 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from funkhaus.ports import Clock, Cluster, Dialer, ImageRegistry, Stores, TokenMint
-    from funkhaus.settings import Api, Database
+    from funkhaus.settings import Api
 
 NAME = "funkhaus-api"
 """Of the process: its field manager, its database sessions."""
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """The current instant, aware, UTC."""
-        return datetime.now(UTC)
-
-
-@asynccontextmanager
-async def opened_stores(settings: Database) -> AsyncIterator[PostgresStores]:
-    """The database."""
-    engine = open_engine(
-        settings.database_url,
-        pool=settings.database_pool,
-        seconds=settings.database_timeout,
-        name=NAME,
-    )
-    try:
-        yield PostgresStores(engine)
-    finally:
-        await engine.close()
 
 
 @asynccontextmanager
@@ -66,13 +40,11 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
     `InvalidError` for settings that can't be right.
     """
     async with AsyncExitStack() as stack:
-        stores = await stack.enter_async_context(opened_stores(settings))
+        opener = Opener(stack, NAME)
+        stores = await opener.stores(settings)
         mint = KeyedMint(settings.token_pepper)
         await stores.ready()
-        cluster = await KubeCluster.connect(settings.kubeconfig, manager=NAME)
-        stack.push_async_callback(cluster.close)
-        registry = OciRegistry.connect(settings.registry, plain_http=settings.registry_plain_http)
-        stack.push_async_callback(registry.close)
+        cluster, registry = await opener.cluster(settings), opener.registry(settings)
         dialer = HttpDialer.open()
         stack.push_async_callback(dialer.close)
         yield wired(stores, cluster, registry, dialer, mint, SystemClock())

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from funkhaus import logs
 from funkhaus.auth import KeyedMint
 from funkhaus.domain.errors import InvalidError
+from funkhaus.factory import SystemClock, opened_stores
 from funkhaus.services.acts import Acts
 from funkhaus.services.tokens import TokenService
-from funkhaus_api.assembly import SystemClock, opened_stores
+from funkhaus_api.assembly import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ async def bootstrap_admin(settings: Api, token_file: Path) -> bool:
     replaced the next time, never a token nobody has. Raises `InvalidError` when the file can't be written.
     """
     mint = KeyedMint(settings.token_pepper)
-    async with opened_stores(settings) as stores:
+    async with opened_stores(settings, NAME) as stores:
         await stores.ready()
         tokens = TokenService(stores, Acts(stores), mint, SystemClock())
         if (text := _read(token_file)) and await tokens.admin_token_is_valid(text):

@@ -31,10 +31,11 @@ from funkhaus.domain.kinds import (
     TENANT_NAMESPACE,
 )
 from funkhaus.domain.tenant import Namespace, Tenant
+from funkhaus.factory import SystemClock
 from funkhaus.kube import KubeCluster, KubeLease
 from funkhaus.settings import Controller
 from funkhaus_controller import schedule
-from funkhaus_controller.assembly import SystemClock, World
+from funkhaus_controller.assembly import World
 from funkhaus_controller.election import LeaseLostError
 from funkhaus_controller.operate import Operator
 from funkhaus_controller.watching import Watching

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
+from funkhaus.factory import SystemClock
 from funkhaus.kube.client import KubeCluster
 from funkhaus.policy.client import OpaDecider
 from funkhaus.settings import Webhook
-from funkhaus_webhook.app import Server, SystemClock, World
+from funkhaus_webhook.app import Server, World
 
 from .questions import DOMAIN
 from .stores import MemoryStores

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,11 +12,8 @@ from aiohttp import web
 
 from funkhaus import logs
 from funkhaus.domain.errors import UnavailableError
-from funkhaus.kube.client import KubeCluster
-from funkhaus.policy.client import OpaDecider
+from funkhaus.factory import Opener, SystemClock
 from funkhaus.services.reviews import ReviewService
-from funkhaus.storage.engine import open_engine
-from funkhaus.storage.stores import PostgresStores
 from funkhaus_webhook import ops, reviewing, tls
 from funkhaus_webhook.router import Router
 from funkhaus_webhook.tls import Keeper
@@ -48,30 +44,17 @@ class World:
     clock: Clock
 
 
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """The current instant, aware, UTC."""
-        return datetime.now(UTC)
-
-
 @asynccontextmanager
 async def world(settings: Webhook) -> AsyncIterator[World]:
     """The real world, opened and closed again. Raises `InvalidError` for settings that can't be right."""
     async with AsyncExitStack() as stack:
-        engine = open_engine(
-            settings.database_url,
-            pool=settings.database_pool,
-            seconds=settings.database_timeout,
-            name=NAME,
+        opener = Opener(stack, NAME)
+        yield World(
+            await opener.stores(settings),
+            await opener.decider(settings),
+            await opener.cluster(settings),
+            SystemClock(),
         )
-        stack.push_async_callback(engine.close)
-        decider = OpaDecider(settings.opa_url, timeout=settings.opa_timeout)
-        await stack.enter_async_context(decider)
-        cluster = await KubeCluster.connect(settings.kubeconfig, manager=NAME)
-        stack.push_async_callback(cluster.close)
-        yield World(PostgresStores(engine), decider, cluster, SystemClock())
 
 
 class Server:

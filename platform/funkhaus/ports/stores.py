@@ -1,0 +1,148 @@
+"""The port to the database: transactions, and what can be done in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+
+    from funkhaus.domain.tenant import Namespace, Plan, Tenant, TenantFacts
+    from funkhaus.domain.token import Token
+    from funkhaus.ports.world import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Who did what, with which outcome. `tenant` is empty for platform-wide acts."""
+
+    tenant: str
+    subject: str
+    token_id: str
+    action: str
+    target: str
+    outcome: str
+    request_id: str
+    detail: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """A manifest to apply (or, with `gone`, an object to delete) in the cluster, in the order of `sequence`.
+
+    `attempts` counts deliveries that failed.
+    """
+
+    sequence: int
+    manifest: Manifest
+    gone: bool
+    queued_at: datetime
+    attempts: int = 0
+
+
+class TenantWork(Protocol):
+    """One transaction inside one tenant; it commits when its block ends without an exception.
+
+    Reading or writing another tenant's rows through it is impossible: every query carries the tenant.
+    """
+
+    async def tenant(self) -> Tenant:
+        """The tenant; raises `NotFoundError`."""
+
+    async def plan(self) -> Plan:
+        """The tenant's plan."""
+
+    async def lock(self) -> None:
+        """Be the tenant's only writer until the transaction ends: for check, then write. Raises `NotFoundError`."""
+
+    async def namespaces(self) -> Sequence[Namespace]:
+        """All namespaces, by name."""
+
+    async def namespace(self, name: str) -> Namespace:
+        """One namespace; raises `NotFoundError`."""
+
+    async def add_namespace(self, namespace: Namespace) -> None:
+        """Insert; raises `ConflictError` when the name is taken (also by a deleted one)."""
+
+    async def remove_namespace(self, name: str) -> None:
+        """Mark as deleted; raises `NotFoundError`."""
+
+    async def host_suffixes(self) -> Sequence[str]:
+        """Host suffixes granted beside the default one."""
+
+    async def add_token(self, token: Token, digest: bytes) -> None:
+        """Insert a token by the keyed digest of its text."""
+
+    async def tokens(self) -> Sequence[Token]:
+        """The tenant's tokens, newest first, bounded."""
+
+    async def revoke_token(self, token_id: str, now: datetime) -> Token:
+        """Revoke; already revoked stays as it was; raises `NotFoundError`."""
+
+    async def enqueue(self, manifest: Manifest, *, gone: bool = False) -> None:
+        """Put a cluster change into the outbox, in this transaction."""
+
+    async def audit(self, row: AuditRow) -> None:
+        """Append an audit row, in this transaction."""
+
+
+class PlatformWork(Protocol):
+    """One transaction across tenants: a different type, so that crossing is conspicuous."""
+
+    async def add_tenant(self, tenant: Tenant) -> None:
+        """Insert; raises `ConflictError` (ids are never reused)."""
+
+    async def tenants(self, *, after: str = "", limit: int = 100) -> Sequence[Tenant]:
+        """Tenants by id, keyset-paged."""
+
+    async def plan(self, plan_id: str) -> Plan:
+        """One plan; raises `NotFoundError`."""
+
+    async def plans(self) -> Sequence[Plan]:
+        """All plans, by id."""
+
+    async def facts(self, cluster_namespace: str) -> TenantFacts | None:
+        """Whose Kubernetes namespace this is, and what a review needs to know of them."""
+
+    async def token_by_digest(self, digest: bytes) -> Token | None:
+        """The token with this keyed digest, valid or not."""
+
+    async def add_platform_token(self, token: Token, digest: bytes) -> None:
+        """Insert an admin token."""
+
+    async def revoke_platform_token(self, token_id: str, now: datetime) -> Token:
+        """Revoke any token; raises `NotFoundError`."""
+
+    async def outbox(self, now: datetime, *, limit: int = 20) -> Sequence[OutboxItem]:
+        """The oldest undelivered item of each object that is due, locked for this transaction (locked ones skipped).
+
+        An object's later items wait for its earlier ones, in every process.
+        """
+
+    async def oldest_outbox_item(self) -> datetime | None:
+        """When the oldest undelivered item was put in, or ``None``."""
+
+    async def delivered(self, sequence: int) -> None:
+        """Forget an outbox item."""
+
+    async def postpone(self, sequence: int, error: str, until: datetime) -> None:
+        """Try an outbox item again, not before `until`."""
+
+    async def audit(self, row: AuditRow) -> None:
+        """Append an audit row."""
+
+
+class Stores(Protocol):
+    """Where transactions begin."""
+
+    def begin(self, tenant: str) -> AbstractAsyncContextManager[TenantWork]:
+        """A transaction inside `tenant`. Raises `UnavailableError` when the database does not answer."""
+
+    def begin_platform(self) -> AbstractAsyncContextManager[PlatformWork]:
+        """A transaction across tenants."""
+
+    async def ready(self) -> None:
+        """Pass if the database answers; raises `UnavailableError` or `SchemaMismatchError`."""
