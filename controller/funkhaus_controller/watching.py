@@ -7,6 +7,7 @@ cancels every task of the loop it runs in.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ class Watching:
 
     def start(self) -> None:
         """Begin watching."""
+        # It warns that signals don't reach it: they reach us.
+        logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
         self._thread.start()
 
     async def ended(self) -> None:

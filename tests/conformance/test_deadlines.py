@@ -95,3 +95,13 @@ def test_a_handler_that_ignores_its_end_does_not_keep_the_caller(start: Start) -
     assert process.metric("function_calls_in_flight") == 1
     process.line("call", call_id="stubborn-1", status=408)
     assert process.metric("function_calls_in_flight") == 0
+
+
+@pytest.mark.only("python-async")
+def test_a_handler_that_blocks_the_loop_is_told_of(start: Start) -> None:
+    process = start("blocks")
+    assert process.calls.post("/", content="0.1").text == "done"
+    assert process.calls.post("/", content="2.5").text == "done"
+    line = process.line("loop_blocked")
+    assert any("blocks.py" in frame for frame in line["stack"])
+    assert len(process.lines("loop_blocked")) == 1

@@ -9,6 +9,10 @@ import os
 import sys
 from pathlib import Path
 
+if not sys.flags.safe_path:
+    # `-m` has put the working directory first: the function's files lie there, and are not the server's modules.
+    del sys.path[0]
+
 from funkhaus_runtime.journal import Journal
 from funkhaus_runtime.loading import LoadError
 from funkhaus_runtime.settings import Settings, SettingsError, read

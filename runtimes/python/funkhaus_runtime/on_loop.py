@@ -1,6 +1,6 @@
 """`async def` handlers: they run on the server's own event loop, each in its request's task, cancelled at the deadline.
 
-A handler that blocks the loop blocks its neighbours, health checks included; `watch` tells where.
+A handler that blocks the loop blocks its neighbours, health checks included; `blockage` tells where.
 """
 
 from __future__ import annotations

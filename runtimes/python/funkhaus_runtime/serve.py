@@ -12,6 +12,7 @@ import uvloop
 from aiohttp import web
 
 from funkhaus_runtime import output
+from funkhaus_runtime.blockage import Blockage
 from funkhaus_runtime.connection import Server
 from funkhaus_runtime.front import Front
 from funkhaus_runtime.gate import Gate
@@ -123,6 +124,7 @@ class Process:
                 )
         if handler is not None and handler.is_async:
             places = settings.concurrency or ASYNC_PLACES
+            Blockage(asyncio.get_running_loop(), self._journal).start()
             return OnLoop(settings, handler, self._journal, self._metrics), places, "async"
         if handler is not None or nursery is None:  # it looked async and isn't
             nursery = NurseryLink(settings)

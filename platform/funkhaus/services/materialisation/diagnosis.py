@@ -88,9 +88,12 @@ def _pod(revision: RevisionSpec, pod: Manifest, now: datetime) -> Iterator[Troub
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             asked = f"{revision.resources.cpu} CPU and {revision.resources.memory} memory"
+            said = str(condition.get("message", "")).partition(". ")[
+                0
+            ]  # the rest is the scheduler's own business
             yield Trouble(
                 "Unschedulable",
-                f"no node has room for a replica with {asked}: {condition.get('message', '')}",
+                f"no node has room for a replica with {asked}: {said}",
                 fatal=False,
             )
     for container in status.get("containerStatuses") or []:
