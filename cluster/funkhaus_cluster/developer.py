@@ -21,10 +21,15 @@ SOURCE_ROOTS = ("platform", "webhook", "controller", "cluster")
 COMPLETE = ".complete"
 
 
+def interpreter() -> str:
+    """The machine's own Python, also when this runs in a virtualenv, ours included: one made from another ends with it."""
+    return str(getattr(sys, "_base_executable", sys.executable))
+
+
 def virtualenv(site: Site) -> Path:
     """Where the virtualenv for this checkout's lock files is or will be."""
     locks = sorted((site.settings.checkout / "requirements").glob("*.lock"))
-    digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.prefix}".encode())
+    digest = hashlib.sha256(f"{sys.version_info[:3]} {sys.base_prefix}".encode())
     for lock in locks:
         digest.update(lock.name.encode() + lock.read_bytes())
     return site.settings.cache / "venv" / digest.hexdigest()[:20]
@@ -38,7 +43,7 @@ def build(site: Site) -> str:
         return "in the cache"
     shutil.rmtree(target, ignore_errors=True)
     log = site.step_log("virtualenv")
-    site.commands.run([sys.executable, "-m", "venv", target], log=log, seconds=SECONDS)
+    site.commands.run([interpreter(), "-m", "venv", target], log=log, seconds=SECONDS)
     site.commands.run(
         [target / "bin/python", "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps",
          "--disable-pip-version-check", "--requirement", site.settings.checkout / LOCK_FILE],
