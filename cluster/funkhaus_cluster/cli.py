@@ -97,6 +97,8 @@ def _up(here: Site, kind: str) -> int:
         here.progress.say(f"state {here.settings.state}")
         local.up(here)
     here.progress.say("the cluster is up")
+    if kind == "local":
+        print(local.next_steps(here))
     return 0
 
 

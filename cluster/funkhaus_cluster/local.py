@@ -155,6 +155,11 @@ def up(site: Site) -> None:
         pruning.prune(site)
 
 
+def next_steps(site: Site) -> str:
+    """What a person may do now that it is up; empty on a checkout without the product."""
+    return platform_parts.next_steps(site)
+
+
 def tools(site: Site) -> None:
     """Build what needs no node."""
     packages = Step("packages", "install Debian packages", lambda: debian.install(site))

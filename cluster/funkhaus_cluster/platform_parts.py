@@ -46,6 +46,11 @@ def steps(site: Site) -> list[Step]:
     ]
 
 
+def next_steps(site: Site) -> str:
+    """What to try with the product, where it stands."""
+    return demo.Demo(site).next_steps() if _stands(site) else ""
+
+
 def _stands(site: Site) -> bool:
     return all(
         (site.settings.checkout / path).exists()
