@@ -7,6 +7,7 @@ FUNKHAUS_TEST_STRICT is set (as `make test` does) a missing cluster fails the te
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-data", action="store_true", help="rewrite golden files under tests/data"
     )
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and so let programs under test hear it: a shell's background jobs ignore it, and their children with them."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
