@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, and so let programs under test hear it: a shell's background jobs ignore it, and their children with them."""
+    """Hear Ctrl-C, and let programs under test hear it: a shell's background jobs ignore it, and so do their children."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
