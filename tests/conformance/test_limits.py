@@ -110,9 +110,8 @@ def test_beyond_the_queue_calls_are_refused_at_once(start: Start) -> None:
         time.sleep(0.5)
         assert process.metric("function_calls_in_flight") == 1
         assert process.metric("function_calls_queued") == 1
-        began = time.monotonic()
         refused = process.calls.post("/", content="0")
-        assert time.monotonic() - began < 0.5
+        assert not any(call.done() for call in taken)
         assert_problem(refused, 503, "function_busy")
         assert refused.headers["retry-after"] == "1"
         assert [call.result().text for call in taken] == ["slept", "slept"]
