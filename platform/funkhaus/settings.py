@@ -65,6 +65,14 @@ class Api(Common, Database):
     """Bytes of a request body, archives included."""
     request_timeout: float = 30.0
     """For one API request, streaming answers excepted."""
+    public_url: str = "http://127.0.0.1:8780"
+    """Where browsers reach this API: identity providers send them back below it."""
+    oidc: str = ""
+    """Identity providers, JSON (docs/identity.md); empty: nobody can sign in. By ``_FILE``, where it holds a secret."""
+    self_service_plans: str = "small"
+    """Plans a signed-in user may found tenants with, with commas between; ``none`` for no self-service."""
+    self_service_tenants: int = 3
+    """Tenants a user may found without asking."""
 
 
 @dataclass(frozen=True)

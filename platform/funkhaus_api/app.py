@@ -12,9 +12,12 @@ from funkhaus_api import middlewares
 from funkhaus_api.deliveries import deliver
 from funkhaus_api.handlers import (
     functions,
+    grants,
     health,
     identity,
+    invitations,
     invocations,
+    members,
     namespaces,
     runtimes,
     tenants,
@@ -34,6 +37,9 @@ ROUTES = [
     *identity.ROUTES,
     *runtimes.ROUTES,
     *tenants.ROUTES,
+    *members.ROUTES,
+    *invitations.ROUTES,
+    *grants.ROUTES,
     *namespaces.ROUTES,
     *tokens.ROUTES,
     *invocations.ROUTES,

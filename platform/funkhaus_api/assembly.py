@@ -9,8 +9,12 @@ from funkhaus.auth import Identities, KeyedMint
 from funkhaus.factory import Opener, SystemClock
 from funkhaus.services.acts import Acts
 from funkhaus.services.descriptions import DescriptionService
+from funkhaus.services.founding import SelfService
 from funkhaus.services.functions import FunctionService
+from funkhaus.services.grants import GrantService
+from funkhaus.services.invitations import InvitationService
 from funkhaus.services.invocations import InvocationService
+from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
 from funkhaus.services.outbox import Outbox
 from funkhaus.services.replicas import LogService
@@ -23,8 +27,9 @@ from funkhaus_api.dialing import HttpDialer
 from funkhaus_api.keys import Services
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
+    from funkhaus.domain.group_rule import GroupRule
     from funkhaus.ports import Clock, Cluster, Dialer, ImageRegistry, Stores, TokenMint
     from funkhaus.settings import Api
 
@@ -47,7 +52,16 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
         cluster, registry = await opener.cluster(settings), opener.registry(settings)
         dialer = HttpDialer.open()
         stack.push_async_callback(dialer.close)
-        yield wired(stores, cluster, registry, dialer, mint, SystemClock())
+        yield wired(
+            stores, cluster, registry, dialer, mint, SystemClock(), founding=founding_of(settings)
+        )
+
+
+def founding_of(settings: Api) -> SelfService:
+    """What may be founded without asking, as the settings say."""
+    named = [name.strip() for name in settings.self_service_plans.split(",")]
+    plans = tuple(name for name in named if name and name != "none")
+    return SelfService(plans, settings.self_service_tenants)
 
 
 def wired(
@@ -57,14 +71,20 @@ def wired(
     dialer: Dialer,
     mint: TokenMint,
     clock: Clock,
+    *,
+    founding: SelfService,
+    rules: Sequence[GroupRule] = (),
 ) -> Services:
     """The use cases over any implementation of the ports."""
     acts, bell = Acts(stores), Bell()
     functions = FunctionService(stores, acts, cluster, registry)
     return Services(
         stores=stores,
-        identities=Identities(stores, mint, clock),
-        tenants=TenantService(stores, acts),
+        identities=Identities(stores, mint, clock, rules),
+        tenants=TenantService(stores, acts, clock, founding),
+        members=MemberService(stores, acts, clock),
+        invitations=InvitationService(stores, acts, mint, clock),
+        grants=GrantService(stores, acts, clock),
         namespaces=NamespaceService(stores, acts, cluster, bell.ring),
         tokens=TokenService(stores, acts, mint, clock),
         functions=functions,
@@ -75,4 +95,5 @@ def wired(
         descriptions=DescriptionService(functions, cluster),
         outbox=Outbox(stores, cluster, clock),
         bell=bell,
+        clock=clock,
     )

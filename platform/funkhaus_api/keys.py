@@ -12,10 +12,13 @@ from funkhaus.services.acts import Asker
 if TYPE_CHECKING:
     from funkhaus.auth import Identities
     from funkhaus.domain.subject import Subject
-    from funkhaus.ports import Stores
+    from funkhaus.ports import Clock, Stores
     from funkhaus.services.descriptions import DescriptionService
     from funkhaus.services.functions import FunctionService
+    from funkhaus.services.grants import GrantService
+    from funkhaus.services.invitations import InvitationService
     from funkhaus.services.invocations import InvocationService
+    from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
     from funkhaus.services.outbox import Outbox
     from funkhaus.services.replicas import LogService
@@ -33,6 +36,9 @@ class Services:
     stores: Stores
     identities: Identities
     tenants: TenantService
+    members: MemberService
+    invitations: InvitationService
+    grants: GrantService
     namespaces: NamespaceService
     tokens: TokenService
     functions: FunctionService
@@ -43,6 +49,7 @@ class Services:
     descriptions: DescriptionService
     outbox: Outbox
     bell: Bell
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from funkhaus.auth import KeyedMint
 from funkhaus.crd import tenant_namespace
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.domain.token import Token, TokenKind
+from funkhaus.domain.user import Identity, Session
+from funkhaus.services.founding import SelfService
 from funkhaus_api.app import create_app
 from funkhaus_api.assembly import wired
 from funkhaus_api.keys import Limits
@@ -30,11 +32,13 @@ from .stores import MemoryStores
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from funkhaus.domain.group_rule import GroupRule
     from funkhaus.domain.subject import Role
     from funkhaus.ports import Stores
     from funkhaus_api.keys import Services
 
 PEPPER = "pepper of the tests, long enough to be one"
+ISSUER = "https://idp.example"
 QUOTA = NamespaceQuota(20, 20, 20, 4_000, 4 * 1024**3)
 PROBLEM = {
     "type": "object",
@@ -88,9 +92,20 @@ class World:
     dialer: MemoryDialer = field(default_factory=MemoryDialer)
     clock: FakeClock = field(default_factory=FakeClock)
     mint: KeyedMint = field(default_factory=lambda: KeyedMint(PEPPER))
+    founding: SelfService = field(default_factory=lambda: SelfService(("small",), 2))
+    rules: tuple[GroupRule, ...] = ()
 
     def services(self) -> Services:
-        return wired(self.stores, self.cluster, self.registry, self.dialer, self.mint, self.clock)
+        return wired(
+            self.stores,
+            self.cluster,
+            self.registry,
+            self.dialer,
+            self.mint,
+            self.clock,
+            founding=self.founding,
+            rules=self.rules,
+        )
 
     @property
     def memory(self) -> MemoryStores:
@@ -138,6 +153,20 @@ class World:
         else:
             async with self.stores.begin_platform() as platform:
                 await platform.add_platform_token(token, self.mint.digest(text))
+        return text
+
+    async def session(
+        self, sub: str, *, groups: tuple[str, ...] = (), verified: bool = True
+    ) -> str:
+        """The token of a user who just signed in."""
+        text, now = self.mint.mint(TokenKind.SESSION), self.clock.now()
+        email = f"{sub}@example.com" if verified else ""
+        async with self.stores.begin_platform() as work:
+            user = await work.users.signed_in(
+                Identity(ISSUER, sub, email, sub.title(), groups), now
+            )
+            session = Session(str(uuid4()), user, groups, text[-4:], now, now + timedelta(hours=12))
+            await work.users.add_session(session, self.mint.digest(text))
         return text
 
 

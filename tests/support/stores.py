@@ -17,6 +17,8 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant, TenantFacts
 from funkhaus.ports import OutboxItem
 
+from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
@@ -45,6 +47,7 @@ class State:
     waits: dict[int, datetime] = field(default_factory=dict)
     sequence: int = 0
     audit: list[AuditRow] = field(default_factory=list)
+    people: People = field(default_factory=People)
 
 
 class MemoryStores:
@@ -85,6 +88,7 @@ class MemoryTenantWork:
     def __init__(self, state: State, tenant: str) -> None:
         self._state = state
         self._tenant = tenant
+        self.members = MemoryMembers(state, tenant)
 
     async def tenant(self) -> Tenant:
         if self._tenant not in self._state.tenants:
@@ -159,6 +163,8 @@ class MemoryPlatformWork:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self.users = MemoryUsers(state)
+        self.logins = MemoryLogins(state)
 
     async def add_tenant(self, tenant: Tenant) -> None:
         await self.plan(tenant.plan)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from funkhaus.domain.errors import ForbiddenError, NotFoundError
-from funkhaus.domain.subject import Role, Subject
+from funkhaus.domain.subject import PlatformRole, Role, Subject
 
 
 class Permission(StrEnum):
@@ -19,9 +19,12 @@ class Permission(StrEnum):
     FUNCTION_LOGS = "function:logs"
     FUNCTION_READ = "function:read"
     FUNCTION_WRITE = "function:write"
+    MEMBER_READ = "member:read"
+    MEMBER_WRITE = "member:write"
     NAMESPACE_CREATE = "namespace:create"
     NAMESPACE_DELETE = "namespace:delete"
     NAMESPACE_READ = "namespace:read"
+    PLATFORM_GRANT = "platform:grant"
     RUNTIME_READ = "runtime:read"
     TENANT_CREATE = "tenant:create"
     TENANT_READ = "tenant:read"
@@ -34,6 +37,7 @@ class Permission(StrEnum):
 _READS = frozenset(
     {
         Permission.FUNCTION_READ,
+        Permission.MEMBER_READ,
         Permission.NAMESPACE_READ,
         Permission.RUNTIME_READ,
         Permission.TENANT_READ,
@@ -44,6 +48,7 @@ _READS = frozenset(
 _WRITES = frozenset({Permission.FUNCTION_CALL, Permission.FUNCTION_WRITE, Permission.TRIGGER_WRITE})
 _OWNS = frozenset(
     {
+        Permission.MEMBER_WRITE,
         Permission.NAMESPACE_CREATE,
         Permission.NAMESPACE_DELETE,
         Permission.TOKEN_ISSUE,
@@ -51,11 +56,21 @@ _OWNS = frozenset(
     }
 )
 
+_BILLS = frozenset({Permission.MEMBER_READ, Permission.NAMESPACE_READ, Permission.TENANT_READ})
+"""What finance sees of a tenant: who and how large, not what runs."""
+
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READS,
     Role.DEVELOPER: _READS | _WRITES,
     Role.OWNER: _READS | _WRITES | _OWNS,
+    Role.BILLING: _BILLS,
 }
+PLATFORM_PERMISSIONS: dict[PlatformRole, frozenset[Permission]] = {
+    PlatformRole.ADMIN: frozenset(Permission),
+    PlatformRole.APPROVER: _BILLS | {Permission.RUNTIME_READ},
+    PlatformRole.AUDITOR: _BILLS | {Permission.RUNTIME_READ},
+}
+"""Over all tenants. What runs inside one is read by its members, and by admins."""
 
 
 def require(subject: Subject, permission: Permission, tenant: str | None = None) -> None:
@@ -64,7 +79,7 @@ def require(subject: Subject, permission: Permission, tenant: str | None = None)
     A tenant the subject has no role in reads as not found: that it exists is none of their business. Raises
     `NotFoundError` or `ForbiddenError`.
     """
-    if subject.is_admin:
+    if any(permission in PLATFORM_PERMISSIONS[held] for held in subject.platform_roles):
         return
     if tenant is None:
         raise ForbiddenError(f"{permission.value} needs the platform role admin")

@@ -19,12 +19,15 @@ class Role(StrEnum):
     OWNER = "owner"
     DEVELOPER = "developer"
     VIEWER = "viewer"
+    BILLING = "billing"
 
 
 class PlatformRole(StrEnum):
     """A role over the whole platform."""
 
     ADMIN = "admin"
+    APPROVER = "approver"
+    AUDITOR = "auditor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Subject:
     """An authenticated asker.
 
     `id` is the platform's own uuid of the user or service account; `token_id` the credential it came with;
-    `roles` maps tenant id to role; `platform_roles` holds roles over all tenants.
+    `roles` maps tenant id to role; `platform_roles` holds roles over all tenants. A person who signed in comes with the
+    `issuer` that vouches for them, and with an `email` where the issuer checked it.
     """
 
     id: str
@@ -40,6 +44,13 @@ class Subject:
     token_id: str = ""
     roles: dict[str, Role] = field(default_factory=dict)
     platform_roles: frozenset[PlatformRole] = frozenset()
+    issuer: str = ""
+    email: str = ""
+
+    @property
+    def is_user(self) -> bool:
+        """Whether it is a person who signed in, not a token."""
+        return bool(self.issuer)
 
     @property
     def is_admin(self) -> bool:

@@ -26,6 +26,9 @@ class TokenKind(StrEnum):
 
     USER = "usr"
     ADMIN = "adm"
+    SESSION = "ses"
+    INVITATION = "inv"
+    """Opens no door by itself: a signed-in user takes the invitation with it."""
 
 
 @dataclass(frozen=True, slots=True)

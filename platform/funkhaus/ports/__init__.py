@@ -4,7 +4,11 @@
 A manifest is a plain JSON object (``dict[str, Any]``) as kube-apiserver speaks it.
 """
 
+from funkhaus.ports.logins import Logins
+from funkhaus.ports.members import Members
+from funkhaus.ports.providers import Provider, Providers
 from funkhaus.ports.stores import AuditRow, OutboxItem, PlatformWork, Stores, TenantWork
+from funkhaus.ports.users import Users
 from funkhaus.ports.world import (
     Answer,
     Clock,
@@ -24,10 +28,15 @@ __all__ = [
     "Decider",
     "Dialer",
     "ImageRegistry",
+    "Logins",
     "Manifest",
+    "Members",
     "OutboxItem",
     "PlatformWork",
+    "Provider",
+    "Providers",
     "Stores",
     "TenantWork",
     "TokenMint",
+    "Users",
 ]

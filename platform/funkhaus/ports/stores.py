@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.tenant import Namespace, Plan, Tenant, TenantFacts
     from funkhaus.domain.token import Token
+    from funkhaus.ports.logins import Logins
+    from funkhaus.ports.members import Members
+    from funkhaus.ports.users import Users
     from funkhaus.ports.world import Manifest
 
 
@@ -48,6 +51,10 @@ class TenantWork(Protocol):
 
     Reading or writing another tenant's rows through it is impossible: every query carries the tenant.
     """
+
+    @property
+    def members(self) -> Members:
+        """Who belongs to the tenant, and who is asked to."""
 
     async def tenant(self) -> Tenant:
         """The tenant; raises `NotFoundError`."""
@@ -91,6 +98,14 @@ class TenantWork(Protocol):
 
 class PlatformWork(Protocol):
     """One transaction across tenants: a different type, so that crossing is conspicuous."""
+
+    @property
+    def users(self) -> Users:
+        """Users, their sessions and roles."""
+
+    @property
+    def logins(self) -> Logins:
+        """Sign-ins under way."""
 
     async def add_tenant(self, tenant: Tenant) -> None:
         """Insert; raises `ConflictError` (ids are never reused)."""

@@ -105,16 +105,20 @@ class Acts:
     async def doing(
         self,
         asker: Asker,
-        permission: Permission,
+        permission: Permission | None,
         tenant: str | None,
         target: str,
         *,
         action: str = "",
     ) -> AsyncIterator[Act]:
-        """A block that changes something; `action` is more precise than the permission where there are several."""
-        act = Act(asker, tenant or "", action or permission.value, target)
+        """A block that changes something; `action` is more precise than the permission where there are several.
+
+        Without a `permission` anybody known may ask, and the block itself says who may.
+        """
+        act = Act(asker, tenant or "", action or (permission.value if permission else ""), target)
         try:
-            require(asker.subject, permission, tenant)
+            if permission:
+                require(asker.subject, permission, tenant)
             yield act
         except _DENIALS as error:
             await self._denied(act, error)

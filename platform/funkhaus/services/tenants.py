@@ -1,4 +1,4 @@
-"""Tenants: made by platform admins, read by their members."""
+"""Tenants: made by platform admins and, within limits, by whoever signed in; read by their members."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from funkhaus.domain.verdict import Finding
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from funkhaus.ports import PlatformWork, Stores
+    from funkhaus.ports import Clock, PlatformWork, Stores
     from funkhaus.services.acts import Acts, Asker
+    from funkhaus.services.founding import SelfService
 
 DISPLAY_NAME_LIMIT = 200
 
@@ -22,17 +23,28 @@ DISPLAY_NAME_LIMIT = 200
 class TenantService:
     """Use cases on tenants."""
 
-    def __init__(self, stores: Stores, acts: Acts) -> None:
-        self._stores, self._acts = stores, acts
+    def __init__(self, stores: Stores, acts: Acts, clock: Clock, founding: SelfService) -> None:
+        self._stores, self._acts, self._clock, self._founding = stores, acts, clock, founding
 
     async def create(self, asker: Asker, tenant_id: str, plan: str, display_name: str) -> Tenant:
-        """A new tenant. Raises `ForbiddenError`, `InvalidError` (id, plan), `ConflictError` (the id is or was taken)."""
-        async with self._acts.doing(asker, Permission.TENANT_CREATE, None, tenant_id) as act:
+        """A new tenant; who founds one by self-service is its first owner.
+
+        Raises `ForbiddenError`, `PolicyError` (above self-service), `InvalidError` (id, plan), `ConflictError` (the id is
+        or was taken).
+        """
+        by_founder = self._founding.allows(asker.subject) and not asker.subject.is_admin
+        permission = None if by_founder else Permission.TENANT_CREATE
+        async with self._acts.doing(
+            asker, permission, None, tenant_id, action=Permission.TENANT_CREATE.value
+        ) as act:
             tenant = Tenant(names.tenant_id(tenant_id), plan, display_name[:DISPLAY_NAME_LIMIT])
             act.detail["plan"] = plan
             async with self._stores.begin_platform() as work:
                 await self._known_plan(work, plan)
-                await work.add_tenant(tenant)
+                if by_founder:
+                    await self._founding.found(work, asker.subject, tenant, self._clock.now())
+                else:
+                    await work.add_tenant(tenant)
                 await work.audit(act.row("done"))
                 act.recorded = True
         return tenant
@@ -51,8 +63,8 @@ class TenantService:
             )
 
     async def page(self, asker: Asker, *, after: str, limit: int) -> tuple[Sequence[Tenant], str]:
-        """Tenants by id, and where the next page begins ("" when there is none): an admin's all, others' own."""
-        if asker.subject.is_admin:
+        """Tenants by id, and where the next page begins ("" for none): with a platform role all, else one's own."""
+        if asker.subject.platform_roles:
             async with self._stores.begin_platform() as work:
                 found = list(await work.tenants(after=after, limit=limit + 1))
         else:

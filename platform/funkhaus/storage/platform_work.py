@@ -11,6 +11,7 @@ from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import TenantFacts
 from funkhaus.ports import OutboxItem
 from funkhaus.storage import rows
+from funkhaus.storage.logins import PostgresLogins
 from funkhaus.storage.schema import (
     HostSuffix,
     NamespaceRow,
@@ -19,6 +20,7 @@ from funkhaus.storage.schema import (
     TenantRow,
     TokenRow,
 )
+from funkhaus.storage.users import PostgresUsers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +35,16 @@ ERROR_LIMIT = 1000
 
 class PostgresPlatformWork(rows.Statements):
     """`funkhaus.ports.PlatformWork`."""
+
+    @property
+    def users(self) -> PostgresUsers:
+        """Users, their sessions and roles."""
+        return PostgresUsers(self._connection)
+
+    @property
+    def logins(self) -> PostgresLogins:
+        """Sign-ins under way."""
+        return PostgresLogins(self._connection)
 
     async def add_tenant(self, tenant: Tenant) -> None:
         """Insert; raises `ConflictError` (ids are never reused), `NotFoundError` for a plan that isn't there."""

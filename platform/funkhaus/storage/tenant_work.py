@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select, update
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import Namespace
 from funkhaus.storage import rows
+from funkhaus.storage.members import PostgresMembers
 from funkhaus.storage.schema import (
     HostSuffix,
     NamespaceRow,
@@ -40,6 +41,11 @@ class PostgresTenantWork(rows.Statements):
     def __init__(self, connection: AsyncConnection, tenant: str) -> None:
         super().__init__(connection)
         self._tenant = tenant
+
+    @property
+    def members(self) -> PostgresMembers:
+        """Who belongs to the tenant, and who is asked to."""
+        return PostgresMembers(self._connection, self._tenant)
 
     async def tenant(self) -> Tenant:
         """The tenant; raises `NotFoundError`."""

@@ -53,6 +53,8 @@ def me(subject: Subject) -> dict[str, Any]:
         "platformRoles": sorted(role.value for role in subject.platform_roles),
         "username": subject.username,
         "groups": list(subject.groups),
+        "email": subject.email,
+        "issuer": subject.issuer,
     }
 
 

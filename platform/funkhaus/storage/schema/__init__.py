@@ -6,12 +6,15 @@ Every table of tenants' data has a column `tenant_id`, so that row-level securit
 from funkhaus.storage.schema._declaration import REVISION, Table
 from funkhaus.storage.schema.audit import AuditEntry
 from funkhaus.storage.schema.host_suffixes import HostSuffix
+from funkhaus.storage.schema.logins import LoginRow
+from funkhaus.storage.schema.members import InvitationRow, MemberRow
 from funkhaus.storage.schema.namespaces import NamespaceRow
 from funkhaus.storage.schema.outbox import OutboxEntry
 from funkhaus.storage.schema.plans import PlanRow
 from funkhaus.storage.schema.quotas import QuotaRow
 from funkhaus.storage.schema.tenants import TenantRow
 from funkhaus.storage.schema.tokens import TokenRow
+from funkhaus.storage.schema.users import PlatformRoleRow, SessionRow, UserRow
 
 metadata = Table.metadata
 
@@ -19,12 +22,18 @@ __all__ = [
     "REVISION",
     "AuditEntry",
     "HostSuffix",
+    "InvitationRow",
+    "LoginRow",
+    "MemberRow",
     "NamespaceRow",
     "OutboxEntry",
     "PlanRow",
+    "PlatformRoleRow",
     "QuotaRow",
+    "SessionRow",
     "Table",
     "TenantRow",
     "TokenRow",
+    "UserRow",
     "metadata",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import ForeignKey, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -18,5 +19,7 @@ class TenantRow(Table):
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"))
     display_name: Mapped[str]
+    founded_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
+    """Who made it by self-service; counts against what a user may found."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]

@@ -1,0 +1,46 @@
+"""The port to a tenant's members and invitations: part of `TenantWork`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from funkhaus.domain.member import Invitation, Member
+    from funkhaus.domain.subject import Role
+
+
+class Members(Protocol):
+    """Members and invitations of the transaction's tenant."""
+
+    async def all(self) -> Sequence[Member]:
+        """All members, by address and name, at most `MEMBERS_LIMIT`."""
+
+    async def find(self, user_id: str) -> Member | None:
+        """One member."""
+
+    async def owners(self) -> int:
+        """How many owners there are."""
+
+    async def put(self, user_id: str, role: Role, now: datetime) -> None:
+        """Make the user a member, or change the role; raises `NotFoundError` for a user there isn't."""
+
+    async def remove(self, user_id: str) -> None:
+        """Remove a member; raises `NotFoundError`."""
+
+    async def invitations(self) -> Sequence[Invitation]:
+        """Invitations, newest first, at most twice `INVITATIONS_LIMIT`."""
+
+    async def open_invitations(self, now: datetime) -> int:
+        """How many can still be taken."""
+
+    async def invite(self, invitation: Invitation, digest: bytes) -> None:
+        """Insert an invitation by the keyed digest of its secret."""
+
+    async def withdraw(self, invitation_id: str, now: datetime) -> Invitation:
+        """Revoke one; an ended one stays as it is; raises `NotFoundError`."""
+
+    async def take(self, invitation_id: str, user_id: str, now: datetime) -> bool:
+        """Use an open invitation up, in one statement; whether it was open."""

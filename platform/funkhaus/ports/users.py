@@ -1,0 +1,62 @@
+"""The port to users, their sessions and their roles: part of `PlatformWork`, for they are nobody's tenant's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from funkhaus.domain.member import Invitation
+    from funkhaus.domain.subject import PlatformRole, Role
+    from funkhaus.domain.user import Identity, Session, User
+
+
+class Users(Protocol):
+    """Users and what follows them everywhere."""
+
+    async def signed_in(self, identity: Identity, now: datetime) -> User:
+        """The user of an identity, made or brought up to date: `(issuer, sub)` is one user for ever."""
+
+    async def user(self, user_id: str) -> User:
+        """One user; raises `NotFoundError`."""
+
+    async def lock(self, user_id: str) -> None:
+        """Be the only one who counts what the user has, until the transaction ends. Raises `NotFoundError`."""
+
+    async def roles(self, user_id: str) -> Mapping[str, Role]:
+        """Role per tenant, of tenants that are there."""
+
+    async def platform_roles(self, user_id: str) -> frozenset[PlatformRole]:
+        """Platform roles granted to the user."""
+
+    async def grant(self, user_id: str, role: PlatformRole, by: str, now: datetime) -> None:
+        """Grant one; again is harmless. Raises `NotFoundError` for a user there isn't."""
+
+    async def withdraw(self, user_id: str, role: PlatformRole) -> None:
+        """Withdraw one; raises `NotFoundError` where it is not granted."""
+
+    async def grants(self) -> Sequence[tuple[User, PlatformRole]]:
+        """All grants, by user, bounded."""
+
+    async def found(self, user_id: str, tenant: str, now: datetime) -> None:
+        """Make the user the founder and an owner of a tenant that was just added."""
+
+    async def founded(self, user_id: str) -> int:
+        """How many tenants that are there the user founded."""
+
+    async def add_session(self, session: Session, digest: bytes) -> None:
+        """Insert a session by the keyed digest of its token."""
+
+    async def session_by_digest(self, digest: bytes) -> Session | None:
+        """The session with this keyed digest, valid or not."""
+
+    async def revoke_session(self, session_id: str, now: datetime) -> None:
+        """Revoke; one that is revoked or not there stays as it is."""
+
+    async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
+        """The invitation with this keyed digest, whatever its state; none of a tenant that is gone."""
+
+    async def invitations_to(self, email: str, now: datetime) -> Sequence[Invitation]:
+        """Open invitations to an address, newest first, bounded."""

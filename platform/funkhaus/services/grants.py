@@ -1,0 +1,50 @@
+"""Platform roles granted to users, beside those that come by a provider's groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from funkhaus.domain.permission import Permission
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from funkhaus.domain.subject import PlatformRole
+    from funkhaus.domain.user import User
+    from funkhaus.ports import Clock, Stores
+    from funkhaus.services.acts import Acts, Asker
+
+
+class GrantService:
+    """Use cases on platform roles; platform admins only."""
+
+    def __init__(self, stores: Stores, acts: Acts, clock: Clock) -> None:
+        self._stores, self._acts, self._clock = stores, acts, clock
+
+    async def list(self, asker: Asker) -> Sequence[tuple[User, PlatformRole]]:
+        """All grants, by user."""
+        async with (
+            self._acts.reading(asker, Permission.PLATFORM_GRANT),
+            self._stores.begin_platform() as work,
+        ):
+            return await work.users.grants()
+
+    async def grant(self, asker: Asker, user_id: str, role: PlatformRole) -> None:
+        """Grant one; again is harmless. Raises `NotFoundError` for a user there isn't."""
+        async with self._acts.doing(asker, Permission.PLATFORM_GRANT, None, user_id) as act:
+            act.detail["role"] = role.value
+            async with self._stores.begin_platform() as work:
+                await work.users.grant(user_id, role, asker.subject.username, self._clock.now())
+                await work.audit(act.row("done"))
+                act.recorded = True
+
+    async def withdraw(self, asker: Asker, user_id: str, role: PlatformRole) -> None:
+        """Withdraw one; in force with the next request. Raises `NotFoundError`."""
+        async with self._acts.doing(
+            asker, Permission.PLATFORM_GRANT, None, user_id, action="platform:withdraw"
+        ) as act:
+            act.detail["role"] = role.value
+            async with self._stores.begin_platform() as work:
+                await work.users.withdraw(user_id, role)
+                await work.audit(act.row("done"))
+                act.recorded = True

@@ -1,0 +1,190 @@
+"""Invitations: an offer of a role, to an address or to whoever holds the link, taken once by somebody signed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from funkhaus.domain.member import INVITATION_DAYS_LIMIT, INVITATIONS_LIMIT, Invitation
+from funkhaus.domain.permission import Permission
+from funkhaus.domain.token import TokenKind, kind_of
+from funkhaus.domain.user import EMAIL_LIMIT
+from funkhaus.domain.verdict import Finding
+from funkhaus.ports import AuditRow
+from funkhaus.services.members import room_for_one_more
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from funkhaus.domain.subject import Role
+    from funkhaus.ports import Clock, Stores, TokenMint
+    from funkhaus.services.acts import Acts, Asker
+
+ACCEPT = "invitation:accept"
+UNKNOWN = "there is no such invitation, or it is not for you: its link works once, until it expires"
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedInvitation:
+    """An invitation and its secret, which is shown once and kept nowhere."""
+
+    invitation: Invitation
+    secret: str
+
+
+class InvitationService:
+    """Use cases on invitations."""
+
+    def __init__(self, stores: Stores, acts: Acts, mint: TokenMint, clock: Clock) -> None:
+        self._stores, self._acts, self._mint, self._clock = stores, acts, mint, clock
+
+    async def invite(
+        self, asker: Asker, tenant: str, *, email: str, role: Role, days: int
+    ) -> IssuedInvitation:
+        """Offer `role` for `days` days; without an `email` to whoever holds the secret.
+
+        Raises `InvalidError` (email, days), `ConflictError` (too many open ones).
+        """
+        async with self._acts.doing(
+            asker, Permission.MEMBER_WRITE, tenant, email, action="invitation:create"
+        ) as act:
+            email = email.strip().casefold()
+            _check(email, days)
+            now, secret = self._clock.now(), self._mint.mint(TokenKind.INVITATION)
+            made = Invitation(
+                id=str(uuid4()),
+                tenant=tenant,
+                email=email,
+                role=role,
+                invited_by=asker.subject.username,
+                created_at=now,
+                expires_at=now + timedelta(days=days),
+            )
+            act.detail |= {"invitation": made.id, "role": role.value, "days": days}
+            async with self._stores.begin(tenant) as work:
+                await work.lock()
+                held = await work.members.open_invitations(now)
+                if held >= INVITATIONS_LIMIT:
+                    message = (
+                        f"{held} invitations are open and {INVITATIONS_LIMIT} may be: revoke one"
+                    )
+                    finding = Finding("invitations-full", message, limit=INVITATIONS_LIMIT)
+                    raise ConflictError(message, findings=[finding])
+                await work.members.invite(made, self._mint.digest(secret))
+                await act.done_in(work)
+        return IssuedInvitation(made, secret)
+
+    async def list(self, asker: Asker, tenant: str) -> Sequence[Invitation]:
+        """The tenant's invitations, newest first, ended ones too."""
+        async with (
+            self._acts.reading(asker, Permission.MEMBER_WRITE, tenant),
+            self._stores.begin(tenant) as work,
+        ):
+            await work.tenant()
+            return await work.members.invitations()
+
+    async def revoke(self, asker: Asker, tenant: str, invitation_id: str) -> Invitation:
+        """Revoke one; an ended one stays as it is. Raises `NotFoundError`."""
+        async with (
+            self._acts.doing(
+                asker, Permission.MEMBER_WRITE, tenant, invitation_id, action="invitation:revoke"
+            ) as act,
+            self._stores.begin(tenant) as work,
+        ):
+            ended = await work.members.withdraw(invitation_id, self._clock.now())
+            await act.done_in(work)
+        return ended
+
+    async def mine(self, asker: Asker) -> Sequence[Invitation]:
+        """Open invitations to the asker's address; none where the provider checked none."""
+        if not asker.subject.email:
+            return []
+        async with self._stores.begin_platform() as work:
+            return await work.users.invitations_to(
+                asker.subject.email.casefold(), self._clock.now()
+            )
+
+    async def accept(
+        self, asker: Asker, *, secret: str = "", invitation_id: str = ""
+    ) -> Invitation:
+        """Take one, by its secret or, when it is to the asker's address, by its id. Gives the role at once.
+
+        Raises `ForbiddenError` (a token can't), `NotFoundError` (unknown, ended, or to another address),
+        `ConflictError` (a member already: the invitation stays open).
+        """
+        async with self._acts.doing(asker, None, None, invitation_id, action=ACCEPT) as act:
+            if not asker.subject.is_user:
+                raise ForbiddenError(
+                    "only a person who signed in takes an invitation: `funkhaus login`"
+                )
+            offer = await self._offer(asker, secret, invitation_id)
+            await self._take(asker, offer)
+            act.recorded = True
+        return offer
+
+    async def _take(self, asker: Asker, offer: Invitation) -> None:
+        subject, now = asker.subject, self._clock.now()
+        async with self._stores.begin(offer.tenant) as work:
+            await work.lock()
+            if member := await work.members.find(subject.id):
+                raise ConflictError(
+                    f"you are {member.role.value} of tenant {offer.tenant!r} already; an owner can change that"
+                )
+            await room_for_one_more(work)
+            if not await work.members.take(offer.id, subject.id, now):
+                raise NotFoundError(UNKNOWN)
+            await work.members.put(subject.id, offer.role, now)
+            await work.audit(
+                AuditRow(
+                    tenant=offer.tenant,
+                    subject=subject.username,
+                    token_id=subject.token_id,
+                    action=ACCEPT,
+                    target=offer.id,
+                    outcome="done",
+                    request_id=asker.request_id,
+                    detail={"role": offer.role.value, "by": offer.invited_by},
+                )
+            )
+
+    async def _offer(self, asker: Asker, secret: str, invitation_id: str) -> Invitation:
+        email, now = asker.subject.email.casefold(), self._clock.now()
+        async with self._stores.begin_platform() as work:
+            offer = None
+            if secret and kind_of(secret) is TokenKind.INVITATION:
+                offer = await work.users.invitation_by_digest(self._mint.digest(secret))
+            elif invitation_id:
+                own = await work.users.invitations_to(email, now)
+                offer = next((item for item in own if item.id == invitation_id.lower()), None)
+        if offer is None or offer.state(now) != "open" or offer.email not in {"", email}:
+            raise NotFoundError(UNKNOWN)
+        return offer
+
+
+def _check(email: str, days: int) -> None:
+    findings = []
+    local, at, domain = email.rpartition("@")
+    plausible = at and local and "." in domain and email.isprintable() and " " not in email
+    if email and (not plausible or len(email) > EMAIL_LIMIT):
+        message = f"an address of at most {EMAIL_LIMIT} characters passes, or none for a link"
+        findings.append(
+            Finding(
+                "email-malformed", message, "email", limit=EMAIL_LIMIT, value=email[:EMAIL_LIMIT]
+            )
+        )
+    if not 0 < days <= INVITATION_DAYS_LIMIT:
+        findings.append(
+            Finding(
+                "invitation-lifetime",
+                f"an invitation lives 1 to {INVITATION_DAYS_LIMIT} days",
+                "expiresInDays",
+                limit=INVITATION_DAYS_LIMIT,
+                value=days,
+                passes=INVITATION_DAYS_LIMIT,
+            )
+        )
+    if findings:
+        raise InvalidError.at(*findings)

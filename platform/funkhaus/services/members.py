@@ -1,0 +1,99 @@
+"""Members of a tenant. Owners decide; everybody may leave; the last owner stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError
+from funkhaus.domain.member import MEMBERS_LIMIT
+from funkhaus.domain.permission import Permission
+from funkhaus.domain.subject import Role
+from funkhaus.domain.verdict import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from funkhaus.domain.member import Member
+    from funkhaus.ports import Clock, Stores, TenantWork
+    from funkhaus.services.acts import Acts, Asker
+
+
+class MemberService:
+    """Use cases on members."""
+
+    def __init__(self, stores: Stores, acts: Acts, clock: Clock) -> None:
+        self._stores, self._acts, self._clock = stores, acts, clock
+
+    async def list(self, asker: Asker, tenant: str) -> Sequence[Member]:
+        """The tenant's members, by address and name."""
+        async with (
+            self._acts.reading(asker, Permission.MEMBER_READ, tenant),
+            self._stores.begin(tenant) as work,
+        ):
+            await work.tenant()
+            return await work.members.all()
+
+    async def put(self, asker: Asker, tenant: str, user_id: str, role: Role) -> Member:
+        """Make somebody a member, or change their role.
+
+        Raises `InvalidError` (nobody of that id has signed in), `ConflictError` (the last owner, a full tenant).
+        """
+        async with (
+            self._acts.doing(asker, Permission.MEMBER_WRITE, tenant, user_id) as act,
+            self._stores.begin(tenant) as work,
+        ):
+            await work.lock()
+            before = await work.members.find(user_id)
+            act.detail |= {"role": role.value, "before": before.role.value if before else ""}
+            if before and role is not Role.OWNER:
+                await _keep_an_owner(work, before)
+            if not before:
+                await room_for_one_more(work)
+            try:
+                await work.members.put(user_id, role, self._clock.now())
+            except NotFoundError as error:
+                raise InvalidError.at(
+                    Finding("user-unknown", error.message, "user", value=user_id)
+                ) from error
+            member = await work.members.find(user_id)
+            if member is None:
+                raise NotFoundError(f"user {user_id!r} is no member")
+            await act.done_in(work)
+        return member
+
+    async def remove(self, asker: Asker, tenant: str, user_id: str) -> None:
+        """Remove a member, or leave. In force with the next request. Raises `NotFoundError`, `ConflictError`."""
+        leaving = asker.subject.is_user and user_id.lower() == asker.subject.id
+        permission = Permission.MEMBER_READ if leaving else Permission.MEMBER_WRITE
+        async with (
+            self._acts.doing(
+                asker, permission, tenant, user_id, action=Permission.MEMBER_WRITE.value
+            ) as act,
+            self._stores.begin(tenant) as work,
+        ):
+            await work.lock()
+            member = await work.members.find(user_id)
+            if member is None:
+                raise NotFoundError(f"user {user_id!r} is no member")
+            act.detail |= {"role": "", "before": member.role.value}
+            await _keep_an_owner(work, member)
+            await work.members.remove(user_id)
+            await act.done_in(work)
+
+
+async def room_for_one_more(work: TenantWork) -> None:
+    """Raises `ConflictError` where a tenant has as many members as there may be."""
+    members = len(await work.members.all())
+    if members >= MEMBERS_LIMIT:
+        message = f"a tenant has at most {MEMBERS_LIMIT} members; a group rule brings more"
+        finding = Finding("members-full", message, "user", limit=MEMBERS_LIMIT, value=members + 1)
+        raise ConflictError(message, findings=[finding])
+
+
+async def _keep_an_owner(work: TenantWork, member: Member) -> None:
+    if member.role is Role.OWNER and await work.members.owners() == 1:
+        message = (
+            "this is the last owner, and a tenant keeps one: make somebody else an owner first"
+        )
+        finding = Finding("last-owner", message, "user", limit=1, value=member.user_id)
+        raise ConflictError(message, findings=[finding])

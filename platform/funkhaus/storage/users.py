@@ -1,0 +1,243 @@
+"""Users, sessions and roles on Postgres."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from funkhaus.domain.errors import NotFoundError
+from funkhaus.domain.member import INVITATIONS_LIMIT
+from funkhaus.domain.subject import PlatformRole, Role
+from funkhaus.domain.user import Session, User
+from funkhaus.storage import rows
+from funkhaus.storage.members import INVITATION, invitation
+from funkhaus.storage.schema import (
+    InvitationRow,
+    MemberRow,
+    PlatformRoleRow,
+    SessionRow,
+    TenantRow,
+    UserRow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from funkhaus.domain.member import Invitation
+    from funkhaus.domain.user import Identity
+    from funkhaus.storage.rows import Row
+
+ROLES_LIMIT = 500
+"""Tenants of one user, and grants, that are looked at."""
+_USER = (
+    UserRow.id,
+    UserRow.iss,
+    UserRow.sub,
+    UserRow.email,
+    UserRow.display_name,
+    UserRow.created_at,
+    UserRow.last_login_at,
+)
+
+
+class PostgresUsers(rows.Statements):
+    """`funkhaus.ports.Users`."""
+
+    async def signed_in(self, identity: Identity, now: datetime) -> User:
+        """The user of an identity, made or brought up to date."""
+        facts = {
+            "email": identity.email,
+            "display_name": identity.display_name,
+            "last_login_at": now,
+        }
+        statement = (
+            insert(UserRow)
+            .values(id=uuid4(), iss=identity.issuer, sub=identity.sub, created_at=now, **facts)
+            .on_conflict_do_update(constraint="uq_users_iss_sub", set_=facts)
+            .returning(*_USER)
+        )
+        return _user((await self._run(statement)).one())
+
+    async def user(self, user_id: str) -> User:
+        """One user; raises `NotFoundError`."""
+        statement = select(*_USER).where(UserRow.id == user_uuid(user_id))
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            raise NotFoundError(no_user(user_id))
+        return _user(row)
+
+    async def lock(self, user_id: str) -> None:
+        """Be the only one who counts what the user has; raises `NotFoundError`."""
+        statement = select(UserRow.id).where(UserRow.id == user_uuid(user_id)).with_for_update()
+        if (await self._run(statement)).one_or_none() is None:
+            raise NotFoundError(no_user(user_id))
+
+    async def roles(self, user_id: str) -> Mapping[str, Role]:
+        """Role per tenant, of tenants that are there."""
+        statement = (
+            select(MemberRow.tenant_id, MemberRow.role)
+            .join(TenantRow, TenantRow.tenant_id == MemberRow.tenant_id)
+            .where(MemberRow.user_id == user_uuid(user_id), TenantRow.deleted_at.is_(None))
+            .order_by(MemberRow.tenant_id)
+            .limit(ROLES_LIMIT)
+        )
+        return {row.tenant_id: Role(row.role) for row in await self._run(statement)}
+
+    async def platform_roles(self, user_id: str) -> frozenset[PlatformRole]:
+        """Platform roles granted to the user."""
+        statement = select(PlatformRoleRow.role).where(
+            PlatformRoleRow.user_id == user_uuid(user_id)
+        )
+        return frozenset(PlatformRole(row.role) for row in await self._run(statement))
+
+    async def grant(self, user_id: str, role: PlatformRole, by: str, now: datetime) -> None:
+        """Grant one; again is harmless; raises `NotFoundError` for a user there isn't."""
+        await self.user(user_id)
+        await self._run(
+            insert(PlatformRoleRow)
+            .values(user_id=user_uuid(user_id), role=role.value, granted_by=by, granted_at=now)
+            .on_conflict_do_nothing()
+        )
+
+    async def withdraw(self, user_id: str, role: PlatformRole) -> None:
+        """Withdraw one; raises `NotFoundError`."""
+        done = await self._run(
+            delete(PlatformRoleRow).where(
+                PlatformRoleRow.user_id == user_uuid(user_id), PlatformRoleRow.role == role.value
+            )
+        )
+        if not done.rowcount:
+            raise NotFoundError(f"user {user_id} was not granted {role.value}")
+
+    async def grants(self) -> Sequence[tuple[User, PlatformRole]]:
+        """All grants, by user, bounded."""
+        statement = (
+            select(*_USER, PlatformRoleRow.role)
+            .join(PlatformRoleRow, PlatformRoleRow.user_id == UserRow.id)
+            .order_by(UserRow.email, UserRow.id, PlatformRoleRow.role)
+            .limit(ROLES_LIMIT)
+        )
+        return [(_user(row), PlatformRole(row.role)) for row in await self._run(statement)]
+
+    async def found(self, user_id: str, tenant: str, now: datetime) -> None:
+        """Make the user the founder and an owner of a tenant that was just added."""
+        key = user_uuid(user_id)
+        await self._run(
+            update(TenantRow).where(TenantRow.tenant_id == tenant).values(founded_by=key)
+        )
+        await self._run(
+            insert(MemberRow).values(
+                tenant_id=tenant, user_id=key, role=Role.OWNER.value, since=now
+            )
+        )
+
+    async def founded(self, user_id: str) -> int:
+        """How many tenants that are there the user founded."""
+        statement = select(func.count()).where(
+            TenantRow.founded_by == user_uuid(user_id), TenantRow.deleted_at.is_(None)
+        )
+        return int((await self._run(statement)).scalar_one())
+
+    async def add_session(self, session: Session, digest: bytes) -> None:
+        """Insert a session by the keyed digest of its token."""
+        values = {
+            "id": UUID(session.id),
+            "user_id": UUID(session.user.id),
+            "digest": digest,
+            "groups": list(session.groups),
+            "last_four": session.last_four,
+            "created_at": session.created_at,
+            "expires_at": session.expires_at,
+            "revoked_at": session.revoked_at,
+        }
+        await self._insert(insert(SessionRow).values(values), "there is such a session already")
+
+    async def session_by_digest(self, digest: bytes) -> Session | None:
+        """The session with this keyed digest, valid or not."""
+        statement = (
+            select(
+                *_USER,
+                SessionRow.id.label("session_id"),
+                SessionRow.groups,
+                SessionRow.last_four,
+                SessionRow.created_at.label("began_at"),
+                SessionRow.expires_at,
+                SessionRow.revoked_at,
+            )
+            .join(SessionRow, SessionRow.user_id == UserRow.id)
+            .where(SessionRow.digest == digest)
+        )
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            return None
+        return Session(
+            id=str(row.session_id),
+            user=_user(row),
+            groups=tuple(row.groups),
+            last_four=row.last_four,
+            created_at=row.began_at,
+            expires_at=row.expires_at,
+            revoked_at=row.revoked_at,
+        )
+
+    async def revoke_session(self, session_id: str, now: datetime) -> None:
+        """Revoke; one that is revoked or not there stays as it is."""
+        await self._run(
+            update(SessionRow)
+            .where(SessionRow.id == UUID(session_id), SessionRow.revoked_at.is_(None))
+            .values(revoked_at=now)
+        )
+
+    async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
+        """The invitation with this keyed digest, whatever its state; none of a tenant that is gone."""
+        statement = (
+            select(*INVITATION)
+            .join(TenantRow, TenantRow.tenant_id == InvitationRow.tenant_id)
+            .where(InvitationRow.digest == digest, TenantRow.deleted_at.is_(None))
+        )
+        row = (await self._run(statement)).one_or_none()
+        return None if row is None else invitation(row)
+
+    async def invitations_to(self, email: str, now: datetime) -> Sequence[Invitation]:
+        """Open invitations to an address, newest first, bounded."""
+        statement = (
+            select(*INVITATION)
+            .join(TenantRow, TenantRow.tenant_id == InvitationRow.tenant_id)
+            .where(
+                InvitationRow.email == email,
+                InvitationRow.accepted_by.is_(None),
+                InvitationRow.revoked_at.is_(None),
+                InvitationRow.expires_at > now,
+                TenantRow.deleted_at.is_(None),
+            )
+            .order_by(InvitationRow.created_at.desc(), InvitationRow.id)
+            .limit(INVITATIONS_LIMIT)
+        )
+        return [invitation(row) for row in await self._run(statement)] if email else []
+
+
+def _user(row: Row) -> User:
+    return User(
+        id=str(row.id),
+        issuer=row.iss,
+        sub=row.sub,
+        email=row.email,
+        display_name=row.display_name,
+        created_at=row.created_at,
+        last_login_at=row.last_login_at,
+    )
+
+
+def no_user(user_id: str) -> str:
+    """The sentence for a user there isn't."""
+    return f"there is no user {user_id!r}: people exist here once they have signed in"
+
+
+def user_uuid(user_id: str) -> UUID:
+    """The key of a user; raises `NotFoundError` for what can't be one."""
+    try:
+        return UUID(user_id)
+    except ValueError as error:
+        raise NotFoundError(no_user(user_id)) from error

@@ -1,0 +1,41 @@
+"""A tenant's members."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from funkhaus.domain.subject import Role
+from funkhaus_api.keys import asker, services
+from funkhaus_api.places import NO_CONTENT, TENANT, answer
+from funkhaus_api.wire.members import NewMember, member
+from funkhaus_api.wire.reading import read_body
+
+
+async def put(request: web.Request) -> web.Response:
+    """Somebody becomes a member, or gets another role."""
+    body = await read_body(request, NewMember)
+    made = await services(request).members.put(
+        asker(request), request.match_info["tenant"], body.user, Role(body.role)
+    )
+    return answer(member(made))
+
+
+async def listed(request: web.Request) -> web.Response:
+    """All of them."""
+    found = await services(request).members.list(asker(request), request.match_info["tenant"])
+    return answer({"items": [member(item) for item in found]})
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Somebody is no member any more, or leaves."""
+    await services(request).members.remove(
+        asker(request), request.match_info["tenant"], request.match_info["user"]
+    )
+    return web.Response(status=NO_CONTENT)
+
+
+ROUTES = [
+    web.post(f"{TENANT}/members", put),
+    web.get(f"{TENANT}/members", listed, allow_head=False),
+    web.delete(f"{TENANT}/members/{{user}}", remove),
+]

@@ -1,0 +1,95 @@
+"""Members, invitations and grants on the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from funkhaus.domain.member import INVITATION_DAYS
+from funkhaus.domain.user import EMAIL_LIMIT
+from funkhaus_api.wire.reading import Body
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from funkhaus.domain.member import Invitation, Member
+    from funkhaus.domain.subject import PlatformRole
+    from funkhaus.domain.user import User
+    from funkhaus.services.invitations import IssuedInvitation
+
+RoleName = Literal["owner", "developer", "viewer", "billing"]
+KEY_LIMIT = 64
+
+
+class NewMember(Body):
+    """What makes a member, or changes one."""
+
+    user: str = Field(max_length=KEY_LIMIT)
+    role: RoleName
+
+
+class NewInvitation(Body):
+    """What invites: an address, or nothing for a link."""
+
+    email: str = Field(default="", max_length=EMAIL_LIMIT)
+    role: RoleName
+    expires_in_days: int = INVITATION_DAYS
+
+
+class Acceptance(Body):
+    """What takes an invitation: its secret, or the id of one to the asker's address."""
+
+    secret: str = Field(default="", max_length=KEY_LIMIT)
+    id: str = Field(default="", max_length=KEY_LIMIT)
+
+
+class NewGrant(Body):
+    """What grants a platform role."""
+
+    user: str = Field(max_length=KEY_LIMIT)
+    role: Literal["admin", "approver", "auditor"]
+
+
+def member(item: Member) -> dict[str, Any]:
+    """A member."""
+    return {
+        "user": item.user_id,
+        "email": item.email,
+        "displayName": item.display_name,
+        "role": item.role.value,
+        "since": _time(item.since),
+    }
+
+
+def invitation(item: Invitation, now: datetime) -> dict[str, Any]:
+    """An invitation, without its secret."""
+    return {
+        "id": item.id,
+        "tenant": item.tenant,
+        "email": item.email,
+        "role": item.role.value,
+        "state": item.state(now),
+        "invitedBy": item.invited_by,
+        "createdAt": _time(item.created_at),
+        "expiresAt": _time(item.expires_at),
+    }
+
+
+def issued(item: IssuedInvitation, now: datetime) -> dict[str, Any]:
+    """An invitation with its secret: the one answer that holds it."""
+    return {**invitation(item.invitation, now), "secret": item.secret}
+
+
+def grant(user: User, role: PlatformRole) -> dict[str, Any]:
+    """A platform role granted."""
+    return {
+        "user": user.id,
+        "email": user.email,
+        "displayName": user.display_name,
+        "role": role.value,
+    }
+
+
+def _time(value: datetime) -> str:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")

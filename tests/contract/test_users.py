@@ -1,0 +1,236 @@
+"""One exam for users, sessions, members, invitations and sign-ins, in memory and on a real Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.login import Login, Stage
+from funkhaus.domain.member import Invitation
+from funkhaus.domain.subject import PlatformRole, Role
+from funkhaus.domain.tenant import Tenant
+from funkhaus.domain.user import Identity, Session, User
+from funkhaus.storage import PostgresStores, open_engine
+from tests.support.stores import MemoryStores
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from funkhaus.ports import Stores
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ADA = Identity("https://idp.example", "ada", "ada@example.com", "Ada")
+BOB = Identity("https://idp.example", "bob", "bob@example.com", "Bob")
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The database's, or empty for the one in memory."""
+    return "" if request.param == "memory" else str(request.getfixturevalue("database"))
+
+
+@pytest.fixture
+async def stores(url: str) -> AsyncIterator[Stores]:
+    """With tenants blue and red."""
+    engine = open_engine(url, pool=5, seconds=5, name="contract") if url else None
+    two: Stores = PostgresStores(engine) if engine else MemoryStores()
+    async with two.begin_platform() as platform:
+        for tenant in ("blue", "red"):
+            await platform.add_tenant(Tenant(tenant, "small"))
+    yield two
+    if engine:
+        await engine.close()
+
+
+async def known(stores: Stores, identity: Identity) -> User:
+    async with stores.begin_platform() as work:
+        return await work.users.signed_in(identity, NOW)
+
+
+def an_invitation(**more: object) -> Invitation:
+    made = Invitation(
+        str(uuid4()), "blue", "bob@example.com", Role.DEVELOPER, "fh:1", NOW, NOW + HOUR
+    )
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def a_login(**more: object) -> Login:
+    made = Login(str(uuid4()), Stage.SENT, "127.0.0.1", NOW, NOW + HOUR, state_digest=b"state")
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+async def test_a_user_is_an_issuer_and_a_sub_for_ever(stores: Stores) -> None:
+    ada = await known(stores, ADA)
+    async with stores.begin_platform() as work:
+        again = await work.users.signed_in(
+            replace(ADA, email="", display_name="Ada L."), NOW + HOUR
+        )
+        assert again == replace(ada, email="", display_name="Ada L.", last_login_at=NOW + HOUR)
+        assert await work.users.user(ada.id) == again
+        elsewhere = await work.users.signed_in(replace(ADA, issuer="https://other.example"), NOW)
+        assert elsewhere.id != ada.id
+        for unknown in (str(uuid4()), "no-uuid", ""):
+            with pytest.raises(NotFoundError, match="once they have signed in"):
+                await work.users.user(unknown)
+            with pytest.raises(NotFoundError):
+                await work.users.lock(unknown)
+
+
+async def test_a_session_is_found_by_digest_with_its_user_and_revoked_once(stores: Stores) -> None:
+    ada = await known(stores, ADA)
+    session = Session(str(uuid4()), ada, ("staff", "ops"), "wxyz", NOW, NOW + HOUR)
+    async with stores.begin_platform() as work:
+        await work.users.add_session(session, b"digest")
+        assert await work.users.session_by_digest(b"digest") == session
+        assert await work.users.session_by_digest(b"other") is None
+        await work.users.revoke_session(session.id, NOW)
+        await work.users.revoke_session(session.id, NOW + HOUR)
+        await work.users.revoke_session(str(uuid4()), NOW)
+        assert await work.users.session_by_digest(b"digest") == replace(session, revoked_at=NOW)
+    with pytest.raises(ConflictError):
+        async with stores.begin_platform() as work:
+            await work.users.add_session(replace(session, id=str(uuid4())), b"digest")
+
+
+async def test_platform_roles_are_granted_and_withdrawn(stores: Stores) -> None:
+    ada = await known(stores, ADA)
+    async with stores.begin_platform() as work:
+        assert await work.users.platform_roles(ada.id) == frozenset()
+        for _ in range(2):
+            await work.users.grant(ada.id, PlatformRole.AUDITOR, "fh:1", NOW)
+        assert await work.users.platform_roles(ada.id) == {PlatformRole.AUDITOR}
+        assert list(await work.users.grants()) == [(ada, PlatformRole.AUDITOR)]
+        await work.users.withdraw(ada.id, PlatformRole.AUDITOR)
+        with pytest.raises(NotFoundError):
+            await work.users.withdraw(ada.id, PlatformRole.AUDITOR)
+        with pytest.raises(NotFoundError):
+            await work.users.grant(str(uuid4()), PlatformRole.AUDITOR, "fh:1", NOW)
+        assert not await work.users.grants()
+
+
+async def test_a_founder_is_an_owner_and_is_counted(stores: Stores) -> None:
+    ada, bob = await known(stores, ADA), await known(stores, BOB)
+    async with stores.begin_platform() as work:
+        await work.users.lock(ada.id)
+        await work.add_tenant(Tenant("green", "small"))
+        await work.users.found(ada.id, "green", NOW)
+    async with stores.begin_platform() as work:
+        assert await work.users.founded(ada.id) == 1
+        assert await work.users.founded(bob.id) == 0
+        assert await work.users.roles(ada.id) == {"green": Role.OWNER}
+    async with stores.begin("green") as tenant:
+        await tenant.members.put(bob.id, Role.OWNER, NOW)
+        await tenant.members.remove(ada.id)
+    async with stores.begin_platform() as work:
+        assert await work.users.founded(ada.id) == 1  # leaving what one founded frees no place
+        assert await work.users.founded(bob.id) == 0
+
+
+async def test_members_come_change_and_go(stores: Stores) -> None:
+    ada, bob = await known(stores, ADA), await known(stores, BOB)
+    async with stores.begin("blue") as work:
+        await work.members.put(bob.id, Role.VIEWER, NOW)
+        await work.members.put(ada.id, Role.OWNER, NOW)
+        await work.members.put(bob.id, Role.BILLING, NOW + HOUR)
+        assert [(m.email, m.role, m.since) for m in await work.members.all()] == [
+            ("ada@example.com", Role.OWNER, NOW),
+            ("bob@example.com", Role.BILLING, NOW),
+        ]
+        assert await work.members.owners() == 1
+        found = await work.members.find(bob.id)
+        assert found is not None
+        assert found.role is Role.BILLING
+        for unknown in (str(uuid4()), "no-uuid"):
+            assert await work.members.find(unknown) is None
+            with pytest.raises(NotFoundError):
+                await work.members.remove(unknown)
+            with pytest.raises(NotFoundError):
+                await work.members.put(unknown, Role.VIEWER, NOW)
+    async with stores.begin("red") as work:
+        assert not await work.members.all()
+        assert await work.members.find(ada.id) is None
+        assert await work.members.owners() == 0
+        with pytest.raises(NotFoundError):
+            await work.members.remove(ada.id)
+
+
+async def test_an_invitation_is_taken_once_however_many_try(stores: Stores) -> None:
+    bob = await known(stores, BOB)
+    invitation = an_invitation()
+    async with stores.begin("blue") as work:
+        await work.members.invite(invitation, b"secret")
+        assert list(await work.members.invitations()) == [invitation]
+        assert await work.members.open_invitations(NOW) == 1
+        assert await work.members.open_invitations(NOW + HOUR) == 0
+    async with stores.begin_platform() as platform:
+        assert await platform.users.invitation_by_digest(b"secret") == invitation
+        assert await platform.users.invitation_by_digest(b"other") is None
+        assert list(await platform.users.invitations_to("bob@example.com", NOW)) == [invitation]
+        assert not await platform.users.invitations_to("", NOW)
+        assert not await platform.users.invitations_to("bob@example.com", NOW + HOUR)
+
+    async def take() -> bool:
+        async with stores.begin("blue") as work:
+            return await work.members.take(invitation.id, bob.id, NOW)
+
+    assert sum(await asyncio.gather(*(take() for _ in range(5)))) == 1
+    async with stores.begin("blue") as work:
+        (taken,) = await work.members.invitations()
+        assert taken.state(NOW) == "accepted"
+        assert await work.members.withdraw(invitation.id, NOW) == taken
+
+
+async def test_what_ended_is_not_taken(stores: Stores) -> None:
+    bob = await known(stores, BOB)
+    revoked, expired = an_invitation(), an_invitation()
+    async with stores.begin("blue") as work:
+        await work.members.invite(revoked, b"revoked")
+        await work.members.invite(expired, b"expired")
+        assert (await work.members.withdraw(revoked.id, NOW)).revoked_at == NOW
+        assert (await work.members.withdraw(revoked.id, NOW + HOUR)).revoked_at == NOW
+        assert not await work.members.take(revoked.id, bob.id, NOW)
+        assert not await work.members.take(expired.id, bob.id, NOW + HOUR)
+        assert not await work.members.take("no-uuid", bob.id, NOW)
+        with pytest.raises(NotFoundError):
+            await work.members.withdraw(str(uuid4()), NOW)
+    async with stores.begin("red") as work:
+        assert not await work.members.invitations()
+        assert not await work.members.take(expired.id, bob.id, NOW)
+        with pytest.raises(NotFoundError):
+            await work.members.withdraw(expired.id, NOW)
+        with pytest.raises(ValueError, match="'blue'"):
+            await work.members.invite(an_invitation(), b"another")
+
+
+async def test_a_login_is_found_by_each_of_its_codes_and_saved_whole(stores: Stores) -> None:
+    ada = await known(stores, ADA)
+    device = a_login(state_digest=None, device_digest=b"device", user_code="BCDF-GHJK")
+    async with stores.begin_platform() as work:
+        await work.logins.add(a_login())
+        await work.logins.add(device)
+        assert await work.logins.by_device(b"device") == device
+        assert await work.logins.by_user_code("BCDF-GHJK") == device
+        assert await work.logins.by_state(b"device") is None
+        assert await work.logins.by_code(b"state") is None
+        changed = replace(
+            device, stage=Stage.RETURNED, code_digest=b"code", user_id=ada.id, groups=("a", "b"),
+            polled_at=NOW, poll_seconds=10, nonce="n", verifier="v",
+        )  # fmt: skip
+        await work.logins.save(changed)
+        assert await work.logins.by_code(b"code") == changed
+        assert await work.logins.waiting(NOW) == 2
+        assert await work.logins.waiting(NOW + HOUR) == 0
+    with pytest.raises(ConflictError):
+        async with stores.begin_platform() as work:
+            await work.logins.add(a_login())
+    async with stores.begin_platform() as work:
+        assert await work.logins.sweep(NOW) == 0
+        assert await work.logins.sweep(NOW + 2 * HOUR) == 2
+        assert await work.logins.by_state(b"state") is None

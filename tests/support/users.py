@@ -1,0 +1,241 @@
+"""`Users`, `Members` and `Logins` without a database, on the rows of `MemoryStores`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.login import Stage
+from funkhaus.domain.member import Invitation, Member
+from funkhaus.domain.subject import PlatformRole, Role
+from funkhaus.domain.user import Identity, Session, User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from funkhaus.domain.login import Login
+
+    from .stores import State
+
+
+@dataclass
+class People:
+    """Rows. `members` by tenant and user; `founders` by tenant."""
+
+    users: dict[str, User] = field(default_factory=dict)
+    sessions: dict[bytes, Session] = field(default_factory=dict)
+    grants: set[tuple[str, PlatformRole]] = field(default_factory=set)
+    members: dict[tuple[str, str], tuple[Role, datetime]] = field(default_factory=dict)
+    founders: dict[str, str] = field(default_factory=dict)
+    invitations: dict[bytes, Invitation] = field(default_factory=dict)
+    logins: dict[str, Login] = field(default_factory=dict)
+
+    def __copy__(self) -> People:
+        return People(**{name: value.copy() for name, value in vars(self).items()})
+
+
+def _canonical(key: str) -> str:
+    try:
+        return str(UUID(key))
+    except ValueError:
+        return ""
+
+
+def _user(people: People, user_id: str) -> User:
+    if (user := people.users.get(_canonical(user_id))) is None:
+        raise NotFoundError(
+            f"there is no user {user_id!r}: people exist here once they have signed in"
+        )
+    return user
+
+
+class MemoryUsers:
+    def __init__(self, state: State) -> None:
+        self._state, self._people = state, state.people
+
+    async def signed_in(self, identity: Identity, now: datetime) -> User:
+        for user in self._people.users.values():
+            if (user.issuer, user.sub) == (identity.issuer, identity.sub):
+                break
+        else:
+            user = User(str(uuid4()), identity.issuer, identity.sub, "", "", now, now)
+        user = replace(
+            user, email=identity.email, display_name=identity.display_name, last_login_at=now
+        )
+        self._people.users[user.id] = user
+        return user
+
+    async def user(self, user_id: str) -> User:
+        return _user(self._people, user_id)
+
+    async def lock(self, user_id: str) -> None:
+        _user(self._people, user_id)
+
+    async def roles(self, user_id: str) -> Mapping[str, Role]:
+        return {
+            tenant: role
+            for (tenant, user), (role, _) in sorted(self._people.members.items())
+            if user == _canonical(user_id)
+        }
+
+    async def platform_roles(self, user_id: str) -> frozenset[PlatformRole]:
+        return frozenset(role for user, role in self._people.grants if user == _canonical(user_id))
+
+    async def grant(self, user_id: str, role: PlatformRole, by: str, now: datetime) -> None:
+        assert by
+        assert now
+        self._people.grants.add((_user(self._people, user_id).id, role))
+
+    async def withdraw(self, user_id: str, role: PlatformRole) -> None:
+        if (_canonical(user_id), role) not in self._people.grants:
+            raise NotFoundError(f"user {user_id} was not granted {role.value}")
+        self._people.grants.discard((_canonical(user_id), role))
+
+    async def grants(self) -> Sequence[tuple[User, PlatformRole]]:
+        held = [(self._people.users[user], role) for user, role in self._people.grants]
+        return sorted(held, key=lambda item: (item[0].email, item[0].id, item[1].value))
+
+    async def found(self, user_id: str, tenant: str, now: datetime) -> None:
+        assert tenant in self._state.tenants
+        self._people.founders[tenant] = _canonical(user_id)
+        self._people.members[(tenant, _canonical(user_id))] = (Role.OWNER, now)
+
+    async def founded(self, user_id: str) -> int:
+        return list(self._people.founders.values()).count(_canonical(user_id))
+
+    async def add_session(self, session: Session, digest: bytes) -> None:
+        if digest in self._people.sessions:
+            raise ConflictError("there is such a session already")
+        self._people.sessions[digest] = session
+
+    async def session_by_digest(self, digest: bytes) -> Session | None:
+        session = self._people.sessions.get(digest)
+        return session and replace(session, user=self._people.users[session.user.id])
+
+    async def revoke_session(self, session_id: str, now: datetime) -> None:
+        for digest, session in self._people.sessions.items():
+            if session.id == session_id and session.revoked_at is None:
+                self._people.sessions[digest] = replace(session, revoked_at=now)
+
+    async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
+        return self._people.invitations.get(digest)
+
+    async def invitations_to(self, email: str, now: datetime) -> Sequence[Invitation]:
+        return [
+            item
+            for item in _newest(self._people.invitations.values())
+            if email and item.email == email and item.state(now) == "open"
+        ]
+
+
+class MemoryMembers:
+    def __init__(self, state: State, tenant: str) -> None:
+        self._people, self._tenant = state.people, tenant
+
+    async def all(self) -> Sequence[Member]:
+        own = [
+            Member(user, found.email, found.display_name, role, since)
+            for (tenant, user), (role, since) in self._people.members.items()
+            if tenant == self._tenant and (found := self._people.users[user])
+        ]
+        return sorted(own, key=lambda item: (item.email, item.display_name, item.user_id))
+
+    async def find(self, user_id: str) -> Member | None:
+        return next(
+            (item for item in await self.all() if item.user_id == _canonical(user_id)), None
+        )
+
+    async def owners(self) -> int:
+        return sum(item.role is Role.OWNER for item in await self.all())
+
+    async def put(self, user_id: str, role: Role, now: datetime) -> None:
+        key = (self._tenant, _user(self._people, user_id).id)
+        self._people.members[key] = (role, self._people.members.get(key, (role, now))[1])
+
+    async def remove(self, user_id: str) -> None:
+        if (self._tenant, _canonical(user_id)) not in self._people.members:
+            raise NotFoundError(f"user {user_id!r} is no member")
+        del self._people.members[(self._tenant, _canonical(user_id))]
+
+    async def invitations(self) -> Sequence[Invitation]:
+        return _newest(
+            item for item in self._people.invitations.values() if item.tenant == self._tenant
+        )[:200]
+
+    async def open_invitations(self, now: datetime) -> int:
+        return sum(item.state(now) == "open" for item in await self.invitations())
+
+    async def invite(self, invitation: Invitation, digest: bytes) -> None:
+        if invitation.tenant != self._tenant:
+            raise ValueError(
+                f"a row of tenant {invitation.tenant!r} in a transaction of {self._tenant!r}"
+            )
+        if digest in self._people.invitations:
+            raise ConflictError("there is such an invitation already")
+        self._people.invitations[digest] = invitation
+
+    async def withdraw(self, invitation_id: str, now: datetime) -> Invitation:
+        for digest, item in self._people.invitations.items():
+            if item.tenant == self._tenant and item.id == _canonical(invitation_id):
+                if not item.accepted_by and item.revoked_at is None:
+                    self._people.invitations[digest] = replace(item, revoked_at=now)
+                return self._people.invitations[digest]
+        raise NotFoundError(f"there is no invitation {invitation_id!r}")
+
+    async def take(self, invitation_id: str, user_id: str, now: datetime) -> bool:
+        for digest, item in self._people.invitations.items():
+            own = item.tenant == self._tenant and item.id == _canonical(invitation_id)
+            if own and item.state(now) == "open":
+                self._people.invitations[digest] = replace(item, accepted_by=user_id)
+                return True
+        return False
+
+
+class MemoryLogins:
+    def __init__(self, state: State) -> None:
+        self._logins = state.people.logins
+
+    async def add(self, login: Login) -> None:
+        for name in ("state_digest", "device_digest", "user_code", "code_digest"):
+            value = getattr(login, name)
+            if value is not None and await self._one(lambda o, n=name, v=value: getattr(o, n) == v):  # type: ignore[misc]
+                raise ConflictError("one of its codes is in use already")
+        self._logins[login.id] = login
+
+    async def save(self, login: Login) -> None:
+        assert login.id in self._logins
+        self._logins[login.id] = login
+
+    async def _one(self, matches: Callable[[Login], bool]) -> Login | None:
+        return next((login for login in self._logins.values() if matches(login)), None)
+
+    async def by_state(self, digest: bytes) -> Login | None:
+        return await self._one(lambda login: login.state_digest == digest)
+
+    async def by_code(self, digest: bytes) -> Login | None:
+        return await self._one(lambda login: login.code_digest == digest)
+
+    async def by_device(self, digest: bytes) -> Login | None:
+        return await self._one(lambda login: login.device_digest == digest)
+
+    async def by_user_code(self, code: str) -> Login | None:
+        return await self._one(lambda login: login.user_code == code)
+
+    async def waiting(self, now: datetime) -> int:
+        return sum(
+            login.expires_at > now and login.stage is not Stage.REDEEMED
+            for login in self._logins.values()
+        )
+
+    async def sweep(self, before: datetime) -> int:
+        gone = [login.id for login in self._logins.values() if login.expires_at < before]
+        for key in gone:
+            del self._logins[key]
+        return len(gone)
+
+
+def _newest(items: object) -> list[Invitation]:
+    return sorted(items, key=lambda item: item.created_at, reverse=True)  # type: ignore[call-overload, no-any-return]
