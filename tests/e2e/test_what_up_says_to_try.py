@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def said() -> str:
     """What an `up` on the house that stands prints."""
-    ran = run(["make", "-C", str(ROOT), "up"], dict(os.environ), seconds=240)
+    env = {name: value for name, value in os.environ.items() if name != "FUNKHAUS_TEST_STRICT"}
+    ran = run(["make", "-C", str(ROOT), "up"], env, seconds=240)
     assert ran.code == 0, ran.out + ran.err
     return ran.out
 
