@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE
 from funkhaus.factory import Opener, SystemClock
 from funkhaus.kube import KubeLease
+from funkhaus.services.ledger import LedgerService
 from funkhaus.services.materialisation import (
     FunctionMaterialiser,
     NamespaceMaterialiser,
@@ -79,9 +80,11 @@ def reconcilers(
         system_namespace=settings.system_namespace,
         dns_cidrs=tuple(part.strip() for part in settings.dns_cidrs.split(",") if part.strip()),
     )
+    ledger = LedgerService(world.stores, world.clock)
     judge = ReviewService(
         world.stores,
         world.decider,
+        ledger,
         domain=settings.domain,
         system_namespace=settings.system_namespace,
     )
@@ -90,6 +93,7 @@ def reconcilers(
         cluster=world.cluster,
         registry=CountedRegistry(world.registry),
         judge=judge,
+        ledger=ledger,
         stores=world.stores,
         clock=world.clock,
         standing=standing,
@@ -97,6 +101,7 @@ def reconcilers(
     triggers = TriggerMaterialiser(
         cluster=world.cluster,
         judge=judge,
+        ledger=ledger,
         stores=world.stores,
         standing=standing,
         surroundings=around,

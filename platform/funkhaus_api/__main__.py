@@ -1,4 +1,4 @@
-"""``python -m funkhaus_api [serve | migrate | bootstrap-admin]``: settings from the environment, SIGTERM ends it."""
+"""``python -m funkhaus_api [serve | migrate | recount | bootstrap-admin]``: settings from the environment; SIGTERM ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import uvloop
 from aiohttp import web
 
 from funkhaus import logs
-from funkhaus.domain.errors import FunkhausError
+from funkhaus.domain.errors import FunkhausError, UnavailableError
 from funkhaus.settings import Api, load
 from funkhaus.storage import migrate
 from funkhaus_api.app import create_app
@@ -57,6 +57,17 @@ async def bring_up_to_date(settings: Api, folder: Path | None) -> None:
     _LOG.info("migrated", revision=await migrate.upgrade(settings.database_url, folder))
 
 
+async def recount(settings: Api) -> None:
+    """The quota ledger from what lives in the cluster: after a restore, or when somebody doubts the books."""
+    async with assembled(settings) as services:
+        swept = await services.sweep.recount()
+    _LOG.info("recounted", looked=swept.looked, corrected=swept.corrected, failed=swept.failed)
+    if swept.failed:
+        raise UnavailableError(
+            f"{swept.failed} of {swept.looked} objects were not counted; run it again"
+        )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The exit status: 2 when settings, schema or database can't be right, with the sentence that says what would be."""
     parser = argparse.ArgumentParser(prog="python -m funkhaus_api", description=__doc__)
@@ -64,6 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("serve", help="answer requests (the default)")
     migration = commands.add_parser("migrate", help="bring the database to this release's schema")
     migration.add_argument("--migrations", type=Path, help="folder of the migrations")
+    commands.add_parser("recount", help="the quota ledger from what lives in the cluster")
     admin = commands.add_parser("bootstrap-admin", help="make the first platform admin's token")
     admin.add_argument("--token-file", type=Path, required=True, help="where it goes, mode 0600")
     words = parser.parse_args(arguments)
@@ -72,6 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
         logs.configure(settings.log_level)
         if words.command == "migrate":
             uvloop.run(bring_up_to_date(settings, words.migrations))
+        elif words.command == "recount":
+            uvloop.run(recount(settings))
         elif words.command == "bootstrap-admin":
             uvloop.run(bootstrap_admin(settings, words.token_file))
         else:

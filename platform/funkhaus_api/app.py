@@ -19,6 +19,7 @@ from funkhaus_api.handlers import (
     invocations,
     members,
     namespaces,
+    quotas,
     runtimes,
     tenants,
     tokenreview,
@@ -26,6 +27,7 @@ from funkhaus_api.handlers import (
     triggers,
 )
 from funkhaus_api.keys import LIMITS, SERVICES, Limits
+from funkhaus_api.sweeping import sweep_for_ever
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,6 +43,7 @@ ROUTES = [
     *invitations.ROUTES,
     *grants.ROUTES,
     *namespaces.ROUTES,
+    *quotas.ROUTES,
     *tokens.ROUTES,
     *invocations.ROUTES,
     *functions.ROUTES,
@@ -56,7 +59,7 @@ PATIENT = frozenset({invocations.call, invocations.read_logs})
 
 
 def create_app(services: Services, limits: Limits) -> web.Application:
-    """The API over its use cases. Once started it delivers the outbox as well."""
+    """The API over its use cases. Once started it delivers the outbox and sweeps the ledger as well."""
     app = web.Application(
         middlewares=[
             middlewares.identified,
@@ -71,14 +74,18 @@ def create_app(services: Services, limits: Limits) -> web.Application:
     app[LIMITS] = limits
     app.add_routes(ROUTES)
     app.on_response_prepare.append(middlewares.stamp)
-    app.cleanup_ctx.append(_deliveries)
+    app.cleanup_ctx.append(_workers)
     return app
 
 
-async def _deliveries(app: web.Application) -> AsyncIterator[None]:
+async def _workers(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
-    task = asyncio.create_task(deliver(services.outbox, services.bell))
+    tasks = [
+        asyncio.create_task(deliver(services.outbox, services.bell)),
+        asyncio.create_task(sweep_for_ever(services.sweep, services.quotas)),
+    ]
     yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -17,8 +17,10 @@ from funkhaus.services.invocations import InvocationService
 from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
 from funkhaus.services.outbox import Outbox
+from funkhaus.services.quotas import QuotaService
 from funkhaus.services.replicas import LogService
 from funkhaus.services.runtimes import RuntimeService
+from funkhaus.services.sweep import Sweep
 from funkhaus.services.tenants import TenantService
 from funkhaus.services.tokens import TokenService
 from funkhaus.services.triggers import http_triggers
@@ -94,6 +96,8 @@ def wired(
         logs=LogService(functions, cluster),
         descriptions=DescriptionService(functions, cluster),
         outbox=Outbox(stores, cluster, clock),
+        quotas=QuotaService(stores, acts, clock, bell.ring),
+        sweep=Sweep(stores, cluster, clock),
         bell=bell,
         clock=clock,
     )

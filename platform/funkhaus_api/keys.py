@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
     from funkhaus.services.outbox import Outbox
+    from funkhaus.services.quotas import QuotaService
     from funkhaus.services.replicas import LogService
     from funkhaus.services.resources import ResourceService
     from funkhaus.services.runtimes import RuntimeService
+    from funkhaus.services.sweep import Sweep
     from funkhaus.services.tenants import TenantService
     from funkhaus.services.tokens import TokenService
     from funkhaus_api.deliveries import Bell
@@ -48,6 +50,8 @@ class Services:
     logs: LogService
     descriptions: DescriptionService
     outbox: Outbox
+    quotas: QuotaService
+    sweep: Sweep
     bell: Bell
     clock: Clock
 

@@ -15,6 +15,7 @@ from funkhaus_cli.commands.autoscale import autoscale
 from funkhaus_cli.commands.contexts import config
 from funkhaus_cli.commands.functions import function
 from funkhaus_cli.commands.namespaces import namespace
+from funkhaus_cli.commands.quotas import quota
 from funkhaus_cli.commands.runtimes import runtime
 from funkhaus_cli.commands.tenants import tenant
 from funkhaus_cli.commands.tokens import token
@@ -126,7 +127,7 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    function, trigger, autoscale, runtime, namespace, tenant, token, config, whoami, version, completion,
+    function, trigger, autoscale, runtime, namespace, quota, tenant, token, config, whoami, version, completion,
 ):  # fmt: skip
     main.add_command(command)
 

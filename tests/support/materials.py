@@ -15,6 +15,7 @@ from funkhaus.domain.kinds import (
 )
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.manifests import labels
+from funkhaus.services.ledger import LedgerService
 from funkhaus.services.materialisation import (
     FunctionMaterialiser,
     NamespaceMaterialiser,
@@ -55,8 +56,13 @@ class House:
         self.cluster, self.clock = MemoryCluster(), FakeClock()
         self.registry = MemoryRegistry(HOST, {BASE, NEWER_BASE})
         self.stores, self.decider = MemoryStores(), FakeDecider()
+        self.ledger = LedgerService(self.stores, self.clock)
         judge = ReviewService(
-            self.stores, self.decider, domain="example.com", system_namespace="funkhaus-system"
+            self.stores,
+            self.decider,
+            self.ledger,
+            domain="example.com",
+            system_namespace="funkhaus-system",
         )
         happenings = Happenings(self.cluster, self.clock, "funkhaus-controller")
         standing = Standing(self.cluster, self.clock, happenings)
@@ -64,6 +70,7 @@ class House:
             cluster=self.cluster,
             registry=self.registry,
             judge=judge,
+            ledger=self.ledger,
             stores=self.stores,
             clock=self.clock,
             standing=standing,
@@ -71,6 +78,7 @@ class House:
         self.triggers = TriggerMaterialiser(
             cluster=self.cluster,
             judge=judge,
+            ledger=self.ledger,
             stores=self.stores,
             standing=standing,
             surroundings=SURROUNDINGS,

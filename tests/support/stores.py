@@ -10,13 +10,14 @@ import copy
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant, TenantFacts
 from funkhaus.ports import OutboxItem
 
+from .ledger import Books, MemoryLedger, MemoryPlatformLedger
 from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
 
 if TYPE_CHECKING:
@@ -27,9 +28,26 @@ if TYPE_CHECKING:
     from funkhaus.ports import AuditRow, Manifest
 
 PLANS = {
-    "small": Plan("small", 3, NamespaceQuota(20, 20, 20, 4_000, 4 * 1024**3)),
-    "medium": Plan("medium", 10, NamespaceQuota(100, 100, 100, 20_000, 40 * 1024**3)),
-    "large": Plan("large", 50, NamespaceQuota(500, 500, 1_000, 200_000, 400 * 1024**3)),
+    "small": Plan(
+        "small",
+        3,
+        NamespaceQuota(20, 20, 20, 4_000, 4 * 1024**3, 20, 100, 100),
+        NamespaceQuota(60, 60, 60, 12_000, 12 * 1024**3, 60, 300, 300),
+    ),
+    "medium": Plan(
+        "medium",
+        10,
+        NamespaceQuota(100, 100, 100, 20_000, 40 * 1024**3, 100, 500, 500),
+        NamespaceQuota(1_000, 1_000, 1_000, 200_000, 400 * 1024**3, 1_000, 5_000, 5_000),
+    ),
+    "large": Plan(
+        "large",
+        50,
+        NamespaceQuota(500, 500, 1_000, 200_000, 400 * 1024**3, 500, 2_000, 2_000),
+        NamespaceQuota(
+            25_000, 25_000, 50_000, 10_000_000, 20_000 * 1024**3, 25_000, 100_000, 100_000
+        ),
+    ),
 }
 """As the first migration has them."""
 
@@ -48,6 +66,7 @@ class State:
     sequence: int = 0
     audit: list[AuditRow] = field(default_factory=list)
     people: People = field(default_factory=People)
+    books: Books = field(default_factory=Books)
 
 
 class MemoryStores:
@@ -63,7 +82,7 @@ class MemoryStores:
         if self.broken:
             raise self.broken
         async with self._writer:
-            state = State(**{name: copy.copy(value) for name, value in vars(self.state).items()})
+            state = State(**{name: _copy(value) for name, value in vars(self.state).items()})
             yield state
             self.state = state
 
@@ -82,6 +101,10 @@ class MemoryStores:
             raise self.broken
 
 
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, Books) else copy.copy(value)
+
+
 class MemoryTenantWork:
     """`TenantWork`."""
 
@@ -89,6 +112,10 @@ class MemoryTenantWork:
         self._state = state
         self._tenant = tenant
         self.members = MemoryMembers(state, tenant)
+
+    @property
+    def ledger(self) -> MemoryLedger:
+        return MemoryLedger(self._state, self._tenant)
 
     async def tenant(self) -> Tenant:
         if self._tenant not in self._state.tenants:
@@ -165,6 +192,10 @@ class MemoryPlatformWork:
         self._state = state
         self.users = MemoryUsers(state)
         self.logins = MemoryLogins(state)
+
+    @property
+    def ledger(self) -> MemoryPlatformLedger:
+        return MemoryPlatformLedger(self._state.books)
 
     async def add_tenant(self, tenant: Tenant) -> None:
         await self.plan(tenant.plan)

@@ -42,7 +42,9 @@ def demo_stores() -> MemoryStores:
     """A database with the tenant demo, on the plan small, and its namespace default."""
     stores = MemoryStores()
     stores.state.tenants["demo"] = Tenant("demo", "small")
-    namespace = Namespace("demo", "default", NamespaceQuota(20, 20, 20, 4000, 4 * 1024**3))
+    # Nobody releases anything here: room for a whole run.
+    quota = NamespaceQuota(60, 60, 60, 12_000, 12 * 1024**3, 60)
+    namespace = Namespace("demo", "default", quota)
     stores.state.namespaces["demo", "default"] = (namespace, True)
     return stores
 

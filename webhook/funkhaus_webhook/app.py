@@ -13,6 +13,7 @@ from aiohttp import web
 from funkhaus import logs
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.factory import Opener, SystemClock
+from funkhaus.services.ledger import LedgerService
 from funkhaus.services.reviews import ReviewService
 from funkhaus_webhook import ops, reviewing, tls
 from funkhaus_webhook.router import Router
@@ -119,6 +120,7 @@ class Server:
         service = ReviewService(
             world.stores,
             world.decider,
+            LedgerService(world.stores, world.clock),
             domain=settings.domain,
             system_namespace=settings.system_namespace,
             at_once=settings.reviews_at_once,

@@ -25,6 +25,9 @@ class Permission(StrEnum):
     NAMESPACE_DELETE = "namespace:delete"
     NAMESPACE_READ = "namespace:read"
     PLATFORM_GRANT = "platform:grant"
+    QUOTA_DIVIDE = "quota:divide"
+    QUOTA_OVERRIDE = "quota:override"
+    QUOTA_READ = "quota:read"
     RUNTIME_READ = "runtime:read"
     TENANT_CREATE = "tenant:create"
     TENANT_READ = "tenant:read"
@@ -39,6 +42,7 @@ _READS = frozenset(
         Permission.FUNCTION_READ,
         Permission.MEMBER_READ,
         Permission.NAMESPACE_READ,
+        Permission.QUOTA_READ,
         Permission.RUNTIME_READ,
         Permission.TENANT_READ,
         Permission.TRIGGER_READ,
@@ -51,6 +55,7 @@ _OWNS = frozenset(
         Permission.MEMBER_WRITE,
         Permission.NAMESPACE_CREATE,
         Permission.NAMESPACE_DELETE,
+        Permission.QUOTA_DIVIDE,
         Permission.TOKEN_ISSUE,
         Permission.TOKEN_REVOKE,
     }

@@ -5,26 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from funkhaus.domain.names import cluster_namespace
+from funkhaus.domain.quota import Quota
 
-
-@dataclass(frozen=True, slots=True)
-class NamespaceQuota:
-    """What one namespace may hold at most. CPU in millicores, memory in bytes, summed over scaling.max replicas."""
-
-    functions: int
-    triggers: int
-    replicas: int
-    cpu_millis: int
-    memory_bytes: int
+NamespaceQuota = Quota
+"""A namespace's, under the name it had when it was the only one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A named set of defaults and ceilings. Per-function ceilings are policy data (`policies/data/plans.yaml`)."""
+    """A named set of defaults and ceilings. Per-function ceilings are policy data (`policies/data/plans.yaml`).
+
+    `namespace_quota` is what a new namespace starts with, `tenant_quota` the most all of a tenant's hold together.
+    """
 
     id: str
     namespaces: int
-    namespace_quota: NamespaceQuota
+    namespace_quota: Quota
+    tenant_quota: Quota
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 A manifest is a plain JSON object (``dict[str, Any]``) as kube-apiserver speaks it.
 """
 
+from funkhaus.ports.ledger import Ledger, Override, PlatformLedger
 from funkhaus.ports.logins import Logins
 from funkhaus.ports.members import Members
 from funkhaus.ports.providers import Provider, Providers
@@ -28,10 +29,13 @@ __all__ = [
     "Decider",
     "Dialer",
     "ImageRegistry",
+    "Ledger",
     "Logins",
     "Manifest",
     "Members",
     "OutboxItem",
+    "Override",
+    "PlatformLedger",
     "PlatformWork",
     "Provider",
     "Providers",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.tenant import Namespace, Plan, Tenant, TenantFacts
     from funkhaus.domain.token import Token
+    from funkhaus.ports.ledger import Ledger, PlatformLedger
     from funkhaus.ports.logins import Logins
     from funkhaus.ports.members import Members
     from funkhaus.ports.users import Users
@@ -55,6 +56,10 @@ class TenantWork(Protocol):
     @property
     def members(self) -> Members:
         """Who belongs to the tenant, and who is asked to."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The tenant's books."""
 
     async def tenant(self) -> Tenant:
         """The tenant; raises `NotFoundError`."""
@@ -106,6 +111,10 @@ class PlatformWork(Protocol):
     @property
     def logins(self) -> Logins:
         """Sign-ins under way."""
+
+    @property
+    def ledger(self) -> PlatformLedger:
+        """All books."""
 
     async def add_tenant(self, tenant: Tenant) -> None:
         """Insert; raises `ConflictError` (ids are never reused)."""

@@ -12,6 +12,7 @@ from funkhaus.domain.kinds import TENANT_NAMESPACE
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Namespace
 from funkhaus.domain.verdict import Finding
+from funkhaus.services.quotas import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ class NamespaceService:
         self._stores, self._acts, self._cluster, self._wake = stores, acts, cluster, wake
 
     async def create(self, asker: Asker, tenant: str, name: str) -> Namespace:
-        """A new namespace with the plan's quota.
+        """A new namespace with the plan's quota, as far as the tenant's has that left.
 
         Raises `InvalidError` (name), `PolicyError` (the plan has no room for one more), `ConflictError` (the name is or
         was taken), `NotFoundError`/`ForbiddenError`.
@@ -49,7 +50,8 @@ class NamespaceService:
                 await work.lock()
                 plan = await work.plan()
                 _check_room(plan, len(await work.namespaces()))
-                namespace = Namespace(tenant, name, plan.namespace_quota)
+                await work.ledger.lock()
+                namespace = Namespace(tenant, name, await share(work))
                 await work.add_namespace(namespace)
                 await work.enqueue(tenant_namespace.manifest(namespace))
                 await act.done_in(work)

@@ -1,7 +1,7 @@
 """Admission: what the platform fills into an object, and whether it lets it in.
 
 Every doubt is a refusal: a namespace the database does not know, a policy engine that gives no trustworthy answer, a
-review that takes too long. Order within a review: shape, tenant, policy; hostname claims and the quota ledger come last.
+review that takes too long. Order within a review: shape, tenant, policy; the quota ledger comes last.
 
 What is not judged: a delete (refusing one would keep namespaces from ending), and an update that leaves the spec alone and
 touches the platform's marks by the platform's own hand at most (its finalizer and notes must come off an object that a
@@ -20,13 +20,16 @@ from funkhaus import logs
 from funkhaus.crd import function as function_crd
 from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.domain import names
+from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import ForbiddenError, FunkhausError, InvalidError, TimedOutError
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, Kind
 from funkhaus.domain.question import Question
+from funkhaus.domain.quota import asked_by
 from funkhaus.domain.trigger import HTTPTrigger
 from funkhaus.domain.verdict import Finding, Verdict
 from funkhaus.ports import AuditRow
 from funkhaus.services.additions import additions
+from funkhaus.services.ledger import version_of
 from funkhaus.services.marks import (
     CREATED_BY,
     marks_of,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.function import Function
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.ports import Decider, Manifest, Stores
+    from funkhaus.services.ledger import LedgerService
 
 AUDIT_SECONDS = 0.4
 """For writing the audit row of a refusal: it comes on top of a review's deadline and must leave time for the answer."""
@@ -100,6 +104,7 @@ class ReviewService:
         self,
         stores: Stores,
         decider: Decider,
+        ledger: LedgerService,
         *,
         domain: str,
         system_namespace: str,
@@ -107,6 +112,7 @@ class ReviewService:
     ) -> None:
         self._stores = stores
         self._decider = decider
+        self._ledger = ledger
         self._domain = domain
         self._platform_user = f"system:serviceaccount:{system_namespace}:"
         self._places = asyncio.Semaphore(at_once)
@@ -191,7 +197,22 @@ class ReviewService:
             owned = owned_by_tenant(old, facts, review.requester)
         subject = _named_subject(review.kind, review.manifest)
         verdict = await self._decider.decide(Question(subject, facts, marks, owned))
+        if not Judgement(verdict).refused:
+            objections = await self._reserve(review, subject, facts)
+            verdict = dataclasses.replace(verdict, findings=(*verdict.findings, *objections))
         return Judgement(verdict=verdict, tenant=facts.tenant)
+
+    async def _reserve(
+        self, review: Review, subject: Function | HTTPTrigger, facts: TenantFacts
+    ) -> tuple[Finding, ...]:
+        """Quota for an object that everything else lets in."""
+        return await self._ledger.reserve(
+            facts.tenant,
+            Key(review.kind.name, facts.namespace, subject.name),
+            asked_by(subject),
+            version_of(review.old),
+            dry_run=review.dry_run,
+        )
 
     def _unjudged(self, review: Review) -> bool:
         if review.operation is Operation.DELETE:

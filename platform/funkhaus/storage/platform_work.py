@@ -11,12 +11,14 @@ from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import TenantFacts
 from funkhaus.ports import OutboxItem
 from funkhaus.storage import rows
+from funkhaus.storage.ledger import PostgresPlatformLedger
 from funkhaus.storage.logins import PostgresLogins
 from funkhaus.storage.schema import (
     HostSuffix,
     NamespaceRow,
     OutboxEntry,
     PlanRow,
+    TenantQuotaRow,
     TenantRow,
     TokenRow,
 )
@@ -46,14 +48,22 @@ class PostgresPlatformWork(rows.Statements):
         """Sign-ins under way."""
         return PostgresLogins(self._connection)
 
+    @property
+    def ledger(self) -> PostgresPlatformLedger:
+        """All books."""
+        return PostgresPlatformLedger(self._connection)
+
     async def add_tenant(self, tenant: Tenant) -> None:
         """Insert; raises `ConflictError` (ids are never reused), `NotFoundError` for a plan that isn't there."""
-        await self.plan(tenant.plan)
+        plan = await self.plan(tenant.plan)
         await self._insert(
             insert(TenantRow).values(
                 tenant_id=tenant.id, plan_id=tenant.plan, display_name=tenant.display_name
             ),
             f"tenant {tenant.id!r} exists, or existed: an id is given out once",
+        )
+        await self._run(
+            insert(TenantQuotaRow).values(tenant_id=tenant.id, **rows.limits(plan.tenant_quota))
         )
 
     async def tenants(self, *, after: str = "", limit: int = 100) -> Sequence[Tenant]:

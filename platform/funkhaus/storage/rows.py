@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import insert
 
 from funkhaus.domain.errors import ConflictError, NotFoundError
-from funkhaus.domain.tenant import NamespaceQuota, Plan, Tenant
+from funkhaus.domain.quota import LIMITS, Quota
+from funkhaus.domain.tenant import Plan, Tenant
 from funkhaus.domain.token import Token, TokenKind
 from funkhaus.storage.engine import translated
 from funkhaus.storage.schema import AuditEntry, PlanRow, TenantRow, TokenRow
@@ -26,11 +27,8 @@ Row = Any
 PLAN = (
     PlanRow.id,
     PlanRow.namespaces,
-    PlanRow.functions,
-    PlanRow.triggers,
-    PlanRow.replicas,
-    PlanRow.cpu_millis,
-    PlanRow.memory_bytes,
+    *(getattr(PlanRow, name) for name in LIMITS),
+    *(getattr(PlanRow, f"tenant_{name}") for name in LIMITS),
 )
 TENANT = (TenantRow.tenant_id, TenantRow.plan_id, TenantRow.display_name)
 TOKEN = (
@@ -94,20 +92,19 @@ class Statements:
         await self._run(insert(AuditEntry).values(values))
 
 
-def quota(row: Row) -> NamespaceQuota:
-    """The quota columns of a plan or a namespace."""
-    return NamespaceQuota(
-        functions=row.functions,
-        triggers=row.triggers,
-        replicas=row.replicas,
-        cpu_millis=row.cpu_millis,
-        memory_bytes=row.memory_bytes,
-    )
+def quota(row: Row, prefix: str = "") -> Quota:
+    """The quota columns of a plan, a namespace or a tenant."""
+    return Quota(**{name: getattr(row, prefix + name) for name in LIMITS})
+
+
+def limits(quota: Quota) -> dict[str, int]:
+    """A quota as the values of its columns."""
+    return {name: getattr(quota, name) for name in LIMITS}
 
 
 def plan(row: Row) -> Plan:
     """A plan from the columns `PLAN`."""
-    return Plan(id=row.id, namespaces=row.namespaces, namespace_quota=quota(row))
+    return Plan(row.id, row.namespaces, quota(row), quota(row, "tenant_"))
 
 
 def tenant(row: Row) -> Tenant:

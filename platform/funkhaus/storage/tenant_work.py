@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select, update
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import Namespace
 from funkhaus.storage import rows
+from funkhaus.storage.ledger import PostgresLedger
 from funkhaus.storage.members import PostgresMembers
 from funkhaus.storage.schema import (
     HostSuffix,
@@ -46,6 +47,11 @@ class PostgresTenantWork(rows.Statements):
     def members(self) -> PostgresMembers:
         """Who belongs to the tenant, and who is asked to."""
         return PostgresMembers(self._connection, self._tenant)
+
+    @property
+    def ledger(self) -> PostgresLedger:
+        """The tenant's books."""
+        return PostgresLedger(self._connection, self._tenant)
 
     async def tenant(self) -> Tenant:
         """The tenant; raises `NotFoundError`."""
@@ -109,16 +115,11 @@ class PostgresTenantWork(rows.Statements):
             ),
             f"namespace {namespace.name!r} exists, or existed: a name is given out once",
         )
-        quota = namespace.quota
         await self._run(
             insert(QuotaRow).values(
                 tenant_id=self._tenant,
                 namespace=namespace.name,
-                functions=quota.functions,
-                triggers=quota.triggers,
-                replicas=quota.replicas,
-                cpu_millis=quota.cpu_millis,
-                memory_bytes=quota.memory_bytes,
+                **rows.limits(namespace.quota),
             )
         )
 

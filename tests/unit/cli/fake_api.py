@@ -267,6 +267,21 @@ class FakeApi:
         del self.namespaces[_held(self.namespaces, request)["name"]]
         return httpx.Response(204)
 
+    def getQuota(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=quota())
+
+    def setNamespaceQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        hard = json.loads(request.content)
+        return httpx.Response(200, json={"name": _name(request, -2), **account(hard=hard)})
+
+    def overrideQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        asked = json.loads(request.content)
+        hard = {key: asked[key] for key in LIMITS}
+        return httpx.Response(200, json=account(hard=hard))
+
+    def clearQuotaOverride(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=account())
+
     def listTokens(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
         return httpx.Response(200, json={"items": list(self.tokens.values())})
 
@@ -280,6 +295,32 @@ class FakeApi:
         held = _held(self.tokens, request)
         held["revokedAt"] = NOW
         return httpx.Response(200, json=held)
+
+
+LIMITS = {
+    "functions": 20, "triggers": 20, "replicas": 20, "cpu": "4", "memory": "4Gi", "hosts": 20,
+    "requestsPerSecond": 100, "buildsPerDay": 100,
+}  # fmt: skip
+
+
+def account(**change: Any) -> Document:
+    """An account with one small function reserved."""
+    nothing = {"functions": 0, "triggers": 0, "replicas": 0, "cpu": "0", "memory": "0", "hosts": 0}
+    reserved = nothing | {"functions": 1, "replicas": 2, "cpu": "500m", "memory": "256Mi"}
+    left = nothing | {"functions": 19, "replicas": 18, "cpu": "3500m", "memory": "3840Mi"}
+    return {"hard": LIMITS, "used": nothing, "reserved": reserved, "left": left} | change
+
+
+def quota(**change: Any) -> Document:
+    """A tenant's books."""
+    held = {key: account()[key] for key in ("used", "reserved")}
+    return {
+        "tenant": "demo",
+        **account(),
+        "override": None,
+        "namespaces": [{"name": "default", **account()}],
+        "largest": [{"kind": "Function", "namespace": "default", "name": "hello", **held}],
+    } | change
 
 
 def namespace(name: str, **change: Any) -> Document:

@@ -21,8 +21,10 @@ from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, RUNTIME, Kind
 from funkhaus.domain.question import Marks
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.domain.verdict import Finding, Outcome
+from funkhaus.services.ledger import LedgerService
 from funkhaus.services.marks import CREATED_BY
 from funkhaus.services.reviews import Judgement, Operation, Review, ReviewService
+from tests.support.clock import FakeClock
 from tests.support.decider import FakeDecider
 from tests.support.questions import DOMAIN, FACTS, function, http_trigger
 from tests.support.stores import MemoryStores
@@ -39,12 +41,13 @@ class House:
         self.stores = MemoryStores()
         self.decider = FakeDecider()
         self.stores.state.tenants["demo"] = Tenant("demo", "small")
-        quota = NamespaceQuota(1, 1, 1, 1, 1)
+        quota = NamespaceQuota(20, 20, 20, 4000, 4 * 1024**3)
         namespace = Namespace("demo", "default", quota)
         self.stores.state.namespaces["demo", "default"] = (namespace, True)
         self.service = ReviewService(
             self.stores,
             self.decider,
+            LedgerService(self.stores, FakeClock()),
             domain=DOMAIN,
             system_namespace="funkhaus-system",
             at_once=2,
@@ -345,7 +348,12 @@ class Slow(FakeDecider):
 
 async def test_a_review_ends_at_its_deadline(house: House) -> None:
     service = ReviewService(
-        house.stores, Slow(), domain=DOMAIN, system_namespace="funkhaus-system", at_once=1
+        house.stores,
+        Slow(),
+        LedgerService(house.stores, FakeClock()),
+        domain=DOMAIN,
+        system_namespace="funkhaus-system",
+        at_once=1,
     )
     reviews = [service.validate(review(function(), uid=str(n)), 0.05) for n in range(3)]
     judgements = await asyncio.gather(*reviews)

@@ -8,10 +8,12 @@ import pytest
 from funkhaus.domain.errors import InvalidError, UnavailableError
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.metrics import REGISTRY
+from funkhaus.services.ledger import LedgerService
 from funkhaus.services.reviews import Judgement, Review, ReviewService
 from funkhaus_webhook.reviewing import patience
 from funkhaus_webhook.router import Phase, Router
 from tests.support.admission import admission_review, body
+from tests.support.clock import FakeClock
 from tests.support.decider import FakeDecider
 from tests.support.questions import DOMAIN, function, http_trigger
 from tests.support.stores import MemoryStores
@@ -35,9 +37,10 @@ class Patient(ReviewService):
 def router(kind: type[ReviewService] = ReviewService) -> Router:
     stores = MemoryStores()
     stores.state.tenants["demo"] = Tenant("demo", "small")
-    namespace = Namespace("demo", "default", NamespaceQuota(1, 1, 1, 1, 1))
+    namespace = Namespace("demo", "default", NamespaceQuota(20, 20, 20, 4000, 4 * 1024**3))
     stores.state.namespaces["demo", "default"] = (namespace, True)
-    service = kind(stores, FakeDecider(), domain=DOMAIN, system_namespace="funkhaus-system")
+    ledger = LedgerService(stores, FakeClock())
+    service = kind(stores, FakeDecider(), ledger, domain=DOMAIN, system_namespace="funkhaus-system")
     return Router(service, deadline=2.0)
 
 

@@ -17,7 +17,7 @@ from funkhaus.domain.function import RevisionSpec
 from funkhaus.domain.kinds import FUNCTION
 from funkhaus.services.materialisation.appraisal import appraise, fields
 from funkhaus.services.materialisation.observed import observe
-from funkhaus.services.materialisation.parts import GONE, Next, admission, facts_of, site
+from funkhaus.services.materialisation.parts import GONE, Next, admission, charged, facts_of, site
 from funkhaus.services.materialisation.revisions import Assembly
 from funkhaus.services.materialisation.rollout import Rollout
 from funkhaus.services.materialisation.upkeep import ForeignError
@@ -25,6 +25,7 @@ from funkhaus.services.materialisation.upkeep import ForeignError
 if TYPE_CHECKING:
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.ports import Clock, Cluster, ImageRegistry, Manifest, Stores
+    from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.parts import Judge
     from funkhaus.services.materialisation.standing import Standing
 
@@ -38,12 +39,13 @@ class FunctionMaterialiser:
         cluster: Cluster,
         registry: ImageRegistry,
         judge: Judge,
+        ledger: LedgerService,
         stores: Stores,
         clock: Clock,
         standing: Standing,
     ) -> None:
         self._cluster, self._judge, self._stores, self._clock = cluster, judge, stores, clock
-        self._standing = standing
+        self._standing, self._ledger = standing, ledger
         self._assembly = Assembly(cluster, registry)
         self._rollout = Rollout(cluster, clock)
 
@@ -53,6 +55,8 @@ class FunctionMaterialiser:
         What the user can mend ends in conditions. Raises `UnavailableError` and `ConflictError`, which pass: try again.
         """
         manifest = await self._cluster.get(FUNCTION, namespace, name)
+        if manifest is None:
+            await self._ledger.missing(FUNCTION, namespace, name)
         if manifest is None or manifest["metadata"].get("deletionTimestamp"):
             return GONE  # what it owns is collected by Kubernetes
         try:
@@ -79,6 +83,8 @@ class FunctionMaterialiser:
         try:
             function_crd.parse(manifest)
             admitted = await admission(manifest, facts, self._judge.judge_function)
+            if facts:
+                admitted = charged(admitted, await self._ledger.seen(FUNCTION, manifest))
         except InvalidError as error:
             admitted = Condition(ADMITTED, status=False, reason="Invalid", message=error.message)
         if facts is None or admitted.reason == "Invalid":

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from funkhaus.domain.tenant import TenantFacts
-    from funkhaus.domain.verdict import Verdict
+    from funkhaus.domain.verdict import Finding, Verdict
     from funkhaus.ports import Manifest, Stores
 
 
@@ -90,3 +90,11 @@ async def admission(
     return Condition(
         ADMITTED, status=True, reason="Admitted", message="the house rules let this in"
     )
+
+
+def charged(admitted: Condition, objections: tuple[Finding, ...]) -> Condition:
+    """The Admitted condition once the ledger has spoken: what got past admission is held where no room is left."""
+    if not objections or not admitted.status:
+        return admitted
+    said = "; ".join(finding.sentence for finding in objections)
+    return Condition(ADMITTED, status=False, reason="QuotaExceeded", message=said)

@@ -12,13 +12,14 @@ from funkhaus.crd.conditions import ADMITTED, DEGRADED, READY, Condition
 from funkhaus.domain.errors import ForbiddenError, InvalidError, UnavailableError
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER
 from funkhaus.manifests import trigger as builders
-from funkhaus.services.materialisation.parts import GONE, Next, admission, facts_of, site
+from funkhaus.services.materialisation.parts import GONE, Next, admission, charged, facts_of, site
 from funkhaus.services.materialisation.upkeep import ForeignError, ensure
 
 if TYPE_CHECKING:
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import HTTPTrigger
     from funkhaus.ports import Cluster, Manifest, Stores
+    from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.parts import Judge, Surroundings
     from funkhaus.services.materialisation.standing import Standing
 
@@ -31,16 +32,19 @@ class TriggerMaterialiser:
         *,
         cluster: Cluster,
         judge: Judge,
+        ledger: LedgerService,
         stores: Stores,
         standing: Standing,
         surroundings: Surroundings,
     ) -> None:
         self._cluster, self._judge, self._stores = cluster, judge, stores
-        self._standing, self._around = standing, surroundings
+        self._standing, self._around, self._ledger = standing, surroundings, ledger
 
     async def reconcile(self, namespace: str, name: str) -> Next:
         """Make the Ingress what the trigger asks for. Raises `UnavailableError` and `ConflictError`: try again."""
         manifest = await self._cluster.get(HTTP_TRIGGER, namespace, name)
+        if manifest is None:
+            await self._ledger.missing(HTTP_TRIGGER, namespace, name)
         if manifest is None or manifest["metadata"].get("deletionTimestamp"):
             return GONE
         try:
@@ -61,6 +65,8 @@ class TriggerMaterialiser:
         try:
             trigger = http_trigger_crd.parse(manifest)
             admitted = await admission(manifest, facts, self._judge.judge_http_trigger)
+            if facts:
+                admitted = charged(admitted, await self._ledger.seen(HTTP_TRIGGER, manifest))
         except InvalidError as error:
             admitted = Condition(ADMITTED, status=False, reason="Invalid", message=error.message)
             facts = None

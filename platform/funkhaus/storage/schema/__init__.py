@@ -5,13 +5,15 @@ Every table of tenants' data has a column `tenant_id`, so that row-level securit
 
 from funkhaus.storage.schema._declaration import REVISION, Table
 from funkhaus.storage.schema.audit import AuditEntry
+from funkhaus.storage.schema.charges import ChargeRow
 from funkhaus.storage.schema.host_suffixes import HostSuffix
 from funkhaus.storage.schema.logins import LoginRow
 from funkhaus.storage.schema.members import InvitationRow, MemberRow
 from funkhaus.storage.schema.namespaces import NamespaceRow
 from funkhaus.storage.schema.outbox import OutboxEntry
+from funkhaus.storage.schema.overrides import OverrideRow
 from funkhaus.storage.schema.plans import PlanRow
-from funkhaus.storage.schema.quotas import QuotaRow
+from funkhaus.storage.schema.quotas import QuotaRow, TenantQuotaRow
 from funkhaus.storage.schema.tenants import TenantRow
 from funkhaus.storage.schema.tokens import TokenRow
 from funkhaus.storage.schema.users import PlatformRoleRow, SessionRow, UserRow
@@ -21,17 +23,20 @@ metadata = Table.metadata
 __all__ = [
     "REVISION",
     "AuditEntry",
+    "ChargeRow",
     "HostSuffix",
     "InvitationRow",
     "LoginRow",
     "MemberRow",
     "NamespaceRow",
     "OutboxEntry",
+    "OverrideRow",
     "PlanRow",
     "PlatformRoleRow",
     "QuotaRow",
     "SessionRow",
     "Table",
+    "TenantQuotaRow",
     "TenantRow",
     "TokenRow",
     "UserRow",

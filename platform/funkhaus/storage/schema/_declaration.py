@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, DateTime, LargeBinary, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
-REVISION = "b6e2"
+REVISION = "7a2e"
 """The migration this code was written against; a process refuses to start on any other."""
 
 

@@ -8,7 +8,10 @@ from funkhaus.storage.schema._declaration import Table
 
 
 class PlanRow(Table):
-    """A plan. The quota columns are what a namespace gets; CPU in millicores, memory in bytes."""
+    """A plan. The quota columns are what a namespace gets, the ``tenant_`` ones what all of a tenant's hold together.
+
+    CPU in millicores, memory in bytes.
+    """
 
     __tablename__ = "plans"
 
@@ -19,3 +22,14 @@ class PlanRow(Table):
     replicas: Mapped[int]
     cpu_millis: Mapped[int]
     memory_bytes: Mapped[int]
+    hosts: Mapped[int]
+    requests_per_second: Mapped[int]
+    builds_per_day: Mapped[int]
+    tenant_functions: Mapped[int]
+    tenant_triggers: Mapped[int]
+    tenant_replicas: Mapped[int]
+    tenant_cpu_millis: Mapped[int]
+    tenant_memory_bytes: Mapped[int]
+    tenant_hosts: Mapped[int]
+    tenant_requests_per_second: Mapped[int]
+    tenant_builds_per_day: Mapped[int]

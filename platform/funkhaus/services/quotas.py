@@ -1,0 +1,205 @@
+"""Quotas as people see and set them: what is left on both levels, who uses it, and who may move what where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from funkhaus.crd import tenant_namespace
+from funkhaus.domain.errors import InvalidError, PolicyError
+from funkhaus.domain.permission import Permission
+from funkhaus.domain.quota import LIMITS, NO_QUOTA, Account, Quota, shown
+from funkhaus.domain.tenant import Namespace
+from funkhaus.domain.verdict import Finding
+from funkhaus.ports import Override
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from funkhaus.domain.charge import Charge
+    from funkhaus.ports import Clock, Stores, TenantWork
+    from funkhaus.services.acts import Acts, Asker
+
+LARGEST = 20
+REASON_LIMIT = 500
+DAYS_LIMIT = 365
+AMOUNT_LIMIT = 2**53
+"""Of any amount: what JSON numbers hold exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaState:
+    """The tenant's account, its namespaces', the largest charges and the override in force."""
+
+    tenant: Account
+    namespaces: Sequence[Account]
+    largest: Sequence[Charge]
+    override: Override | None
+
+
+class QuotaService:
+    """Use cases on quotas. `wake` is called after a transaction that put something into the outbox."""
+
+    def __init__(self, stores: Stores, acts: Acts, clock: Clock, wake: Callable[[], None]) -> None:
+        self._stores, self._acts, self._clock, self._wake = stores, acts, clock, wake
+
+    async def show(self, asker: Asker, tenant: str) -> QuotaState:
+        """What there is, is used, is reserved and is left; raises `NotFoundError`."""
+        async with (
+            self._acts.reading(asker, Permission.QUOTA_READ, tenant),
+            self._stores.begin(tenant) as work,
+        ):
+            await work.tenant()
+            own, *namespaces = await work.ledger.accounts()
+            return QuotaState(
+                own,
+                namespaces,
+                await work.ledger.largest(limit=LARGEST),
+                await work.ledger.override(),
+            )
+
+    async def set_namespace(self, asker: Asker, tenant: str, name: str, quota: Quota) -> Account:
+        """Move quota between the tenant's own namespaces: what all of them may hold stays within the tenant's.
+
+        It may go below what is held: nothing ends, nothing grows. Raises `PolicyError` with what would fit,
+        `InvalidError`, `NotFoundError`.
+        """
+        async with self._acts.doing(asker, Permission.QUOTA_DIVIDE, tenant, name) as act:
+            _check(quota)
+            act.detail["quota"] = wire(quota)
+            async with self._stores.begin(tenant) as work:
+                await work.namespace(name)
+                await work.ledger.lock()
+                own, *namespaces = await work.ledger.accounts()
+                _check_division(own, [item for item in namespaces if item.namespace != name], quota)
+                await work.ledger.set_namespace_quota(name, quota)
+                await work.enqueue(tenant_namespace.manifest(Namespace(tenant, name, quota)))
+                await act.done_in(work)
+                account = await work.ledger.account(name)
+        self._wake()
+        return account
+
+    async def set_override(
+        self, asker: Asker, tenant: str, quota: Quota, reason: str, days: int
+    ) -> Account:
+        """Give a tenant another quota than its plan's for some days (platform admins).
+
+        Raises `InvalidError`, `NotFoundError`, `ForbiddenError`.
+        """
+        async with self._acts.doing(asker, Permission.QUOTA_OVERRIDE, None, tenant) as act:
+            _check(quota)
+            reason = _reason(reason)
+            act.detail |= {"tenant": tenant, "quota": wire(quota), "reason": reason, "days": days}
+            expires = self._clock.now() + timedelta(days=days)
+            async with self._stores.begin(tenant) as work:
+                await work.tenant()
+                await work.ledger.lock()
+                by = asker.subject.username
+                await work.ledger.set_override(Override(quota, reason, by, expires))
+                await refresh(work, self._clock)
+                account = await work.ledger.account()
+        return account
+
+    async def clear_override(self, asker: Asker, tenant: str) -> Account:
+        """Back to what the plan gives; raises `NotFoundError`, `ForbiddenError`."""
+        async with self._acts.doing(asker, Permission.QUOTA_OVERRIDE, None, tenant) as act:
+            act.detail |= {"tenant": tenant, "cleared": True}
+            async with self._stores.begin(tenant) as work:
+                await work.tenant()
+                await work.ledger.lock()
+                await work.ledger.set_override(None)
+                await refresh(work, self._clock)
+                return await work.ledger.account()
+
+    async def expire(self) -> int:
+        """Take back what has expired; how many tenants that concerned. Raises `UnavailableError`."""
+        async with self._stores.begin_platform() as platform:
+            tenants = await platform.ledger.expired_overrides(self._clock.now())
+        for tenant in tenants:
+            async with self._stores.begin(tenant) as work:
+                await work.ledger.lock()
+                override = await work.ledger.override()
+                if override and override.expires_at <= self._clock.now():
+                    await work.ledger.set_override(None)
+                await refresh(work, self._clock)
+        return len(tenants)
+
+
+async def refresh(work: TenantWork, clock: Clock) -> None:
+    """Have the tenant's quota be what holds now: an override in force, else the plan's. The books are locked."""
+    override = await work.ledger.override()
+    if override and override.expires_at > clock.now():
+        await work.ledger.set_tenant_quota(override.quota)
+    else:
+        await work.ledger.set_tenant_quota((await work.plan()).tenant_quota)
+
+
+async def share(work: TenantWork) -> Quota:
+    """What a new namespace starts with: the plan's, as far as the tenant has not given it to others."""
+    own, *namespaces = await work.ledger.accounts()
+    given = sum((account.hard for account in namespaces), NO_QUOTA)
+    return (await work.plan()).namespace_quota.least(own.hard.less(given))
+
+
+def _check_division(own: Account, others: Sequence[Account], quota: Quota) -> None:
+    given = sum((account.hard for account in others), NO_QUOTA)
+    left = own.hard.less(given)
+    findings = [
+        Finding(
+            "quota-above-tenant",
+            f"{own.level} has {shown(name, getattr(own.hard, name))}, its other namespaces have "
+            f"{shown(name, getattr(given, name))} of it: {shown(name, getattr(left, name))} passes",
+            WIRE[name],
+            limit=shown(name, getattr(own.hard, name)),
+            value=shown(name, getattr(quota, name)),
+            passes=shown(name, getattr(left, name)),
+        )
+        for name in LIMITS
+        if getattr(quota, name) > getattr(left, name)
+    ]
+    if findings:
+        raise PolicyError("; ".join(item.sentence for item in findings), findings=findings)
+
+
+WIRE = {
+    "functions": "functions",
+    "triggers": "triggers",
+    "replicas": "replicas",
+    "cpu_millis": "cpu",
+    "memory_bytes": "memory",
+    "hosts": "hosts",
+    "requests_per_second": "requestsPerSecond",
+    "builds_per_day": "buildsPerDay",
+}
+"""The names people write limits by, here and in requests and answers."""
+
+
+def wire(quota: Quota) -> dict[str, int | str]:
+    """A quota as people write it."""
+    return {WIRE[name]: shown(name, getattr(quota, name)) for name in LIMITS}
+
+
+def _check(quota: Quota) -> None:
+    findings = [
+        Finding(
+            "quota-amount",
+            f"a number from 0 to {shown(name, AMOUNT_LIMIT)} passes",
+            WIRE[name],
+            limit=AMOUNT_LIMIT,
+            value=getattr(quota, name),
+        )
+        for name in LIMITS
+        if not 0 <= getattr(quota, name) <= AMOUNT_LIMIT
+    ]
+    if findings:
+        raise InvalidError.at(*findings)
+
+
+def _reason(text: str) -> str:
+    text = " ".join(text.split())
+    if not text:
+        raise InvalidError.at(
+            Finding("reason-missing", "say why, for whoever reads it later", "reason")
+        )
+    return text[:REASON_LIMIT]

@@ -1,0 +1,31 @@
+"""Quotas of tenants as an admin set them in place of the plan's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.schema.quotas import LIMITS
+
+
+class OverrideRow(Table):
+    """An override; the limit columns are the whole quota, not a difference."""
+
+    __tablename__ = "quota_overrides"
+    __table_args__ = (CheckConstraint(f"least({LIMITS}) >= 0", name="not_below_zero"),)
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
+    functions: Mapped[int]
+    triggers: Mapped[int]
+    replicas: Mapped[int]
+    cpu_millis: Mapped[int]
+    memory_bytes: Mapped[int]
+    hosts: Mapped[int]
+    requests_per_second: Mapped[int]
+    builds_per_day: Mapped[int]
+    reason: Mapped[str]
+    by: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

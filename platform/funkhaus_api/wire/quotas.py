@@ -1,0 +1,101 @@
+"""Quotas on the wire: CPU and memory as Kubernetes quantities, everything else as numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from funkhaus.domain.errors import InvalidError
+from funkhaus.domain.quantity import bytes_of, millicores
+from funkhaus.domain.quota import AMOUNTS, Amounts, Quota, shown
+from funkhaus.domain.verdict import Finding
+from funkhaus.services.quotas import DAYS_LIMIT, REASON_LIMIT, WIRE, wire
+from funkhaus_api.wire.reading import Body
+
+if TYPE_CHECKING:
+    from funkhaus.domain.charge import Charge
+    from funkhaus.domain.quota import Account
+    from funkhaus.services.quotas import QuotaState
+
+
+class Limits(Body):
+    """A whole quota."""
+
+    functions: int
+    triggers: int
+    replicas: int
+    cpu: str
+    memory: str
+    hosts: int
+    requests_per_second: int
+    builds_per_day: int
+
+    def quota(self) -> Quota:
+        """As the domain has it; raises `InvalidError` for a text that is no quantity."""
+        cpu, memory = millicores(self.cpu), bytes_of(self.memory)
+        wrong = [
+            Finding("quantity-malformed", "is not a Kubernetes quantity; 500m, 2, 1Gi pass", path)
+            for path, value in (("cpu", cpu), ("memory", memory))
+            if value is None
+        ]
+        if cpu is None or memory is None:
+            raise InvalidError.at(*wrong)
+        return Quota(
+            self.functions, self.triggers, self.replicas, cpu, memory, self.hosts,
+            self.requests_per_second, self.builds_per_day,
+        )  # fmt: skip
+
+
+class NewOverride(Limits):
+    """A quota in place of the plan's, for a while."""
+
+    reason: str = Field(min_length=1, max_length=REASON_LIMIT)
+    days: int = Field(ge=1, le=DAYS_LIMIT)
+
+
+def amounts(item: Amounts) -> dict[str, Any]:
+    """What is held."""
+    return {WIRE[name]: shown(name, getattr(item, name)) for name in AMOUNTS}
+
+
+def account(item: Account) -> dict[str, Any]:
+    """One level."""
+    return {
+        "hard": wire(item.hard),
+        "used": amounts(item.used),
+        "reserved": amounts(item.reserved),
+        "left": amounts(item.left),
+    }
+
+
+def namespace_account(item: Account) -> dict[str, Any]:
+    """A namespace's."""
+    return {"name": item.namespace, **account(item)}
+
+
+def state(item: QuotaState) -> dict[str, Any]:
+    """Everything of a tenant."""
+    override = item.override
+    return {
+        "tenant": item.tenant.tenant,
+        **account(item.tenant),
+        "override": override
+        and {
+            "reason": override.reason,
+            "by": override.by,
+            "expiresAt": override.expires_at.isoformat(),
+        },
+        "namespaces": [namespace_account(found) for found in item.namespaces],
+        "largest": [_charge(found) for found in item.largest],
+    }
+
+
+def _charge(item: Charge) -> dict[str, Any]:
+    return {
+        "kind": item.key.kind,
+        "namespace": item.key.namespace,
+        "name": item.key.name,
+        "used": amounts(item.used),
+        "reserved": amounts(item.reserved),
+    }
