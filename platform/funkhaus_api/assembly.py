@@ -27,6 +27,7 @@ from funkhaus.services.triggers import http_triggers
 from funkhaus_api.deliveries import Bell
 from funkhaus_api.dialing import HttpDialer
 from funkhaus_api.keys import Services
+from funkhaus_api.wire.cursors import Cursors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -100,4 +101,5 @@ def wired(
         sweep=Sweep(stores, cluster, clock),
         bell=bell,
         clock=clock,
+        cursors=Cursors(mint.digest("key of cursors, version 1")),
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from funkhaus.services.tenants import TenantService
     from funkhaus.services.tokens import TokenService
     from funkhaus_api.deliveries import Bell
+    from funkhaus_api.wire.cursors import Cursors
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Services:
     sweep: Sweep
     bell: Bell
     clock: Clock
+    cursors: Cursors
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from funkhaus.domain.errors import (
     ConflictError,
+    CursorError,
     ForbiddenError,
     FunkhausError,
     InvalidError,
@@ -33,6 +34,7 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
 _STATUS: dict[type[FunkhausError], HTTPStatus] = {
     MalformedError: HTTPStatus.BAD_REQUEST,
+    CursorError: HTTPStatus.BAD_REQUEST,
     InvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     PolicyError: HTTPStatus.FORBIDDEN,

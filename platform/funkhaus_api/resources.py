@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from funkhaus_api.keys import Services, asker, services
-from funkhaus_api.places import CREATED, LIMIT, LIMIT_DEFAULT, NAMESPACE, NO_CONTENT, answer, place
+from funkhaus_api.pages import Page
+from funkhaus_api.places import CREATED, NAMESPACE, NO_CONTENT, answer, place
 from funkhaus_api.wire.reading import Query, read_body
 from funkhaus_api.wire.resources import NewResource, Patch, Spec, resource
 
@@ -48,10 +49,11 @@ class Resources:
     async def list(self, request: web.Request) -> web.Response:
         """The objects of a namespace."""
         where = place(request)
-        limit = Query(request, ["limit"]).whole("limit", LIMIT_DEFAULT, most=LIMIT)
-        found = await self._service(request).list(asker(request), where, limit=limit)
-        items = [resource(where, item) for item in found.items]
-        return answer({"items": items, "truncated": found.truncated})
+        page = Page.of(request)
+        found = await self._service(request).page(
+            asker(request), where, limit=page.limit, after=page.after
+        )
+        return page.answer([resource(where, item) for item in found.items], found.after)
 
     async def create(self, request: web.Request) -> web.Response:
         """A new object."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from funkhaus_cli.settings import Chosen
 
+PAGE, PAGES = 500, 200
+"""Items asked for at once, and pages of one list."""
 ANSWER_LIMIT = 32 * 1024 * 1024
 """Bytes of an answer that is read whole."""
 CONNECT_SECONDS = 5.0
@@ -124,6 +126,19 @@ class Client:
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer of a GET."""
         return self._json("GET", path, params=params)
+
+    def items(self, path: str) -> list[dict[str, Any]]:
+        """All of a list, page after page; more than `PAGES` of them are refused rather than cut."""
+        found: list[dict[str, Any]] = []
+        params: dict[str, Any] = {"limit": PAGE}
+        for _ in range(PAGES):
+            answer = self.get(path, params)
+            found += answer["items"]
+            after = answer.get("next") or ""
+            if not after:
+                return found
+            params["continue"] = after
+        raise Failure(f"{path} lists more than {PAGES * PAGE}, which is where this command stops")
 
     def post(self, path: str, body: Any, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer of a POST."""

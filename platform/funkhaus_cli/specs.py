@@ -122,7 +122,7 @@ def _read(session: Session, paths: tuple[str, ...], handler: str, runtime: str) 
 
 def _suffix(session: Session, runtime: str) -> str:
     """The ending the runtime's files have; the catalogue knows."""
-    for item in (session.api.get("/v1/runtimes") or {}).get("items") or []:
+    for item in session.api.items("/v1/runtimes"):
         if item.get("id") == runtime and item.get("fileSuffix"):
             return str(item["fileSuffix"])
     return ".py"

@@ -232,6 +232,26 @@ async def test_list_selects_by_label_and_knows_its_limit(exam: Exam) -> None:
     assert await exam.ours.list(CONFIG_MAP, "kube-system", labels={"exam": exam.name}) == []
 
 
+async def test_pages_are_all_of_a_list_once_by_name(exam: Exam) -> None:
+    await exam.ours.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": exam.name}}
+    )
+    names = [f"n{number}" for number in range(5)]
+    for name in reversed(names):
+        manifest = exam.config_map(a="b")
+        manifest["metadata"] |= {"namespace": exam.name, "name": name}
+        await exam.ours.apply(manifest)
+    seen, after = [], ""
+    while True:
+        page = await exam.ours.page(CONFIG_MAP, exam.name, limit=2, after=after)
+        seen += [item["metadata"]["name"] for item in page.items]
+        assert len(page.items) <= 2
+        if not (after := page.after):
+            break
+    assert [name for name in seen if name in names] == names
+    assert len(set(seen)) == len(seen)
+
+
 async def test_keys_are_names_alone(exam: Exam) -> None:
     await exam.ours.apply(exam.config_map(a="1"))
     assert ("default", exam.name) in await exam.ours.keys(CONFIG_MAP)

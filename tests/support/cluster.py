@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.errors import ConflictError, FunkhausError, NotFoundError
 from funkhaus.domain.kinds import NAMESPACE, Kind, kind_of
+from funkhaus.ports import ObjectPage
 
 from . import ownership
 
@@ -79,6 +80,23 @@ class MemoryCluster:
             and wanted <= (manifest["metadata"].get("labels") or {}).items()
         ]
         return copy.deepcopy(found[:limit])
+
+    async def page(
+        self,
+        kind: Kind,
+        namespace: str,
+        *,
+        limit: int,
+        after: str = "",
+        subject: Subject | None = None,
+    ) -> ObjectPage:
+        found = [
+            manifest
+            for manifest in await self.list(kind, namespace, limit=100_000, subject=subject)
+            if not after or manifest["metadata"]["name"] > after
+        ]
+        more = len(found) > limit
+        return ObjectPage(found[:limit], found[limit - 1]["metadata"]["name"] if more else "")
 
     async def keys(self, kind: Kind, namespace: str = "") -> Sequence[tuple[str, str]]:
         self._asked("list", kind, namespace, "", None)

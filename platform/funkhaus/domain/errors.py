@@ -4,6 +4,7 @@
 
     FunkhausError
     ├─ InvalidError            the request can't be right whatever the state is
+    │  └─ CursorError          where a list was to go on is no place in it
     ├─ UnauthenticatedError    we don't know who asks
     ├─ ForbiddenError          we know, and they may not
     │  └─ PolicyError          the house rules refuse; carries the verdict's findings
@@ -54,6 +55,12 @@ class InvalidError(FunkhausError):
     def at(cls, *findings: Finding) -> InvalidError:
         """An error whose message is its findings, one sentence each."""
         return cls("; ".join(finding.sentence for finding in findings), findings=findings)
+
+
+class CursorError(InvalidError):
+    """The cursor has expired, was changed, or is another list's."""
+
+    code = "cursor-refused"
 
 
 class UnauthenticatedError(FunkhausError):

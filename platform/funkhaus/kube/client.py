@@ -15,6 +15,7 @@ from multidict import CIMultiDict
 
 from funkhaus.domain.errors import (
     ConflictError,
+    CursorError,
     InvalidError,
     NotFoundError,
     TimedOutError,
@@ -25,6 +26,7 @@ from funkhaus.domain.subject import SUBJECT_EXTRA, TOKEN_EXTRA
 from funkhaus.domain.verdict import Finding
 from funkhaus.kube import status
 from funkhaus.kube.connection import api_client
+from funkhaus.ports import ObjectPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -112,6 +114,28 @@ class KubeCluster:
             return await self._list(kind, namespace, labels or {}, limit, subject=subject)
         except _ExpiredError:
             return await self._list(kind, namespace, labels or {}, limit, subject=subject)
+
+    async def page(
+        self,
+        kind: Kind,
+        namespace: str,
+        *,
+        limit: int,
+        after: str = "",
+        subject: Subject | None = None,
+    ) -> ObjectPage:
+        """At most `limit` objects; `after` is kube-apiserver's own continue token. Raises `CursorError` for an old one."""
+        query = {"limit": str(limit)} | ({"continue": after} if after else {})
+        try:
+            found = await self.request("GET", _path(kind, namespace), query, subject=subject)
+        except _ExpiredError as error:
+            finding = Finding("cursor-refused", "has expired: begin again without it", "continue")
+            raise CursorError(finding.sentence, findings=[finding]) from error
+        items = [
+            {"apiVersion": kind.api_version, "kind": kind.name, **item}
+            for item in found.get("items") or []
+        ]
+        return ObjectPage(items, str((found.get("metadata") or {}).get("continue") or ""))
 
     async def keys(self, kind: Kind, namespace: str = "") -> Sequence[tuple[str, str]]:
         """Namespace and name of every object of a kind; kube-apiserver sends metadata alone."""

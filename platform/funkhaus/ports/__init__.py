@@ -18,6 +18,7 @@ from funkhaus.ports.world import (
     Dialer,
     ImageRegistry,
     Manifest,
+    ObjectPage,
     TokenMint,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "Logins",
     "Manifest",
     "Members",
+    "ObjectPage",
     "OutboxItem",
     "Override",
     "PlatformLedger",

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 Manifest = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectPage:
+    """Some of a list's objects; `after` is where it goes on, "" when it doesn't."""
+
+    items: Sequence[Manifest]
+    after: str
+
+
 class Clock(Protocol):
     """The time, so that tests own it."""
 
@@ -48,6 +56,20 @@ class Cluster(Protocol):
         subject: Subject | None = None,
     ) -> list[Manifest]:
         """The objects of a namespace (all namespaces when empty), read in chunks; `limit` bounds the total."""
+
+    async def page(
+        self,
+        kind: Kind,
+        namespace: str,
+        *,
+        limit: int,
+        after: str = "",
+        subject: Subject | None = None,
+    ) -> ObjectPage:
+        """At most `limit` objects of a namespace, by name, from where a page before ended.
+
+        Raises `CursorError` when that is too long ago (minutes).
+        """
 
     async def keys(self, kind: Kind, namespace: str = "") -> Sequence[tuple[str, str]]:
         """Namespace and name of every object of a kind, without reading the objects themselves."""

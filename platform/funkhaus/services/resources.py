@@ -20,12 +20,12 @@ from funkhaus.domain.errors import (
 from funkhaus.domain.kinds import TENANT_NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping
 
     from funkhaus.domain.kinds import Kind
     from funkhaus.domain.permission import Permission
     from funkhaus.domain.tenant import Namespace
-    from funkhaus.ports import Cluster, Manifest, Stores
+    from funkhaus.ports import Cluster, Manifest, ObjectPage, Stores
     from funkhaus.services.acts import Acts, Asker
 
 TRIES = 3
@@ -43,14 +43,6 @@ class Place:
     def text(self) -> str:
         """``tenant/namespace``, for the audit log."""
         return f"{self.tenant}/{self.namespace}"
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A list; `truncated` says that there is more than was asked for."""
-
-    items: Sequence[Manifest]
-    truncated: bool
 
 
 class ResourceService:
@@ -144,13 +136,12 @@ class ResourceService:
                 )
             return stored
 
-    async def list(self, asker: Asker, place: Place, *, limit: int) -> Found:
-        """The objects of the namespace, by name."""
+    async def page(self, asker: Asker, place: Place, *, limit: int, after: str) -> ObjectPage:
+        """A page of the namespace's objects, by name; raises `CursorError` when `after` is too old."""
         async with self.reading(asker, place, self._read) as namespace:
-            found = await self._cluster.list(
-                self._kind, namespace.cluster_name, limit=limit + 1, subject=asker.subject
+            return await self._cluster.page(
+                self._kind, namespace.cluster_name, limit=limit, after=after, subject=asker.subject
             )
-        return Found(found[:limit], truncated=len(found) > limit)
 
     async def get(self, asker: Asker, place: Place, name: str) -> Manifest:
         """One object; raises `NotFoundError`."""

@@ -7,15 +7,17 @@ from aiohttp import web
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.subject import PlatformRole
 from funkhaus_api.keys import asker, services
-from funkhaus_api.places import NO_CONTENT, answer
+from funkhaus_api.pages import Page
+from funkhaus_api.places import NO_CONTENT
 from funkhaus_api.wire.members import NewGrant, grant
 from funkhaus_api.wire.reading import read_body
 
 
 async def listed(request: web.Request) -> web.Response:
     """All of them."""
+    page = Page.of(request)
     found = await services(request).grants.list(asker(request))
-    return answer({"items": [grant(user, role) for user, role in found]})
+    return page.cut(found, lambda pair: f"{pair[0].id} {pair[1].value}", lambda pair: grant(*pair))
 
 
 async def give(request: web.Request) -> web.Response:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from funkhaus.domain.errors import InvalidError
 from funkhaus.domain.subject import Role
 from funkhaus.domain.verdict import Finding
 from funkhaus_api.keys import asker, services
+from funkhaus_api.pages import Page
 from funkhaus_api.places import CREATED, TENANT, answer
 from funkhaus_api.wire.members import Acceptance, NewInvitation, invitation, issued
 from funkhaus_api.wire.reading import read_body
+
+if TYPE_CHECKING:
+    from funkhaus.domain.member import Invitation
 
 
 async def invite(request: web.Request) -> web.Response:
@@ -28,9 +34,10 @@ async def invite(request: web.Request) -> web.Response:
 
 async def listed(request: web.Request) -> web.Response:
     """A tenant's, ended ones too."""
+    page = Page.of(request)
     found = await services(request).invitations.list(asker(request), request.match_info["tenant"])
     now = services(request).clock.now()
-    return answer({"items": [invitation(item, now) for item in found]})
+    return page.cut(found, _age, lambda item: invitation(item, now), descending=True)
 
 
 async def revoke(request: web.Request) -> web.Response:
@@ -43,9 +50,10 @@ async def revoke(request: web.Request) -> web.Response:
 
 async def mine(request: web.Request) -> web.Response:
     """Those to the asker's address."""
+    page = Page.of(request)
     found = await services(request).invitations.mine(asker(request))
     now = services(request).clock.now()
-    return answer({"items": [invitation(item, now) for item in found]})
+    return page.cut(found, _age, lambda item: invitation(item, now), descending=True)
 
 
 async def accept(request: web.Request) -> web.Response:
@@ -59,6 +67,10 @@ async def accept(request: web.Request) -> web.Response:
         asker(request), secret=body.secret, invitation_id=body.id
     )
     return answer({"tenant": taken.tenant, "role": taken.role.value})
+
+
+def _age(item: Invitation) -> str:
+    return f"{item.created_at.isoformat()} {item.id}"
 
 
 ROUTES = [

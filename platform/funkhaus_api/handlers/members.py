@@ -6,6 +6,7 @@ from aiohttp import web
 
 from funkhaus.domain.subject import Role
 from funkhaus_api.keys import asker, services
+from funkhaus_api.pages import Page
 from funkhaus_api.places import NO_CONTENT, TENANT, answer
 from funkhaus_api.wire.members import NewMember, member
 from funkhaus_api.wire.reading import read_body
@@ -22,8 +23,9 @@ async def put(request: web.Request) -> web.Response:
 
 async def listed(request: web.Request) -> web.Response:
     """All of them."""
+    page = Page.of(request)
     found = await services(request).members.list(asker(request), request.match_info["tenant"])
-    return answer({"items": [member(item) for item in found]})
+    return page.cut(found, lambda item: item.user_id, member)
 
 
 async def remove(request: web.Request) -> web.Response:

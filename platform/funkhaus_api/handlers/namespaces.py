@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from funkhaus_api.keys import asker, services
+from funkhaus_api.pages import Page
 from funkhaus_api.places import CREATED, NAMESPACE, NO_CONTENT, TENANT, answer, place
 from funkhaus_api.wire.reading import read_body
 from funkhaus_api.wire.tenants import NewNamespace, namespace
@@ -21,8 +22,9 @@ async def create(request: web.Request) -> web.Response:
 
 async def listed(request: web.Request) -> web.Response:
     """All of a tenant's."""
+    page = Page.of(request)
     found = await services(request).namespaces.list(asker(request), request.match_info["tenant"])
-    return answer({"items": [namespace(item) for item in found]})
+    return page.cut(found, lambda item: item.name, namespace)
 
 
 async def get(request: web.Request) -> web.Response:

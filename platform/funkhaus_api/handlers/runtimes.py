@@ -5,11 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from funkhaus_api.keys import services
-from funkhaus_api.places import answer
+from funkhaus_api.pages import Page
 
 
 async def listed(request: web.Request) -> web.Response:
     """All of them."""
+    page = Page.of(request)
     items = [
         {
             "id": runtime.id,
@@ -20,7 +21,7 @@ async def listed(request: web.Request) -> web.Response:
         }
         for runtime in await services(request).runtimes.list()
     ]
-    return answer({"items": items})
+    return page.cut(items, lambda item: str(item["id"]), lambda item: item)
 
 
 ROUTES = [web.get("/v1/runtimes", listed, allow_head=False)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from funkhaus_api.keys import asker, services
-from funkhaus_api.places import CREATED, LIMIT, LIMIT_DEFAULT, TENANT, answer
-from funkhaus_api.wire.reading import Query, read_body
+from funkhaus_api.pages import Page
+from funkhaus_api.places import CREATED, TENANT, answer
+from funkhaus_api.wire.reading import read_body
 from funkhaus_api.wire.tenants import NewTenant, tenant
 
 
@@ -21,12 +22,11 @@ async def create(request: web.Request) -> web.Response:
 
 async def listed(request: web.Request) -> web.Response:
     """A page of tenants."""
-    query = Query(request, ["limit", "continue"])
-    limit = query.whole("limit", LIMIT_DEFAULT, most=LIMIT)
-    page, more = await services(request).tenants.page(
-        asker(request), after=query.text("continue"), limit=limit
+    page = Page.of(request)
+    found, more = await services(request).tenants.page(
+        asker(request), after=page.after, limit=page.limit
     )
-    return answer({"items": [tenant(item) for item in page], "continue": more})
+    return page.answer([tenant(item) for item in found], more)
 
 
 async def get(request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from funkhaus.domain.subject import Role
 from funkhaus_api.keys import asker, services
+from funkhaus_api.pages import Page
 from funkhaus_api.places import CREATED, TENANT, answer
 from funkhaus_api.wire.reading import read_body
 from funkhaus_api.wire.tokens import NewToken, issued, token
@@ -26,8 +27,11 @@ async def issue(request: web.Request) -> web.Response:
 
 async def listed(request: web.Request) -> web.Response:
     """All of a tenant's, without their texts."""
+    page = Page.of(request)
     found = await services(request).tokens.list(asker(request), request.match_info["tenant"])
-    return answer({"items": [token(item) for item in found]})
+    return page.cut(
+        found, lambda item: f"{item.created_at.isoformat()} {item.id}", token, descending=True
+    )
 
 
 async def revoke(request: web.Request) -> web.Response:

@@ -188,7 +188,7 @@ def _say_urls(session: Session, name: str, urls: list[str]) -> None:
     while not urls:
         triggers = [
             item
-            for item in session.api.get(session.path("httptriggers"))["items"]
+            for item in session.api.items(session.path("httptriggers"))
             if (item.get("spec") or {}).get("function") == name
         ]
         urls = [url for item in triggers if (url := (item.get("status") or {}).get("url"))]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from funkhaus_cli.completion import FUNCTION
-from funkhaus_cli.failure import Exit, Failure, warn
+from funkhaus_cli.failure import Exit, Failure
 from funkhaus_cli.options import Noun, namespaced, output
 from funkhaus_cli.output import Column, Styled, age, as_json, as_yaml, show_list
 from funkhaus_cli.page import page
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from funkhaus_cli.session import Session
 
 LOG_SECONDS = 5.0
-PAGE = 500
-"""Objects asked for at once: the API's own limit."""
 
 
 @click.group("function", cls=Noun, aliases={"create": "deploy", "get": "describe"})
@@ -100,7 +98,7 @@ def listed(session: Session, plural: str, *, everywhere: bool) -> list[dict[str,
     return [
         {**item, "spec": item.get("spec") or {}, "status": item.get("status") or {}}
         for path in _places(session, plural, everywhere=everywhere)
-        for item in _page(session, path)
+        for item in session.api.items(path)
     ]
 
 
@@ -108,16 +106,8 @@ def _places(session: Session, plural: str, *, everywhere: bool) -> Iterator[str]
     if not everywhere:
         yield session.path(plural)
         return
-    for namespace in session.api.get(session.tenant_path("namespaces"))["items"]:
+    for namespace in session.api.items(session.tenant_path("namespaces")):
         yield session.tenant_path("namespaces", namespace["name"], plural)
-
-
-def _page(session: Session, path: str) -> list[dict[str, Any]]:
-    answer = session.api.get(path, {"limit": PAGE})
-    if answer.get("truncated"):
-        warn(f"there are more than {PAGE}; only these are shown")
-    items: list[dict[str, Any]] = answer["items"]
-    return items
 
 
 @function.command("describe")

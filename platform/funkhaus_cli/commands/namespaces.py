@@ -84,7 +84,7 @@ _COLUMNS = [
 @click.pass_obj
 def list_namespaces(session: Session, *, output: str) -> None:
     """The tenant's namespaces and what each may hold."""
-    items = session.api.get(session.tenant_path("namespaces"))["items"]
+    items = session.api.items(session.tenant_path("namespaces"))
     show_list(items, _COLUMNS, output, none=f"No namespaces in tenant {session.tenant}.")
 
 

@@ -38,5 +38,5 @@ def runtime() -> None:
 @click.pass_obj
 def list_runtimes(session: Session, *, output: str) -> None:
     """The platform's runtimes; which of them you may use is your plan's."""
-    items = session.api.get("/v1/runtimes")["items"]
+    items = session.api.items("/v1/runtimes")
     show_list(items, _COLUMNS, output, none="No runtimes.", name=lambda item: str(item["id"]))

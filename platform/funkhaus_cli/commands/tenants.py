@@ -13,8 +13,6 @@ from funkhaus_cli.output import Column, show_list, show_one
 if TYPE_CHECKING:
     from funkhaus_cli.session import Session
 
-_PAGE = 500
-_PAGES_LIMIT = 200
 _COLUMNS = [
     Column("ID", lambda item: item["id"]),
     Column("PLAN", lambda item: item.get("plan")),
@@ -58,16 +56,7 @@ def create(
 @click.pass_obj
 def list_tenants(session: Session, *, output: str) -> None:
     """Tenants: all for platform admins, your own otherwise."""
-    items: list[dict[str, Any]] = []
-    after = ""
-    for _ in range(_PAGES_LIMIT):
-        answer = session.api.get(
-            "/v1/tenants", {"limit": _PAGE, **({"continue": after} if after else {})}
-        )
-        items += answer["items"]
-        after = answer.get("continue") or ""
-        if not after:
-            break
+    items = session.api.items("/v1/tenants")
     show_list(items, _COLUMNS, output, none="No tenants.", name=lambda item: str(item["id"]))
 
 

@@ -73,7 +73,7 @@ def list_tokens(session: Session, *, output: str) -> None:
         Column("EXPIRES", lambda item: item.get("expiresAt"), wide=True),
         Column("SUBJECT", lambda item: item.get("subject"), wide=True),
     ]
-    items = session.api.get(session.tenant_path("tokens"))["items"]
+    items = session.api.items(session.tenant_path("tokens"))
     show_list(
         items,
         columns,

@@ -41,7 +41,7 @@ async def test_an_admin_makes_tenants_and_pages_through_them(boss: Client) -> No
     while True:
         page = (await boss.get("/v1/tenants", params={"limit": 2, "continue": after})).json
         seen += [item["id"] for item in page["items"]]
-        after = page["continue"]
+        after = page["next"]
         if not after:
             break
     assert seen == ["ada", "blue", "bob", "cy", "red"]

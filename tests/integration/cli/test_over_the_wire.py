@@ -79,7 +79,7 @@ def serving(answer: Answer) -> Iterator[Server]:
 
 
 def nothing(handler: Handler) -> None:
-    handler.json({"items": [], "truncated": False})
+    handler.json({"items": [], "next": ""})
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_reader_who_has_enough(tmp_path: Path) -> None:
     def many(handler: Handler) -> None:
         spec = {"runtime": "python3.11"}
         items = [{"name": f"f{n}", "spec": spec, "status": {}} for n in range(20_000)]
-        handler.json({"items": items, "truncated": False})
+        handler.json({"items": items, "next": ""})
 
     with serving(many) as server:
         process = start(server.url, tmp_path, *LIST)

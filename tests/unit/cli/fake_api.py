@@ -171,7 +171,7 @@ class FakeApi:
             "id": "python3.11", "status": "active", "image": image, "dependencyFile": "requirements.txt",
             "fileSuffix": ".py",
         }  # fmt: skip
-        return httpx.Response(200, json={"items": [item]})
+        return httpx.Response(200, json={"items": [item], "next": ""})
 
     def listFunctions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         return _objects(self.functions, request)
@@ -242,7 +242,7 @@ class FakeApi:
         return httpx.Response(201, json={"digest": digest, "size": len(request.content)})
 
     def listTenants(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
-        return httpx.Response(200, json={"items": list(self.tenants.values()), "continue": ""})
+        return httpx.Response(200, json={"items": list(self.tenants.values()), "next": ""})
 
     def createTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         asked = {"plan": "small", "displayName": ""} | json.loads(request.content)
@@ -253,7 +253,7 @@ class FakeApi:
         return httpx.Response(200, json=_held(self.tenants, request))
 
     def listNamespaces(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
-        return httpx.Response(200, json={"items": list(self.namespaces.values())})
+        return httpx.Response(200, json={"items": list(self.namespaces.values()), "next": ""})
 
     def createNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         name = json.loads(request.content)["name"]
@@ -283,7 +283,7 @@ class FakeApi:
         return httpx.Response(200, json=account())
 
     def listTokens(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
-        return httpx.Response(200, json={"items": list(self.tokens.values())})
+        return httpx.Response(200, json={"items": list(self.tokens.values()), "next": ""})
 
     def issueToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         asked = json.loads(request.content)
@@ -369,7 +369,7 @@ def _held(store: dict[str, Document], request: httpx.Request, part: int = -1) ->
 def _objects(store: dict[str, Document], request: httpx.Request) -> httpx.Response:
     place = _name(request, -2)
     items = [item for item in store.values() if item["namespace"] == place]
-    return httpx.Response(200, json={"items": items, "truncated": False})
+    return httpx.Response(200, json={"items": items, "next": ""})
 
 
 def _created(

@@ -162,13 +162,13 @@ def test_addresses(funkhaus: Terminal, api: FakeApi, url: str, words: str) -> No
     "url", ["http://localhost:1/", "http://127.1.2.3", "http://[::1]:8780", "https://x/base/"]
 )
 def test_addresses_that_pass(funkhaus: Terminal, api: FakeApi, url: str) -> None:
-    funkhaus.network = answers(200, json={"items": []})
+    funkhaus.network = answers(200, json={"items": [], "next": ""})
     assert funkhaus(*LIST, "--api", url).code == 0
     assert not api.requests
 
 
 def test_plain_http_can_be_asked_for(funkhaus: Terminal) -> None:
-    funkhaus.network = answers(200, json={"items": []})
+    funkhaus.network = answers(200, json={"items": [], "next": ""})
     assert funkhaus(*LIST, "--api", "http://example.com", "--insecure-http").code == 0
     assert funkhaus("--insecure-http", *LIST, "--api", "http://example.com").code == 0
 

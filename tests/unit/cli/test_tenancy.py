@@ -35,7 +35,7 @@ def test_tenants_come_page_by_page(funkhaus: Terminal, api: FakeApi) -> None:
         after = int(request.url.params.get("continue", "0"))
         item = {"id": f"t{after}", "plan": "small", "displayName": ""}
         return httpx.Response(
-            200, json={"items": [item], "continue": str(after + 1) if after < 2 else ""}
+            200, json={"items": [item], "next": str(after + 1) if after < 2 else ""}
         )
 
     api.scripts["listTenants"] = page
