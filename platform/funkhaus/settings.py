@@ -65,6 +65,10 @@ class Api(Common, Database):
     """Bytes of a request body, archives included."""
     request_timeout: float = 30.0
     """For one API request, streaming answers excepted."""
+    requests_per_minute: int = 1200
+    """Of one subject, at one replica; a minute's worth may come at once."""
+    failed_sign_ins_per_minute: int = 120
+    """From one client address, at one replica; beyond it no credential from there is looked at."""
     public_url: str = "http://127.0.0.1:8780"
     """Where browsers reach this API: identity providers send them back below it."""
     oidc: str = ""

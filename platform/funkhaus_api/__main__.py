@@ -34,7 +34,15 @@ async def serve(settings: Api) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with assembled(settings) as services:
-        app = create_app(services, Limits(settings.body_limit, settings.request_timeout))
+        app = create_app(
+            services,
+            Limits(
+                settings.body_limit,
+                settings.request_timeout,
+                settings.requests_per_minute,
+                settings.failed_sign_ins_per_minute,
+            ),
+        )
         runner = web.AppRunner(
             app,
             access_log=None,  # the middlewares log, with the subject and without the query string

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from funkhaus_api import middlewares
+from funkhaus_api import middlewares, negotiation, preconditions, rates
 from funkhaus_api.deliveries import deliver
 from funkhaus_api.handlers import (
     functions,
@@ -19,6 +19,7 @@ from funkhaus_api.handlers import (
     invocations,
     members,
     namespaces,
+    problems,
     quotas,
     runtimes,
     tenants,
@@ -49,13 +50,24 @@ ROUTES = [
     *functions.ROUTES,
     *triggers.ROUTES,
     *tokenreview.ROUTES,
+    *problems.ROUTES,
 ]
 PUBLIC = frozenset(
-    {health.alive, health.ready, health.exposition, health.contract, tokenreview.review}
+    {
+        health.alive,
+        health.ready,
+        health.exposition,
+        health.contract,
+        tokenreview.review,
+        problems.listed,
+        problems.show,
+    }
 )
 """What answers without a credential."""
 PATIENT = frozenset({invocations.call, invocations.read_logs})
 """What may take longer than a request, within limits of its own."""
+READERS = {route.path: route.handler for route in ROUTES if route.method == "GET"}
+"""Who reads what a path names: for ETags and If-Match."""
 
 
 def create_app(services: Services, limits: Limits) -> web.Application:
@@ -66,14 +78,20 @@ def create_app(services: Services, limits: Limits) -> web.Application:
             middlewares.measured,
             middlewares.explained,
             middlewares.deadline(PATIENT),
+            negotiation.acceptable(PUBLIC | PATIENT),
+            rates.failures_limited(limits.failures),
             middlewares.identity(PUBLIC),
+            rates.limited(limits.requests),
+            preconditions.conditional(READERS, PATIENT),
         ],
         client_max_size=limits.body,
     )
     app[SERVICES] = services
     app[LIMITS] = limits
     app.add_routes(ROUTES)
+    app.add_routes(negotiation.completed(ROUTES, PATIENT))
     app.on_response_prepare.append(middlewares.stamp)
+    app.on_response_prepare.append(rates.stamp)
     app.cleanup_ctx.append(_workers)
     return app
 

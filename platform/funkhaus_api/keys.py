@@ -60,10 +60,14 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes of a body, and seconds of a request that does not stream."""
+    """Bytes of a body, seconds of a request that does not stream; requests per minute of one subject, and failed
+    sign-ins per minute from one address.
+    """
 
     body: int
     seconds: float
+    requests: int = 1200
+    failures: int = 120
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", object)  # type: ignore[arg-type]  # typed by the left side

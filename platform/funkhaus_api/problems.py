@@ -14,8 +14,11 @@ from funkhaus.domain.errors import (
     ForbiddenError,
     FunkhausError,
     InvalidError,
+    NotAcceptableError,
     NotFoundError,
     PolicyError,
+    PreconditionError,
+    PreconditionMissingError,
     SchemaMismatchError,
     TimedOutError,
     TooLargeError,
@@ -23,7 +26,8 @@ from funkhaus.domain.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from funkhaus_api.wire.reading import MalformedError
+from funkhaus_api.problem_types import PATH, registry
+from funkhaus_api.wire.reading import MalformedError, MediaTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,15 +45,15 @@ _STATUS: dict[type[FunkhausError], HTTPStatus] = {
     ForbiddenError: HTTPStatus.FORBIDDEN,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
+    PreconditionError: HTTPStatus.PRECONDITION_FAILED,
+    PreconditionMissingError: HTTPStatus.PRECONDITION_REQUIRED,
+    NotAcceptableError: HTTPStatus.NOT_ACCEPTABLE,
+    MediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TooManyError: HTTPStatus.TOO_MANY_REQUESTS,
     TimedOutError: HTTPStatus.GATEWAY_TIMEOUT,
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     SchemaMismatchError: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-_TITLES = {kind.code: (kind.__doc__ or "").strip().splitlines()[0] for kind in _STATUS} | {
-    "method-not-allowed": "This method does nothing here.",
-    "internal": "The platform failed; the fault is not yours.",
 }
 _AGAIN = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT}
 
@@ -61,7 +65,7 @@ def of_error(error: FunkhausError, request_id: str) -> web.Response:
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="funkhaus"'
     if status in _AGAIN:
-        headers["Retry-After"] = str(RETRY_SECONDS)
+        headers["Retry-After"] = str(getattr(error, "retry_seconds", 0) or RETRY_SECONDS)
     return problem(status, error.code, error.message, request_id, error.findings, headers)
 
 
@@ -100,8 +104,8 @@ def problem(
 ) -> web.Response:
     """A problem document."""
     document: dict[str, Any] = {
-        "type": f"urn:funkhaus:problem:{code}",
-        "title": _TITLES.get(code, status.phrase),
+        "type": f"{PATH}/{code}",
+        "title": registry()[code].title if code in registry() else status.phrase,
         "status": status.value,
         "detail": detail,
         "code": code,

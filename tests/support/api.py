@@ -23,6 +23,7 @@ from funkhaus_api.app import create_app
 from funkhaus_api.assembly import wired
 from funkhaus_api.keys import Limits
 
+from . import published
 from .clock import FakeClock
 from .cluster import MemoryCluster
 from .dialer import MemoryDialer
@@ -45,7 +46,7 @@ PROBLEM = {
     "required": ["type", "title", "status", "detail", "code", "requestId", "findings"],
     "additionalProperties": False,
     "properties": {
-        "type": {"pattern": "^urn:funkhaus:problem:[a-z-]+$"},
+        "type": {"pattern": "^/problems/[a-z-]+$"},
         "title": {"type": "string", "minLength": 5},
         "status": {"type": "integer"},
         "detail": {"type": "string", "minLength": 5},
@@ -188,7 +189,9 @@ class Client:
         async with self.session.request(
             method, f"{self.url}{path}", headers=headers, **options
         ) as answer:
-            return Reply(answer.status, answer.headers, await answer.read())
+            reply = Reply(answer.status, answer.headers, await answer.read())
+        published.check(method, path, reply.status, reply.headers, reply.body)
+        return reply
 
     async def get(self, path: str, **options: Any) -> Reply:
         return await self.ask("GET", path, **options)

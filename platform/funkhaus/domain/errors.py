@@ -10,6 +10,9 @@
     │  └─ PolicyError          the house rules refuse; carries the verdict's findings
     ├─ NotFoundError           not there, or not for you to know of
     ├─ ConflictError           contradicts what is there
+    ├─ PreconditionError       is not any more what the asker read
+    ├─ PreconditionMissingError  has to say what the asker read
+    ├─ NotAcceptableError      asks for a representation there is not
     ├─ TooLargeError           over a size limit
     ├─ TooManyError            over a rate or queue limit
     ├─ UnavailableError        a part we need did not answer; the same request may pass later
@@ -93,6 +96,24 @@ class ConflictError(FunkhausError):
     code = "conflict"
 
 
+class PreconditionError(FunkhausError):
+    """This was changed since you read it."""
+
+    code = "precondition-failed"
+
+
+class PreconditionMissingError(FunkhausError):
+    """A change of this has to say which state it is of."""
+
+    code = "precondition-required"
+
+
+class NotAcceptableError(FunkhausError):
+    """None of the types you accept is spoken here."""
+
+    code = "not-acceptable"
+
+
 class TooLargeError(FunkhausError):
     """The request is larger than the limit."""
 
@@ -100,9 +121,19 @@ class TooLargeError(FunkhausError):
 
 
 class TooManyError(FunkhausError):
-    """Too many requests at once."""
+    """Too many requests at once; `retry_seconds` is when the next one passes, 0 where that can't be said."""
 
     code = "too-many"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        findings: Sequence[Finding] = (),
+        retry_seconds: int = 0,
+    ) -> None:
+        super().__init__(message or "Too many requests at once.", findings=findings)
+        self.retry_seconds = retry_seconds
 
 
 class UnavailableError(FunkhausError):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 JSON_LIMIT = 2 * 1024 * 1024
 """Bytes of a JSON body: more than kube-apiserver stores."""
+JSON_TYPES = ("application/json", "application/merge-patch+json")
 BODY_SECONDS = 60.0
 """For a body to arrive."""
 DIGITS_LIMIT = 9
@@ -31,6 +32,12 @@ class MalformedError(InvalidError):
     """The request can't be read."""
 
     code = "malformed"
+
+
+class MediaTypeError(InvalidError):
+    """The body is of a type that is not read here."""
+
+    code = "unsupported-media-type"
 
 
 class Body(BaseModel):
@@ -66,7 +73,16 @@ def _too_large(limit: int) -> TooLargeError:
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
-    """A JSON object; raises `MalformedError` naming line and column, `TooLargeError`."""
+    """A JSON object; raises `MediaTypeError`, `MalformedError` naming line and column, `TooLargeError`."""
+    if "Content-Type" in request.headers and request.content_type not in JSON_TYPES:
+        finding = Finding(
+            "content-type",
+            f"{' or '.join(JSON_TYPES)} passes",
+            "Content-Type",
+            value=request.content_type[:80],
+            passes=list(JSON_TYPES),
+        )
+        raise MediaTypeError(finding.sentence, findings=[finding])
     document = parse(await read_bytes(request, JSON_LIMIT))
     if not isinstance(document, dict):
         raise MalformedError(f"the body has to be a JSON object, not {_kind(document)}")

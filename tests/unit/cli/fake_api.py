@@ -30,7 +30,7 @@ class Refusal(Exception):  # noqa: N818 - it is what the server says, not a faul
         super().__init__(detail)
         self.status = status
         self.document = {
-            "type": f"urn:funkhaus:problem:{code}",
+            "type": f"/problems/{code}",
             "title": TITLES.get(code, code),
             "status": status,
             "detail": detail,
