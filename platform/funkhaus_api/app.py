@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from funkhaus_api import middlewares, negotiation, preconditions, rates
+from funkhaus_api import middlewares, negotiation, preconditions, rates, repetition
 from funkhaus_api.deliveries import deliver
 from funkhaus_api.handlers import (
     functions,
@@ -82,6 +82,7 @@ def create_app(services: Services, limits: Limits) -> web.Application:
             rates.failures_limited(limits.failures),
             middlewares.identity(PUBLIC),
             rates.limited(limits.requests),
+            repetition.repeatable(PATIENT),
             preconditions.conditional(READERS, PATIENT),
         ],
         client_max_size=limits.body,

@@ -72,6 +72,8 @@ class Limits:
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", object)  # type: ignore[arg-type]  # typed by the left side
 LIMITS: web.AppKey[Limits] = web.AppKey("limits", Limits)
+BODY: web.RequestKey[bytes] = web.RequestKey("body", bytes)
+"""The whole body, where something read it before the handler."""
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 SUBJECT: web.RequestKey[Subject] = web.RequestKey("subject", object)  # type: ignore[arg-type]  # likewise
 

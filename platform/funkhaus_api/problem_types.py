@@ -32,6 +32,9 @@ _ADVICE = {
     "timed-out": "It may have happened or not: read first, then send it again, best with an Idempotency-Key.",
     "schema-mismatch": "For the operator: migrate the database to this release, `python -m funkhaus_api migrate`.",
     "method-not-allowed": "The Allow header lists the methods that pass here.",
+    "idempotency-in-flight": "Wait a little and repeat it: you then get the first one's answer.",
+    "idempotency-answered": "The detail names what was made. If its secret was lost, revoke it and ask with a new key.",
+    "idempotency-mismatch": "A new request takes a new Idempotency-Key; a repetition has the same body and query.",
     "internal": "Report the request id; what failed is logged under it.",
 }
 _OTHERS = {

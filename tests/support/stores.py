@@ -17,6 +17,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant, TenantFacts
 from funkhaus.ports import OutboxItem
 
+from .idempotency import Held, MemoryIdempotencyKeys
 from .ledger import Books, MemoryLedger, MemoryPlatformLedger
 from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
 
@@ -67,6 +68,7 @@ class State:
     audit: list[AuditRow] = field(default_factory=list)
     people: People = field(default_factory=People)
     books: Books = field(default_factory=Books)
+    kept: Held = field(default_factory=dict)
 
 
 class MemoryStores:
@@ -192,6 +194,7 @@ class MemoryPlatformWork:
         self._state = state
         self.users = MemoryUsers(state)
         self.logins = MemoryLogins(state)
+        self.idempotency = MemoryIdempotencyKeys(state.kept)
 
     @property
     def ledger(self) -> MemoryPlatformLedger:

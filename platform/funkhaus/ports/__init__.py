@@ -4,6 +4,7 @@
 A manifest is a plain JSON object (``dict[str, Any]``) as kube-apiserver speaks it.
 """
 
+from funkhaus.ports.idempotency import IdempotencyKeys
 from funkhaus.ports.ledger import Ledger, Override, PlatformLedger
 from funkhaus.ports.logins import Logins
 from funkhaus.ports.members import Members
@@ -29,6 +30,7 @@ __all__ = [
     "Cluster",
     "Decider",
     "Dialer",
+    "IdempotencyKeys",
     "ImageRegistry",
     "Ledger",
     "Logins",

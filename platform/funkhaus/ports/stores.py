@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.tenant import Namespace, Plan, Tenant, TenantFacts
     from funkhaus.domain.token import Token
+    from funkhaus.ports.idempotency import IdempotencyKeys
     from funkhaus.ports.ledger import Ledger, PlatformLedger
     from funkhaus.ports.logins import Logins
     from funkhaus.ports.members import Members
@@ -107,6 +108,10 @@ class PlatformWork(Protocol):
     @property
     def users(self) -> Users:
         """Users, their sessions and roles."""
+
+    @property
+    def idempotency(self) -> IdempotencyKeys:
+        """What is kept under Idempotency-Keys."""
 
     @property
     def logins(self) -> Logins:

@@ -11,6 +11,7 @@ from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import TenantFacts
 from funkhaus.ports import OutboxItem
 from funkhaus.storage import rows
+from funkhaus.storage.idempotency import PostgresIdempotencyKeys
 from funkhaus.storage.ledger import PostgresPlatformLedger
 from funkhaus.storage.logins import PostgresLogins
 from funkhaus.storage.schema import (
@@ -42,6 +43,11 @@ class PostgresPlatformWork(rows.Statements):
     def users(self) -> PostgresUsers:
         """Users, their sessions and roles."""
         return PostgresUsers(self._connection)
+
+    @property
+    def idempotency(self) -> PostgresIdempotencyKeys:
+        """What is kept under Idempotency-Keys."""
+        return PostgresIdempotencyKeys(self._connection)
 
     @property
     def logins(self) -> PostgresLogins:

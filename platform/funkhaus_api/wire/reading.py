@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from funkhaus.domain.errors import InvalidError, TooLargeError
 from funkhaus.domain.verdict import Finding
-from funkhaus_api.keys import LIMITS
+from funkhaus_api.keys import BODY, LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,6 +54,11 @@ B = TypeVar("B", bound=Body)
 async def read_bytes(request: web.Request, limit: int) -> bytes:
     """The body, at most `limit` bytes; raises `TooLargeError` before it has read more than that."""
     limit = min(limit, request.config_dict[LIMITS].body)
+    known: bytes | None = request.get(BODY)
+    if known is not None:
+        if len(known) > limit:
+            raise _too_large(limit)
+        return known
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
     content = bytearray()

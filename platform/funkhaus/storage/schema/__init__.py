@@ -7,6 +7,7 @@ from funkhaus.storage.schema._declaration import REVISION, Table
 from funkhaus.storage.schema.audit import AuditEntry
 from funkhaus.storage.schema.charges import ChargeRow
 from funkhaus.storage.schema.host_suffixes import HostSuffix
+from funkhaus.storage.schema.idempotency import IdempotencyRow
 from funkhaus.storage.schema.logins import LoginRow
 from funkhaus.storage.schema.members import InvitationRow, MemberRow
 from funkhaus.storage.schema.namespaces import NamespaceRow
@@ -25,6 +26,7 @@ __all__ = [
     "AuditEntry",
     "ChargeRow",
     "HostSuffix",
+    "IdempotencyRow",
     "InvitationRow",
     "LoginRow",
     "MemberRow",
