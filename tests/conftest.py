@@ -15,7 +15,7 @@ import hypothesis.control  # noqa: F401 - its plugin would import it from within
 import pytest
 import yaml
 
-from .support import opa, registry
+from .support import idp, opa, registry
 from .support.apiserver import missing, running
 
 if TYPE_CHECKING:
@@ -110,3 +110,13 @@ def opa_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(reason)
     with opa.running(tmp_path_factory.mktemp("opa")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def idp_programs() -> None:
+    """What an identity provider of a test's own needs is there."""
+    if absent := idp.missing():
+        reason = f"{', '.join(absent)} not on PATH; Debian has them as nodejs and npm"
+        if os.environ.get("FUNKHAUS_TEST_STRICT"):
+            pytest.fail(reason)
+        pytest.skip(reason)

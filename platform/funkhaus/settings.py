@@ -73,6 +73,8 @@ class Api(Common, Database):
     """Where browsers reach this API: identity providers send them back below it."""
     oidc: str = ""
     """Identity providers, JSON (docs/identity.md); empty: nobody can sign in. By ``_FILE``, where it holds a secret."""
+    login_redirects: str = ""
+    """Exact addresses of web pages that may sign people in, with commas between; programs on loopback always may."""
     self_service_plans: str = "small"
     """Plans a signed-in user may found tenants with, with commas between; ``none`` for no self-service."""
     self_service_tenants: int = 3

@@ -10,13 +10,16 @@ from aiohttp import web
 
 from funkhaus_api import middlewares, negotiation, preconditions, rates, repetition
 from funkhaus_api.deliveries import deliver
+from funkhaus_api.guesses import Guesses
 from funkhaus_api.handlers import (
+    devices,
     functions,
     grants,
     health,
     identity,
     invitations,
     invocations,
+    logins,
     members,
     namespaces,
     problems,
@@ -27,7 +30,7 @@ from funkhaus_api.handlers import (
     tokens,
     triggers,
 )
-from funkhaus_api.keys import LIMITS, SERVICES, Limits
+from funkhaus_api.keys import GUESSES, LIMITS, SERVICES, Limits
 from funkhaus_api.sweeping import sweep_for_ever
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 ROUTES = [
     *health.ROUTES,
+    *logins.ROUTES,
+    *devices.ROUTES,
     *identity.ROUTES,
     *runtimes.ROUTES,
     *tenants.ROUTES,
@@ -61,6 +66,14 @@ PUBLIC = frozenset(
         tokenreview.review,
         problems.listed,
         problems.show,
+        logins.providers,
+        logins.start,
+        logins.answered,
+        logins.redeem,
+        devices.ask,
+        devices.show,
+        devices.typed,
+        devices.decide,
     }
 )
 """What answers without a credential."""
@@ -89,6 +102,7 @@ def create_app(services: Services, limits: Limits) -> web.Application:
     )
     app[SERVICES] = services
     app[LIMITS] = limits
+    app[GUESSES] = Guesses()
     app.add_routes(ROUTES)
     app.add_routes(negotiation.completed(ROUTES, PATIENT))
     app.on_response_prepare.append(middlewares.stamp)

@@ -6,9 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from funkhaus.auth import Identities, KeyedMint
+from funkhaus.auth.oidc import OidcProviders, parse
 from funkhaus.factory import Opener, SystemClock
 from funkhaus.services.acts import Acts
 from funkhaus.services.descriptions import DescriptionService
+from funkhaus.services.device_logins import DeviceLoginService
 from funkhaus.services.founding import SelfService
 from funkhaus.services.functions import FunctionService
 from funkhaus.services.grants import GrantService
@@ -20,6 +22,7 @@ from funkhaus.services.outbox import Outbox
 from funkhaus.services.quotas import QuotaService
 from funkhaus.services.replicas import LogService
 from funkhaus.services.runtimes import RuntimeService
+from funkhaus.services.sessions import SessionService
 from funkhaus.services.sweep import Sweep
 from funkhaus.services.tenants import TenantService
 from funkhaus.services.tokens import TokenService
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from funkhaus.domain.group_rule import GroupRule
-    from funkhaus.ports import Clock, Cluster, Dialer, ImageRegistry, Stores, TokenMint
+    from funkhaus.ports import Clock, Cluster, Dialer, ImageRegistry, Providers, Stores, TokenMint
     from funkhaus.settings import Api
 
 NAME = "funkhaus-api"
@@ -55,15 +58,36 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
         cluster, registry = await opener.cluster(settings), opener.registry(settings)
         dialer = HttpDialer.open()
         stack.push_async_callback(dialer.close)
+        configured, clock = parse(settings.oidc), SystemClock()
+        providers = OidcProviders(configured, callback(settings.public_url), clock)
+        stack.push_async_callback(providers.close)
         yield wired(
-            stores, cluster, registry, dialer, mint, SystemClock(), founding=founding_of(settings)
+            stores,
+            cluster,
+            registry,
+            dialer,
+            mint,
+            clock,
+            providers=providers,
+            public_url=settings.public_url,
+            redirects=_words(settings.login_redirects),
+            founding=founding_of(settings),
+            rules=[rule for provider in configured for rule in provider.rules],
         )
+
+
+def callback(public_url: str) -> str:
+    """The one address identity providers send browsers back to; registered there character by character."""
+    return f"{public_url.rstrip('/')}/v1/logins/callback"
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for part in text.split(",") if (word := part.strip()))
 
 
 def founding_of(settings: Api) -> SelfService:
     """What may be founded without asking, as the settings say."""
-    named = [name.strip() for name in settings.self_service_plans.split(",")]
-    plans = tuple(name for name in named if name and name != "none")
+    plans = tuple(name for name in _words(settings.self_service_plans) if name != "none")
     return SelfService(plans, settings.self_service_tenants)
 
 
@@ -75,11 +99,18 @@ def wired(
     mint: TokenMint,
     clock: Clock,
     *,
+    providers: Providers,
+    public_url: str,
+    redirects: Sequence[str] = (),
     founding: SelfService,
     rules: Sequence[GroupRule] = (),
 ) -> Services:
     """The use cases over any implementation of the ports."""
     acts, bell = Acts(stores), Bell()
+    sessions = SessionService(stores, mint, clock)
+    logins = DeviceLoginService(
+        stores, sessions, providers, mint, clock, public_url=public_url, redirects=redirects
+    )
     functions = FunctionService(stores, acts, cluster, registry)
     return Services(
         stores=stores,
@@ -102,4 +133,7 @@ def wired(
         bell=bell,
         clock=clock,
         cursors=Cursors(mint.digest("key of cursors, version 1")),
+        logins=logins,
+        sessions=sessions,
+        public_url=public_url.rstrip("/"),
     )

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from funkhaus.services.acts import Asker
+from funkhaus_api.guesses import Guesses
 
 if TYPE_CHECKING:
     from funkhaus.auth import Identities
     from funkhaus.domain.subject import Subject
     from funkhaus.ports import Clock, Stores
     from funkhaus.services.descriptions import DescriptionService
+    from funkhaus.services.device_logins import DeviceLoginService
     from funkhaus.services.functions import FunctionService
     from funkhaus.services.grants import GrantService
     from funkhaus.services.invitations import InvitationService
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from funkhaus.services.replicas import LogService
     from funkhaus.services.resources import ResourceService
     from funkhaus.services.runtimes import RuntimeService
+    from funkhaus.services.sessions import SessionService
     from funkhaus.services.sweep import Sweep
     from funkhaus.services.tenants import TenantService
     from funkhaus.services.tokens import TokenService
@@ -56,6 +59,9 @@ class Services:
     bell: Bell
     clock: Clock
     cursors: Cursors
+    logins: DeviceLoginService
+    sessions: SessionService
+    public_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class Limits:
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", object)  # type: ignore[arg-type]  # typed by the left side
+GUESSES: web.AppKey[Guesses] = web.AppKey("guesses", Guesses)
 LIMITS: web.AppKey[Limits] = web.AppKey("limits", Limits)
 BODY: web.RequestKey[bytes] = web.RequestKey("body", bytes)
 """The whole body, where something read it before the handler."""

@@ -23,6 +23,7 @@ _ADVICE = {
     "policy-denied": "A house rule refuses. Each finding names the rule, the limit and the smallest change that passes.",
     "not-found": "Check the name and the tenant. What you have no role in reads as if it did not exist.",
     "conflict": "Read what is there now, decide whether your change still makes sense, and send that.",
+    "pending": "Somebody has to do something first, such as sign in: ask again after the interval.",
     "precondition-failed": "Somebody changed it since you read it: GET it again and send If-Match with the new ETag.",
     "precondition-required": "GET the resource, then send its ETag as If-Match with the change.",
     "too-large": "Send less; the detail says how much passes.",

@@ -27,6 +27,7 @@ from . import published
 from .clock import FakeClock
 from .cluster import MemoryCluster
 from .dialer import MemoryDialer
+from .providers import MemoryProviders
 from .registry import MemoryRegistry
 from .stores import MemoryStores
 
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.group_rule import GroupRule
     from funkhaus.domain.subject import Role
-    from funkhaus.ports import Stores
+    from funkhaus.ports import Providers, Stores
     from funkhaus_api.keys import Services
 
 PEPPER = "pepper of the tests, long enough to be one"
+PUBLIC_URL = "https://functions.example"
 ISSUER = "https://idp.example"
 QUOTA = NamespaceQuota(20, 20, 20, 4_000, 4 * 1024**3)
 PROBLEM = {
@@ -95,6 +97,8 @@ class World:
     mint: KeyedMint = field(default_factory=lambda: KeyedMint(PEPPER))
     founding: SelfService = field(default_factory=lambda: SelfService(("small",), 2))
     rules: tuple[GroupRule, ...] = ()
+    providers: Providers = field(default_factory=MemoryProviders)
+    public_url: str = PUBLIC_URL
 
     def services(self) -> Services:
         return wired(
@@ -106,6 +110,8 @@ class World:
             self.clock,
             founding=self.founding,
             rules=self.rules,
+            providers=self.providers,
+            public_url=self.public_url,
         )
 
     @property
@@ -210,12 +216,14 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(services: Services, limits: Limits | None = None) -> AsyncIterator[Client]:
+async def serving(
+    services: Services, limits: Limits | None = None, *, port: int = 0
+) -> AsyncIterator[Client]:
     """The API on a port of its own, as `python -m funkhaus_api` runs it."""
     app = create_app(services, limits or Limits(body=1024 * 1024, seconds=5))
     runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     host, port = runner.addresses[0][:2]
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:

@@ -13,6 +13,7 @@
     ├─ PreconditionError       is not any more what the asker read
     ├─ PreconditionMissingError  has to say what the asker read
     ├─ NotAcceptableError      asks for a representation there is not
+    ├─ PendingError            somebody has to do something first; the same request may pass later
     ├─ TooLargeError           over a size limit
     ├─ TooManyError            over a rate or queue limit
     ├─ UnavailableError        a part we need did not answer; the same request may pass later
@@ -112,6 +113,12 @@ class NotAcceptableError(FunkhausError):
     """None of the types you accept is spoken here."""
 
     code = "not-acceptable"
+
+
+class PendingError(FunkhausError):
+    """Somebody has to do something first; ask again."""
+
+    code = "pending"
 
 
 class TooLargeError(FunkhausError):

@@ -1,0 +1,131 @@
+// An OpenID provider for development and tests: people in memory, one form, loopback only.
+//
+//   node server.mjs --port 8790 --redirect http://127.0.0.1:8780/v1/logins/callback --password-file FILE
+//
+// Everybody has the same password, the text of the file. Keys are new at every start, so relying parties meet a key they
+// don't know, as they do when a real provider rotates. Prints one line of JSON once it answers.
+import { readFileSync } from 'node:fs';
+import { generateKeyPairSync, timingSafeEqual, createHash, randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import Provider from 'oidc-provider';
+
+const { values: given } = parseArgs({
+  options: {
+    port: { type: 'string', default: '8790' },
+    redirect: { type: 'string', multiple: true, default: [] },
+    client: { type: 'string', default: 'funkhaus' },
+    'password-file': { type: 'string' },
+  },
+});
+const HOST = '127.0.0.1';
+const PASSWORD = readFileSync(given['password-file'], 'utf8').trim();
+const BODY_LIMIT = 4096;
+if (PASSWORD.length < 8) throw new Error('the password file holds less than 8 characters');
+
+const PEOPLE = new Map([
+  ['ada@example.com', { name: 'Ada Lovelace', groups: ['funkhaus-admins', 'engineering'] }],
+  ['bob@example.com', { name: 'Bob Ross', groups: ['engineering'] }],
+  ['eve@example.com', { name: 'Eve', groups: [], unverified: true }],
+]);
+const account = (id) => {
+  const person = PEOPLE.get(id);
+  return person && {
+    accountId: id,
+    claims: () => ({
+      sub: id.split('@')[0],
+      name: person.name,
+      email: id,
+      email_verified: !person.unverified,
+      groups: person.groups,
+    }),
+  };
+};
+
+const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
+const issuer = `http://${HOST}:${given.port}`;
+const provider = new Provider(issuer, {
+  clients: [{
+    client_id: given.client,
+    token_endpoint_auth_method: 'none', // a public client: PKCE is what protects its codes
+    redirect_uris: given.redirect,
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+  }],
+  jwks: { keys: [{ ...key, kid: randomUUID(), use: 'sig', alg: 'RS256' }] },
+  cookies: { keys: [randomUUID()] },
+  pkce: { methods: ['S256'], required: () => true },
+  scopes: ['openid', 'profile', 'email', 'groups'],
+  claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
+  conformIdTokenClaims: false, // claims in the ID token, as most providers send them
+  features: { devInteractions: { enabled: false } },
+  findAccount: (_, id) => account(id),
+  // Nobody is asked for consent: the only client is ours.
+  loadExistingGrant: async ({ oidc }) => {
+    const grant = new provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
+    grant.addOIDCScope('openid profile email groups');
+    await grant.save();
+    return grant;
+  },
+  interactions: { url: (_, interaction) => `/sign-in/${interaction.uid}` },
+  ttl: { Interaction: 600, Session: 3600, AccessToken: 600, IdToken: 600, AuthorizationCode: 60, Grant: 3600 },
+  renderError: (ctx, out) => {
+    ctx.type = 'html';
+    ctx.body = page(`<p class="no">${text(out.error)}: ${text(out.error_description ?? '')}</p>`);
+  },
+});
+
+const text = (value) => String(value).replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
+const page = (inner) => `<!doctype html><meta charset="utf-8"><title>Development sign-in</title>
+<style>body{font:16px system-ui;max-width:24em;margin:4em auto}input{display:block;width:100%;margin:.3em 0 1em;padding:.5em}.no{color:#a00}</style>
+<h1>Development sign-in</h1>${inner}`;
+const form = (uid, wrong) => page(`
+${wrong ? '<p class="no">No such person, or another password.</p>' : ''}
+<form method="post" action="/sign-in/${text(uid)}">
+<label>Who<input name="login" list="people" autocomplete="username" required autofocus></label>
+<datalist id="people">${[...PEOPLE.keys()].map((id) => `<option>${text(id)}`).join('')}</datalist>
+<label>Password<input name="password" type="password" autocomplete="current-password" required></label>
+<button>Sign in</button></form>`);
+const same = (one, other) => timingSafeEqual(
+  createHash('sha256').update(one).digest(),
+  createHash('sha256').update(other).digest(),
+);
+
+async function read(request) {
+  let body = '';
+  for await (const chunk of request) {
+    body += chunk;
+    if (body.length > BODY_LIMIT) return new URLSearchParams();
+  }
+  return new URLSearchParams(body);
+}
+
+provider.use(async (ctx, next) => {
+  if (!ctx.path.startsWith('/sign-in/')) return next();
+  const { uid, prompt } = await provider.interactionDetails(ctx.req, ctx.res);
+  ctx.type = 'html';
+  ctx.set('Cache-Control', 'no-store');
+  if (ctx.method !== 'POST') {
+    ctx.body = form(uid, false);
+    return undefined;
+  }
+  const fields = await read(ctx.req);
+  const id = (fields.get('login') ?? '').trim().toLowerCase();
+  if (prompt.name !== 'login' || !PEOPLE.has(id) || !same(fields.get('password') ?? '', PASSWORD)) {
+    ctx.status = 401;
+    ctx.body = form(uid, true);
+    return undefined;
+  }
+  ctx.respond = false;
+  await provider.interactionFinished(ctx.req, ctx.res, { login: { accountId: id } });
+  return undefined;
+});
+
+const server = provider.listen(Number(given.port), HOST, () => {
+  process.stdout.write(`${JSON.stringify({ issuer, client: given.client, people: [...PEOPLE.keys()] })}\n`);
+});
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.on(signal, () => {
+    server.close(() => process.exit(0));
+    server.closeAllConnections();
+  });
+}
