@@ -23,6 +23,7 @@ from funkhaus_api.handlers import (
     members,
     namespaces,
     problems,
+    quota_requests,
     quotas,
     runtimes,
     tenants,
@@ -50,6 +51,7 @@ ROUTES = [
     *grants.ROUTES,
     *namespaces.ROUTES,
     *quotas.ROUTES,
+    *quota_requests.ROUTES,
     *tokens.ROUTES,
     *invocations.ROUTES,
     *functions.ROUTES,
@@ -115,7 +117,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
     tasks = [
         asyncio.create_task(deliver(services.outbox, services.bell)),
-        asyncio.create_task(sweep_for_ever(services.sweep, services.quotas)),
+        asyncio.create_task(sweep_for_ever(services)),
     ]
     yield
     for task in tasks:

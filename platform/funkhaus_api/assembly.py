@@ -19,6 +19,7 @@ from funkhaus.services.invocations import InvocationService
 from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
 from funkhaus.services.outbox import Outbox
+from funkhaus.services.quota_requests import QuotaRequestService
 from funkhaus.services.quotas import QuotaService
 from funkhaus.services.replicas import LogService
 from funkhaus.services.runtimes import RuntimeService
@@ -129,6 +130,7 @@ def wired(
         descriptions=DescriptionService(functions, cluster),
         outbox=Outbox(stores, cluster, clock),
         quotas=QuotaService(stores, acts, clock, bell.ring),
+        quota_requests=QuotaRequestService(stores, acts, clock, bell.ring),
         sweep=Sweep(stores, cluster, clock),
         bell=bell,
         clock=clock,

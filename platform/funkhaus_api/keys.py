@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
     from funkhaus.services.outbox import Outbox
+    from funkhaus.services.quota_requests import QuotaRequestService
     from funkhaus.services.quotas import QuotaService
     from funkhaus.services.replicas import LogService
     from funkhaus.services.resources import ResourceService
@@ -55,6 +56,7 @@ class Services:
     descriptions: DescriptionService
     outbox: Outbox
     quotas: QuotaService
+    quota_requests: QuotaRequestService
     sweep: Sweep
     bell: Bell
     clock: Clock

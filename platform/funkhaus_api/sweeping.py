@@ -9,21 +9,21 @@ from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError
 
 if TYPE_CHECKING:
-    from funkhaus.services.quotas import QuotaService
-    from funkhaus.services.sweep import Sweep
+    from funkhaus_api.keys import Services
 
 PAUSE = 5.0
 """Seconds between rounds: with a round's bound, at most ten looks at live objects a second."""
 _LOG = logs.logger(__name__)
 
 
-async def sweep_for_ever(sweep: Sweep, quotas: QuotaService) -> None:
+async def sweep_for_ever(services: Services) -> None:
     """No failure ends it: what is not swept now is due the next time."""
     while True:
         await asyncio.sleep(PAUSE)
         try:
-            await quotas.expire()
-            await sweep.round()
+            await services.quota_requests.expire()
+            await services.quotas.expire()
+            await services.sweep.round()
         except FunkhausError as error:
             _LOG.warning("ledger not swept", error=error.message)
         except Exception:  # noqa: BLE001 - a bug must not end the sweeper; it is logged

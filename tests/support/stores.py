@@ -19,12 +19,14 @@ from funkhaus.ports import OutboxItem
 
 from .idempotency import Held, MemoryIdempotencyKeys
 from .ledger import Books, MemoryLedger, MemoryPlatformLedger
+from .quota_requests import MemoryPlatformQuotaRequests, MemoryQuotaRequests
 from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from funkhaus.domain.errors import FunkhausError
+    from funkhaus.domain.quota_request import QuotaRequest
     from funkhaus.domain.token import Token
     from funkhaus.ports import AuditRow, Manifest
 
@@ -69,6 +71,7 @@ class State:
     people: People = field(default_factory=People)
     books: Books = field(default_factory=Books)
     kept: Held = field(default_factory=dict)
+    quota_requests: dict[str, QuotaRequest] = field(default_factory=dict)
 
 
 class MemoryStores:
@@ -118,6 +121,10 @@ class MemoryTenantWork:
     @property
     def ledger(self) -> MemoryLedger:
         return MemoryLedger(self._state, self._tenant)
+
+    @property
+    def quota_requests(self) -> MemoryQuotaRequests:
+        return MemoryQuotaRequests(self._state.quota_requests, self._tenant)
 
     async def tenant(self) -> Tenant:
         if self._tenant not in self._state.tenants:
@@ -199,6 +206,10 @@ class MemoryPlatformWork:
     @property
     def ledger(self) -> MemoryPlatformLedger:
         return MemoryPlatformLedger(self._state.books)
+
+    @property
+    def quota_requests(self) -> MemoryPlatformQuotaRequests:
+        return MemoryPlatformQuotaRequests(self._state.quota_requests)
 
     async def add_tenant(self, tenant: Tenant) -> None:
         await self.plan(tenant.plan)

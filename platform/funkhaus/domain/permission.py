@@ -25,9 +25,11 @@ class Permission(StrEnum):
     NAMESPACE_DELETE = "namespace:delete"
     NAMESPACE_READ = "namespace:read"
     PLATFORM_GRANT = "platform:grant"
+    QUOTA_DECIDE = "quota:decide"
     QUOTA_DIVIDE = "quota:divide"
     QUOTA_OVERRIDE = "quota:override"
     QUOTA_READ = "quota:read"
+    QUOTA_REQUEST = "quota:request"
     RUNTIME_READ = "runtime:read"
     TENANT_CREATE = "tenant:create"
     TENANT_READ = "tenant:read"
@@ -49,7 +51,14 @@ _READS = frozenset(
         Permission.FUNCTION_LOGS,
     }
 )
-_WRITES = frozenset({Permission.FUNCTION_CALL, Permission.FUNCTION_WRITE, Permission.TRIGGER_WRITE})
+_WRITES = frozenset(
+    {
+        Permission.FUNCTION_CALL,
+        Permission.FUNCTION_WRITE,
+        Permission.QUOTA_REQUEST,
+        Permission.TRIGGER_WRITE,
+    }
+)
 _OWNS = frozenset(
     {
         Permission.MEMBER_WRITE,
@@ -72,8 +81,9 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 PLATFORM_PERMISSIONS: dict[PlatformRole, frozenset[Permission]] = {
     PlatformRole.ADMIN: frozenset(Permission),
-    PlatformRole.APPROVER: _BILLS | {Permission.RUNTIME_READ},
-    PlatformRole.AUDITOR: _BILLS | {Permission.RUNTIME_READ},
+    PlatformRole.APPROVER: _BILLS
+    | {Permission.QUOTA_DECIDE, Permission.QUOTA_READ, Permission.RUNTIME_READ},
+    PlatformRole.AUDITOR: _BILLS | {Permission.QUOTA_READ, Permission.RUNTIME_READ},
 }
 """Over all tenants. What runs inside one is read by its members, and by admins."""
 

@@ -9,6 +9,7 @@ from funkhaus.ports.ledger import Ledger, Override, PlatformLedger
 from funkhaus.ports.logins import Logins
 from funkhaus.ports.members import Members
 from funkhaus.ports.providers import Provider, Providers
+from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
 from funkhaus.ports.stores import AuditRow, OutboxItem, PlatformWork, Stores, TenantWork
 from funkhaus.ports.users import Users
 from funkhaus.ports.world import (
@@ -40,9 +41,11 @@ __all__ = [
     "OutboxItem",
     "Override",
     "PlatformLedger",
+    "PlatformQuotaRequests",
     "PlatformWork",
     "Provider",
     "Providers",
+    "QuotaRequests",
     "Stores",
     "TenantWork",
     "TokenMint",

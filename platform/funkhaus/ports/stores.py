@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from funkhaus.ports.ledger import Ledger, PlatformLedger
     from funkhaus.ports.logins import Logins
     from funkhaus.ports.members import Members
+    from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
     from funkhaus.ports.users import Users
     from funkhaus.ports.world import Manifest
 
@@ -61,6 +62,10 @@ class TenantWork(Protocol):
     @property
     def ledger(self) -> Ledger:
         """The tenant's books."""
+
+    @property
+    def quota_requests(self) -> QuotaRequests:
+        """The tenant's requests for more quota."""
 
     async def tenant(self) -> Tenant:
         """The tenant; raises `NotFoundError`."""
@@ -120,6 +125,10 @@ class PlatformWork(Protocol):
     @property
     def ledger(self) -> PlatformLedger:
         """All books."""
+
+    @property
+    def quota_requests(self) -> PlatformQuotaRequests:
+        """All requests for more quota."""
 
     async def add_tenant(self, tenant: Tenant) -> None:
         """Insert; raises `ConflictError` (ids are never reused)."""

@@ -38,11 +38,14 @@ class LedgerService:
         `base` is the resource version the ask was made against, 0 for a create. A dry run writes nothing. Raises
         `UnavailableError` when the books can't be had, `NotFoundError` for a namespace that is gone.
         """
-        for _ in range(1 if dry_run else ATTEMPTS):
+        for attempt in range(1 if dry_run else ATTEMPTS):
             if not dry_run:
+                # A create is most likely of something nobody knows: that is tried before it is looked up.
+                unknown = base == 0 and attempt == 0
                 try:
                     async with self._stores.begin(tenant) as work:
-                        before, now = await work.ledger.charge(key), self._clock.now()
+                        before = None if unknown else await work.ledger.charge(key)
+                        now = self._clock.now()
                         after = (before or Charge(key, now)).ask(amounts, base, now)
                         await work.ledger.move(key, before, after, guarded=True)
                 except ConflictError:

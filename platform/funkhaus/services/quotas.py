@@ -10,6 +10,7 @@ from funkhaus.crd import tenant_namespace
 from funkhaus.domain.errors import InvalidError, PolicyError
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import LIMITS, NO_QUOTA, Account, Quota, shown
+from funkhaus.domain.quota_request import RequestState
 from funkhaus.domain.tenant import Namespace
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import Override
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 LARGEST = 20
 REASON_LIMIT = 500
 DAYS_LIMIT = 365
+APPROVED_LIMIT = 1000
+"""Approved requests of a tenant at the same time: more than anybody approves."""
 AMOUNT_LIMIT = 2**53
 """Of any amount: what JSON numbers hold exactly."""
 
@@ -66,7 +69,7 @@ class QuotaService:
         `InvalidError`, `NotFoundError`.
         """
         async with self._acts.doing(asker, Permission.QUOTA_DIVIDE, tenant, name) as act:
-            _check(quota)
+            check(quota)
             act.detail["quota"] = wire(quota)
             async with self._stores.begin(tenant) as work:
                 await work.namespace(name)
@@ -88,8 +91,8 @@ class QuotaService:
         Raises `InvalidError`, `NotFoundError`, `ForbiddenError`.
         """
         async with self._acts.doing(asker, Permission.QUOTA_OVERRIDE, None, tenant) as act:
-            _check(quota)
-            reason = _reason(reason)
+            check(quota)
+            reason = reasoned(reason)
             act.detail |= {"tenant": tenant, "quota": wire(quota), "reason": reason, "days": days}
             expires = self._clock.now() + timedelta(days=days)
             async with self._stores.begin(tenant) as work:
@@ -127,12 +130,18 @@ class QuotaService:
 
 
 async def refresh(work: TenantWork, clock: Clock) -> None:
-    """Have the tenant's quota be what holds now: an override in force, else the plan's. The books are locked."""
-    override = await work.ledger.override()
-    if override and override.expires_at > clock.now():
-        await work.ledger.set_tenant_quota(override.quota)
-    else:
-        await work.ledger.set_tenant_quota((await work.plan()).tenant_quota)
+    """Have the tenant's quota be what holds now: an override in force, else the plan's, and what was approved on top.
+
+    The books are locked.
+    """
+    override, now = await work.ledger.override(), clock.now()
+    quota = (await work.plan()).tenant_quota
+    if override and override.expires_at > now:
+        quota = override.quota
+    for request in await work.quota_requests.all(RequestState.APPROVED, limit=APPROVED_LIMIT):
+        if request.expires_at and request.expires_at > now:
+            quota += request.extra
+    await work.ledger.set_tenant_quota(quota)
 
 
 async def share(work: TenantWork) -> Quota:
@@ -180,7 +189,8 @@ def wire(quota: Quota) -> dict[str, int | str]:
     return {WIRE[name]: shown(name, getattr(quota, name)) for name in LIMITS}
 
 
-def _check(quota: Quota) -> None:
+def check(quota: Quota) -> None:
+    """Pass if every limit is a number we can count with; raises `InvalidError`."""
     findings = [
         Finding(
             "quota-amount",
@@ -196,7 +206,8 @@ def _check(quota: Quota) -> None:
         raise InvalidError.at(*findings)
 
 
-def _reason(text: str) -> str:
+def reasoned(text: str) -> str:
+    """A reason on one line; raises `InvalidError` for none."""
     text = " ".join(text.split())
     if not text:
         raise InvalidError.at(

@@ -70,6 +70,7 @@ _SETS = ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS, *_FACTS))
 _IN_NAMESPACE = "namespace = :namespace AND EXISTS (SELECT 1 FROM tenant)"
 _TENANT, _NAMESPACE = _account("tenant_quotas", "true"), _account("quotas", _IN_NAMESPACE)
 _ACCOUNTS = f"WITH tenant AS ({_TENANT}), namespace AS ({_NAMESPACE}), "
+_READ = text(f"SELECT {_WRITTEN}, kind, namespace, name FROM charges WHERE {_KEY}")  # noqa: S608 - likewise
 _STORE = text(
     f"{_ACCOUNTS} charge AS (INSERT INTO charges (tenant_id, namespace, kind, name, {_WRITTEN}) "  # noqa: S608 - likewise
     f"SELECT :tenant, :namespace, :kind, :name, {_GIVEN} FROM namespace "
@@ -122,13 +123,13 @@ class PostgresLedger(rows.Statements):
 
     async def charge(self, key: Key) -> Charge | None:
         """What an object is charged, if it is."""
-        statement = select(ChargeRow.__table__).where(
-            ChargeRow.tenant_id == self._tenant,
-            ChargeRow.namespace == key.namespace,
-            ChargeRow.kind == key.kind,
-            ChargeRow.name == key.name,
-        )
-        row = (await self._run(statement)).one_or_none()
+        values: dict[str, object] = {
+            "tenant": self._tenant,
+            "namespace": key.namespace,
+            "kind": key.kind,
+            "name": key.name,
+        }
+        row = (await self._run(_READ, values)).one_or_none()
         return _charge(row) if row else None
 
     async def account(self, namespace: str = "") -> Account:
@@ -218,8 +219,7 @@ class PostgresLedger(rows.Statements):
             }
             values |= {name: getattr(after, name) for name in _FACTS}
             values["serial"] = (before.serial if before else 0) + 1
-        statement = (_STORE if after else _FORGET).bindparams(**values)
-        if not (await self._run(statement)).scalar():
+        if not (await self._run(_STORE if after else _FORGET, values)).scalar():
             raise ConflictError("there is no room, or the charge was changed meanwhile")
 
     async def set_namespace_quota(self, namespace: str, quota: Quota) -> None:

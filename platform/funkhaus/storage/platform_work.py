@@ -14,6 +14,7 @@ from funkhaus.storage import rows
 from funkhaus.storage.idempotency import PostgresIdempotencyKeys
 from funkhaus.storage.ledger import PostgresPlatformLedger
 from funkhaus.storage.logins import PostgresLogins
+from funkhaus.storage.quota_requests import PostgresPlatformQuotaRequests
 from funkhaus.storage.schema import (
     HostSuffix,
     NamespaceRow,
@@ -58,6 +59,11 @@ class PostgresPlatformWork(rows.Statements):
     def ledger(self) -> PostgresPlatformLedger:
         """All books."""
         return PostgresPlatformLedger(self._connection)
+
+    @property
+    def quota_requests(self) -> PostgresPlatformQuotaRequests:
+        """All requests for more quota."""
+        return PostgresPlatformQuotaRequests(self._connection)
 
     async def add_tenant(self, tenant: Tenant) -> None:
         """Insert; raises `ConflictError` (ids are never reused), `NotFoundError` for a plan that isn't there."""

@@ -51,9 +51,11 @@ class Statements:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def _run(self, statement: Executable) -> CursorResult[Row]:
+    async def _run(
+        self, statement: Executable, values: dict[str, object] | None = None
+    ) -> CursorResult[Row]:
         with translated():
-            return await self._connection.execute(statement)
+            return await self._connection.execute(statement, values)
 
     async def _insert(self, statement: Executable, taken: str) -> None:
         """Run an insert; a violated uniqueness is a `ConflictError` that says `taken`."""

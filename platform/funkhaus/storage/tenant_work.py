@@ -11,6 +11,7 @@ from funkhaus.domain.tenant import Namespace
 from funkhaus.storage import rows
 from funkhaus.storage.ledger import PostgresLedger
 from funkhaus.storage.members import PostgresMembers
+from funkhaus.storage.quota_requests import PostgresQuotaRequests
 from funkhaus.storage.schema import (
     HostSuffix,
     NamespaceRow,
@@ -52,6 +53,11 @@ class PostgresTenantWork(rows.Statements):
     def ledger(self) -> PostgresLedger:
         """The tenant's books."""
         return PostgresLedger(self._connection, self._tenant)
+
+    @property
+    def quota_requests(self) -> PostgresQuotaRequests:
+        """The tenant's requests for more quota."""
+        return PostgresQuotaRequests(self._connection, self._tenant)
 
     async def tenant(self) -> Tenant:
         """The tenant; raises `NotFoundError`."""

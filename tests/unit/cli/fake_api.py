@@ -282,6 +282,31 @@ class FakeApi:
     def clearQuotaOverride(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
         return httpx.Response(200, json=account())
 
+    def requestQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        asked = json.loads(request.content)
+        return httpx.Response(
+            201, json=quota_request(**asked | {"extra": NO_LIMITS | asked["extra"]})
+        )
+
+    def listQuotaRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json={"items": [quota_request()], "next": ""})
+
+    def listPendingQuotaRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json={"items": [quota_request(tenant="acme")], "next": ""})
+
+    def approveQuotaRequest(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(
+            200, json=quota_request(state="approved", **json.loads(request.content))
+        )
+
+    def rejectQuotaRequest(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(
+            200, json=quota_request(state="rejected", **json.loads(request.content))
+        )
+
+    def returnQuota(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=quota_request(state="returned"))
+
     def listTokens(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
         return httpx.Response(200, json={"items": list(self.tokens.values()), "next": ""})
 
@@ -309,6 +334,18 @@ def account(**change: Any) -> Document:
     reserved = nothing | {"functions": 1, "replicas": 2, "cpu": "500m", "memory": "256Mi"}
     left = nothing | {"functions": 19, "replicas": 18, "cpu": "3500m", "memory": "3840Mi"}
     return {"hard": LIMITS, "used": nothing, "reserved": reserved, "left": left} | change
+
+
+NO_LIMITS = {key: "0" if isinstance(value, str) else 0 for key, value in LIMITS.items()}
+
+
+def quota_request(**change: Any) -> Document:
+    """A request that waits."""
+    return {
+        "id": "rq1", "tenant": "demo", "namespace": "default", "extra": NO_LIMITS | {"cpu": "2"},
+        "reason": "the fair", "days": 7, "state": "pending", "requestedBy": "fh:1", "requestedAt": NOW,
+        "decidedBy": "", "decidedAt": None, "note": "", "expiresAt": None,
+    } | change  # fmt: skip
 
 
 def quota(**change: Any) -> Document:

@@ -14,6 +14,7 @@ from funkhaus.storage.schema.namespaces import NamespaceRow
 from funkhaus.storage.schema.outbox import OutboxEntry
 from funkhaus.storage.schema.overrides import OverrideRow
 from funkhaus.storage.schema.plans import PlanRow
+from funkhaus.storage.schema.quota_requests import QuotaRequestRow
 from funkhaus.storage.schema.quotas import QuotaRow, TenantQuotaRow
 from funkhaus.storage.schema.tenants import TenantRow
 from funkhaus.storage.schema.tokens import TokenRow
@@ -35,6 +36,7 @@ __all__ = [
     "OverrideRow",
     "PlanRow",
     "PlatformRoleRow",
+    "QuotaRequestRow",
     "QuotaRow",
     "SessionRow",
     "Table",

@@ -1,0 +1,185 @@
+"""Asking for more quota, deciding on it, and giving it back: by its owner, or by the calendar."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from funkhaus.crd import tenant_namespace
+from funkhaus.domain.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    PolicyError,
+)
+from funkhaus.domain.permission import Permission
+from funkhaus.domain.quota import NO_QUOTA, Quota
+from funkhaus.domain.quota_request import PENDING_LIMIT, QuotaRequest, RequestState
+from funkhaus.domain.tenant import Namespace
+from funkhaus.domain.verdict import Finding
+from funkhaus.services.quotas import check, reasoned, refresh, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from funkhaus.ports import Clock, Stores, TenantWork
+    from funkhaus.services.acts import Acts, Asker
+
+
+class QuotaRequestService:
+    """Use cases on requests. `wake` is called after a transaction that put something into the outbox."""
+
+    def __init__(self, stores: Stores, acts: Acts, clock: Clock, wake: Callable[[], None]) -> None:
+        self._stores, self._acts, self._clock, self._wake = stores, acts, clock, wake
+
+    async def ask(
+        self, asker: Asker, tenant: str, namespace: str, extra: Quota, reason: str, days: int
+    ) -> QuotaRequest:
+        """A new request; raises `InvalidError`, `NotFoundError`, `PolicyError` (too many wait)."""
+        async with self._acts.doing(asker, Permission.QUOTA_REQUEST, tenant, namespace) as act:
+            check(extra)
+            if extra == NO_QUOTA:
+                raise InvalidError.at(
+                    Finding("request-empty", "ask for more of something", "extra")
+                )
+            request = QuotaRequest(
+                str(uuid4()), tenant, namespace, extra, reasoned(reason), days,
+                asker.subject.username, self._clock.now(),
+            )  # fmt: skip
+            act.detail |= {"request": request.id, "extra": wire(extra), "days": days}
+            async with self._stores.begin(tenant) as work:
+                await work.lock()
+                if namespace:
+                    await work.namespace(namespace)
+                waiting = await work.quota_requests.all(RequestState.PENDING, limit=PENDING_LIMIT)
+                if len(waiting) >= PENDING_LIMIT:
+                    raise _too_many()
+                await work.quota_requests.put(request)
+                await act.done_in(work)
+        return request
+
+    async def list(self, asker: Asker, tenant: str) -> Sequence[QuotaRequest]:
+        """The tenant's, newest first."""
+        async with (
+            self._acts.reading(asker, Permission.QUOTA_READ, tenant),
+            self._stores.begin(tenant) as work,
+        ):
+            await work.tenant()
+            return await work.quota_requests.all()
+
+    async def pending(self, asker: Asker) -> Sequence[QuotaRequest]:
+        """What waits for a decision in all tenants (platform admins and approvers)."""
+        async with (
+            self._acts.reading(asker, Permission.QUOTA_DECIDE),
+            self._stores.begin_platform() as platform,
+        ):
+            return await platform.quota_requests.pending()
+
+    async def decide(
+        self, asker: Asker, tenant: str, request_id: str, *, approve: bool, note: str
+    ) -> QuotaRequest:
+        """Approve or reject; never one's own. Raises `ForbiddenError`, `ConflictError` (decided already)."""
+        action = f"quota:{'approve' if approve else 'reject'}"
+        async with (
+            self._acts.doing(
+                asker, Permission.QUOTA_DECIDE, None, f"{tenant}/{request_id}", action=action
+            ) as act,
+            self._stores.begin(tenant) as work,
+        ):
+            await work.ledger.lock()
+            request = await work.quota_requests.find(request_id)
+            act.detail |= {"tenant": tenant, "extra": wire(request.extra), "note": note}
+            if request.requested_by == asker.subject.username:
+                raise ForbiddenError("nobody decides on their own request: ask another approver")
+            _must_be(request, RequestState.PENDING)
+            now = self._clock.now()
+            decided = replace(
+                request,
+                state=RequestState.APPROVED if approve else RequestState.REJECTED,
+                decided_by=asker.subject.username,
+                decided_at=now,
+                note=note,
+                expires_at=now + timedelta(days=request.days) if approve else None,
+            )
+            await work.quota_requests.put(decided)
+            if approve:
+                await self._share(work, decided, lambda quota: quota + request.extra)
+                await refresh(work, self._clock)
+        self._wake()
+        return decided
+
+    async def give_back(self, asker: Asker, tenant: str, request_id: str) -> QuotaRequest:
+        """Withdraw a request that waits, or give back what was approved; raises `ConflictError` when it is over."""
+        async with (
+            self._acts.doing(
+                asker, Permission.QUOTA_REQUEST, tenant, request_id, action="quota:return"
+            ) as act,
+            self._stores.begin(tenant) as work,
+        ):
+            await work.ledger.lock()
+            request = await work.quota_requests.find(request_id)
+            _must_be(request, RequestState.PENDING, RequestState.APPROVED)
+            waits = request.state is RequestState.PENDING
+            state = RequestState.WITHDRAWN if waits else RequestState.RETURNED
+            ended = await self._end(work, request, state)
+            await act.done_in(work)
+        self._wake()
+        return ended
+
+    async def expire(self) -> int:
+        """Take back what was approved for a time that is over; how many. Raises `UnavailableError`."""
+        async with self._stores.begin_platform() as platform:
+            over = await platform.quota_requests.expired(self._clock.now())
+        for item in over:
+            async with self._stores.begin(item.tenant) as work:
+                await work.ledger.lock()
+                request = await work.quota_requests.find(item.id)
+                if request.state is RequestState.APPROVED:  # nobody gave it back meanwhile
+                    await self._end(work, request, RequestState.EXPIRED)
+        if over:
+            self._wake()
+        return len(over)
+
+    async def _end(
+        self, work: TenantWork, request: QuotaRequest, state: RequestState
+    ) -> QuotaRequest:
+        ended = replace(request, state=state)
+        await work.quota_requests.put(ended)
+        if request.state is RequestState.APPROVED:
+            await self._share(work, request, lambda quota: quota.less(request.extra))
+            await refresh(work, self._clock)
+        return ended
+
+    async def _share(
+        self, work: TenantWork, request: QuotaRequest, change: Callable[[Quota], Quota]
+    ) -> None:
+        """The named namespace's part of it; one that was deleted meanwhile has none."""
+        if not request.namespace:
+            return
+        try:
+            namespace = await work.namespace(request.namespace)
+        except NotFoundError:
+            return
+        quota = change(namespace.quota)
+        await work.ledger.set_namespace_quota(namespace.name, quota)
+        changed = Namespace(namespace.tenant, namespace.name, quota)
+        await work.enqueue(tenant_namespace.manifest(changed))
+
+
+def _must_be(request: QuotaRequest, *states: RequestState) -> None:
+    if request.state not in states:
+        raise ConflictError(f"the request is {request.state.value} already")
+
+
+def _too_many() -> PolicyError:
+    finding = Finding(
+        "requests-waiting",
+        f"{PENDING_LIMIT} requests of this tenant wait already: withdraw one, or wait for a decision",
+        limit=PENDING_LIMIT,
+        value=PENDING_LIMIT + 1,
+        passes=PENDING_LIMIT,
+    )
+    return PolicyError(finding.message, findings=[finding])

@@ -1,0 +1,106 @@
+"""`funkhaus.ports.QuotaRequests` on Postgres."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from funkhaus.domain.errors import NotFoundError
+from funkhaus.domain.quota_request import QuotaRequest, RequestState
+from funkhaus.storage import rows
+from funkhaus.storage.schema import QuotaRequestRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from funkhaus.storage.rows import Row
+
+_FACTS = (
+    "namespace", "reason", "days", "requested_by", "requested_at", "decided_by", "decided_at", "note",
+    "expires_at",
+)  # fmt: skip
+_TABLE = QuotaRequestRow.__table__
+
+
+class PostgresQuotaRequests(rows.Statements):
+    """A tenant's."""
+
+    def __init__(self, connection: AsyncConnection, tenant: str) -> None:
+        super().__init__(connection)
+        self._tenant = tenant
+
+    async def put(self, request: QuotaRequest) -> None:
+        """Insert, or write down what became of it."""
+        if request.tenant != self._tenant:
+            raise ValueError(f"a row of tenant {request.tenant!r} in one of {self._tenant!r}")
+        values = {name: getattr(request, name) for name in _FACTS} | rows.limits(request.extra)
+        values |= {"state": request.state.value}
+        await self._run(
+            insert(QuotaRequestRow)
+            .values(id=UUID(request.id), tenant_id=self._tenant, **values)
+            .on_conflict_do_update(
+                index_elements=["id"], set_=values, where=_TABLE.c.tenant_id == self._tenant
+            )
+        )
+
+    async def find(self, request_id: str) -> QuotaRequest:
+        """One request; raises `NotFoundError`."""
+        missing = NotFoundError(f"there is no quota request {request_id!r:.80}")
+        try:
+            key = UUID(request_id)
+        except ValueError as error:
+            raise missing from error
+        statement = select(_TABLE).where(_TABLE.c.tenant_id == self._tenant, _TABLE.c.id == key)
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            raise missing
+        return _request(row)
+
+    async def all(
+        self, state: RequestState | None = None, *, limit: int = 500
+    ) -> Sequence[QuotaRequest]:
+        """The tenant's, newest first."""
+        statement = select(_TABLE).where(_TABLE.c.tenant_id == self._tenant)
+        if state:
+            statement = statement.where(_TABLE.c.state == state.value)
+        newest = (_TABLE.c.requested_at.desc(), _TABLE.c.id)
+        return [_request(row) for row in await self._run(statement.order_by(*newest).limit(limit))]
+
+
+class PostgresPlatformQuotaRequests(rows.Statements):
+    """All tenants'."""
+
+    async def pending(self, *, limit: int = 500) -> Sequence[QuotaRequest]:
+        """What waits for a decision, oldest first."""
+        statement = (
+            select(_TABLE)
+            .where(_TABLE.c.state == RequestState.PENDING.value)
+            .order_by(_TABLE.c.requested_at, _TABLE.c.id)
+            .limit(limit)
+        )
+        return [_request(row) for row in await self._run(statement)]
+
+    async def expired(self, now: datetime, *, limit: int = 50) -> Sequence[QuotaRequest]:
+        """Approved ones whose time is up."""
+        statement = (
+            select(_TABLE)
+            .where(_TABLE.c.state == RequestState.APPROVED.value, _TABLE.c.expires_at <= now)
+            .order_by(_TABLE.c.expires_at)
+            .limit(limit)
+        )
+        return [_request(row) for row in await self._run(statement)]
+
+
+def _request(row: Row) -> QuotaRequest:
+    return QuotaRequest(
+        id=str(row.id),
+        tenant=row.tenant_id,
+        extra=rows.quota(row),
+        state=RequestState(row.state),
+        **{name: getattr(row, name) for name in _FACTS},
+    )
