@@ -79,6 +79,8 @@ class Api(Common, Database):
     """Plans a signed-in user may found tenants with, with commas between; ``none`` for no self-service."""
     self_service_tenants: int = 3
     """Tenants a user may found without asking."""
+    trusted_proxies: str = ""
+    """CIDRs, with commas between, of the proxies in front of the API whose X-Forwarded-For tells a caller's address."""
 
 
 @dataclass(frozen=True)

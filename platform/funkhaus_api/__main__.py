@@ -16,6 +16,7 @@ from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, UnavailableError
 from funkhaus.settings import Api, load
 from funkhaus.storage import migrate
+from funkhaus_api.addresses import Proxies
 from funkhaus_api.app import create_app
 from funkhaus_api.assembly import assembled
 from funkhaus_api.bootstrap import bootstrap_admin
@@ -33,6 +34,7 @@ async def serve(settings: Api) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    proxies = Proxies.parse(settings.trusted_proxies)
     async with assembled(settings) as services:
         app = create_app(
             services,
@@ -42,6 +44,7 @@ async def serve(settings: Api) -> None:
                 settings.requests_per_minute,
                 settings.failed_sign_ins_per_minute,
             ),
+            proxies,
         )
         runner = web.AppRunner(
             app,

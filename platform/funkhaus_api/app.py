@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from funkhaus_api import middlewares, negotiation, preconditions, rates, repetition
+from funkhaus_api.addresses import Proxies
 from funkhaus_api.deliveries import deliver
 from funkhaus_api.guesses import Guesses
 from funkhaus_api.handlers import (
@@ -22,16 +23,19 @@ from funkhaus_api.handlers import (
     logins,
     members,
     namespaces,
+    own_token,
     problems,
     quota_requests,
     quotas,
     runtimes,
+    service_accounts,
     tenants,
     tokenreview,
     tokens,
     triggers,
 )
-from funkhaus_api.keys import GUESSES, LIMITS, SERVICES, Limits
+from funkhaus_api.keys import GUESSES, LIMITS, PROXIES, SERVICES, Limits
+from funkhaus_api.noting import note
 from funkhaus_api.sweeping import sweep_for_ever
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ ROUTES = [
     *logins.ROUTES,
     *devices.ROUTES,
     *identity.ROUTES,
+    *own_token.ROUTES,
     *runtimes.ROUTES,
     *tenants.ROUTES,
     *members.ROUTES,
@@ -53,6 +58,7 @@ ROUTES = [
     *quotas.ROUTES,
     *quota_requests.ROUTES,
     *tokens.ROUTES,
+    *service_accounts.ROUTES,
     *invocations.ROUTES,
     *functions.ROUTES,
     *triggers.ROUTES,
@@ -85,7 +91,9 @@ READERS = {route.path: route.handler for route in ROUTES if route.method == "GET
 """Who reads what a path names: for ETags and If-Match."""
 
 
-def create_app(services: Services, limits: Limits) -> web.Application:
+def create_app(
+    services: Services, limits: Limits, proxies: Proxies | None = None
+) -> web.Application:
     """The API over its use cases. Once started it delivers the outbox and sweeps the ledger as well."""
     app = web.Application(
         middlewares=[
@@ -105,6 +113,7 @@ def create_app(services: Services, limits: Limits) -> web.Application:
     app[SERVICES] = services
     app[LIMITS] = limits
     app[GUESSES] = Guesses()
+    app[PROXIES] = proxies or Proxies()
     app.add_routes(ROUTES)
     app.add_routes(negotiation.completed(ROUTES, PATIENT))
     app.on_response_prepare.append(middlewares.stamp)
@@ -118,6 +127,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(deliver(services.outbox, services.bell)),
         asyncio.create_task(sweep_for_ever(services)),
+        asyncio.create_task(note(services.uses)),
     ]
     yield
     for task in tasks:

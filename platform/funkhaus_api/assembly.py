@@ -16,6 +16,7 @@ from funkhaus.services.functions import FunctionService
 from funkhaus.services.grants import GrantService
 from funkhaus.services.invitations import InvitationService
 from funkhaus.services.invocations import InvocationService
+from funkhaus.services.kubectl import KubectlService
 from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
 from funkhaus.services.outbox import Outbox
@@ -23,11 +24,13 @@ from funkhaus.services.quota_requests import QuotaRequestService
 from funkhaus.services.quotas import QuotaService
 from funkhaus.services.replicas import LogService
 from funkhaus.services.runtimes import RuntimeService
+from funkhaus.services.service_accounts import ServiceAccountService
 from funkhaus.services.sessions import SessionService
 from funkhaus.services.sweep import Sweep
 from funkhaus.services.tenants import TenantService
 from funkhaus.services.tokens import TokenService
 from funkhaus.services.triggers import http_triggers
+from funkhaus.services.uses import Uses
 from funkhaus_api.deliveries import Bell
 from funkhaus_api.dialing import HttpDialer
 from funkhaus_api.keys import Services
@@ -107,7 +110,7 @@ def wired(
     rules: Sequence[GroupRule] = (),
 ) -> Services:
     """The use cases over any implementation of the ports."""
-    acts, bell = Acts(stores), Bell()
+    acts, bell, uses = Acts(stores), Bell(), Uses(stores, clock)
     sessions = SessionService(stores, mint, clock)
     logins = DeviceLoginService(
         stores, sessions, providers, mint, clock, public_url=public_url, redirects=redirects
@@ -115,13 +118,16 @@ def wired(
     functions = FunctionService(stores, acts, cluster, registry)
     return Services(
         stores=stores,
-        identities=Identities(stores, mint, clock, rules),
+        identities=Identities(stores, mint, clock, uses.note, rules),
         tenants=TenantService(stores, acts, clock, founding),
         members=MemberService(stores, acts, clock),
         invitations=InvitationService(stores, acts, mint, clock),
         grants=GrantService(stores, acts, clock),
         namespaces=NamespaceService(stores, acts, cluster, bell.ring),
         tokens=TokenService(stores, acts, mint, clock),
+        kubectl=KubectlService(stores, acts, mint, clock),
+        service_accounts=ServiceAccountService(stores, acts, clock),
+        uses=uses,
         functions=functions,
         http_triggers=http_triggers(stores, acts, cluster),
         runtimes=RuntimeService(cluster),

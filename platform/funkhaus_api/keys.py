@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from funkhaus.services.acts import Asker
+from funkhaus_api.addresses import Proxies
 from funkhaus_api.guesses import Guesses
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from funkhaus.services.grants import GrantService
     from funkhaus.services.invitations import InvitationService
     from funkhaus.services.invocations import InvocationService
+    from funkhaus.services.kubectl import KubectlService
     from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
     from funkhaus.services.outbox import Outbox
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
     from funkhaus.services.replicas import LogService
     from funkhaus.services.resources import ResourceService
     from funkhaus.services.runtimes import RuntimeService
+    from funkhaus.services.service_accounts import ServiceAccountService
     from funkhaus.services.sessions import SessionService
     from funkhaus.services.sweep import Sweep
     from funkhaus.services.tenants import TenantService
     from funkhaus.services.tokens import TokenService
+    from funkhaus.services.uses import Uses
     from funkhaus_api.deliveries import Bell
     from funkhaus_api.wire.cursors import Cursors
 
@@ -48,6 +52,9 @@ class Services:
     grants: GrantService
     namespaces: NamespaceService
     tokens: TokenService
+    kubectl: KubectlService
+    service_accounts: ServiceAccountService
+    uses: Uses
     functions: FunctionService
     http_triggers: ResourceService
     runtimes: RuntimeService
@@ -78,6 +85,7 @@ class Limits:
     failures: int = 120
 
 
+PROXIES: web.AppKey[Proxies] = web.AppKey("proxies", Proxies)
 SERVICES: web.AppKey[Services] = web.AppKey("services", object)  # type: ignore[arg-type]  # typed by the left side
 GUESSES: web.AppKey[Guesses] = web.AppKey("guesses", Guesses)
 LIMITS: web.AppKey[Limits] = web.AppKey("limits", Limits)

@@ -14,7 +14,7 @@ from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, TimedOutError
 from funkhaus.metrics import API_REQUESTS, API_SECONDS
 from funkhaus_api import problems
-from funkhaus_api.keys import LIMITS, REQUEST_ID, SUBJECT, services
+from funkhaus_api.keys import LIMITS, PROXIES, REQUEST_ID, SUBJECT, services
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -112,7 +112,8 @@ def identity(public: Collection[Handler]) -> Middleware:
         if request.match_info.handler in public:
             return await handler(request)
         header = request.headers.get("Authorization")
-        request[SUBJECT] = await services(request).identities.of_header(header)
+        address = request.config_dict[PROXIES].client(request)
+        request[SUBJECT] = await services(request).identities.of_header(header, address)
         return await handler(request)
 
     return known

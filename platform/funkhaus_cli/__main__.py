@@ -17,6 +17,7 @@ from funkhaus_cli.commands.functions import function
 from funkhaus_cli.commands.namespaces import namespace
 from funkhaus_cli.commands.quotas import quota
 from funkhaus_cli.commands.runtimes import runtime
+from funkhaus_cli.commands.service_accounts import service_account
 from funkhaus_cli.commands.tenants import tenant
 from funkhaus_cli.commands.tokens import token
 from funkhaus_cli.commands.triggers import trigger
@@ -110,6 +111,7 @@ def _forget_stdout() -> None:
         "functions": "function",
         "ns": "namespace",
         "namespaces": "namespace",
+        "sa": "serviceaccount",
     },
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": WIDTH},
 )
@@ -127,7 +129,8 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    function, trigger, autoscale, runtime, namespace, quota, tenant, token, config, whoami, version, completion,
+    function, trigger, autoscale, runtime, namespace, quota, tenant, token, service_account, config, whoami,
+    version, completion,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -16,6 +16,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.domain.token import Token, TokenKind
 from funkhaus.ports import AuditRow
+from funkhaus.ports.bearers import Bearer
 from funkhaus.storage import PostgresStores, open_engine
 from tests.support.stores import PLANS, MemoryStores
 
@@ -145,7 +146,7 @@ async def test_a_tenant_reads_nothing_of_its_neighbour(two: Stores) -> None:
         await work.add_token(token, b"red")
     async with two.begin("blue") as work:
         assert [namespace.tenant for namespace in await work.namespaces()] == ["blue"]
-        assert not await work.tokens()
+        assert not await work.tokens.page()
         with pytest.raises(NotFoundError):
             await work.namespace("secret")
         with pytest.raises(NotFoundError):
@@ -153,9 +154,9 @@ async def test_a_tenant_reads_nothing_of_its_neighbour(two: Stores) -> None:
         with pytest.raises(NotFoundError):
             await work.revoke_token(token.id, NOW)
     async with two.begin_platform() as platform:
-        kept = await platform.token_by_digest(b"red")
+        kept = await platform.bearers.find(b"red", NOW)
     assert kept is not None
-    assert kept.revoked_at is None
+    assert kept.token.revoked_at is None
 
 
 async def test_a_tenant_writes_nothing_to_its_neighbour(two: Stores) -> None:
@@ -191,15 +192,15 @@ async def test_tokens_are_found_by_digest_only_and_revoked_once(two: Stores) -> 
     token = a_token()
     async with two.begin("blue") as work:
         await work.add_token(token, b"digest")
-        assert list(await work.tokens()) == [token]
+        assert list(await work.tokens.page()) == [token]
         assert (await work.revoke_token(token.id, NOW)).revoked_at == NOW
         assert (await work.revoke_token(token.id, LATER)).revoked_at == NOW
         for unknown in (str(uuid4()), "no-uuid", ""):
             with pytest.raises(NotFoundError):
                 await work.revoke_token(unknown, NOW)
     async with two.begin_platform() as platform:
-        assert await platform.token_by_digest(b"digest") == replace(token, revoked_at=NOW)
-        assert await platform.token_by_digest(b"other") is None
+        assert await platform.bearers.find(b"digest", NOW) == Bearer(replace(token, revoked_at=NOW))
+        assert await platform.bearers.find(b"other", NOW) is None
 
 
 async def test_tokens_come_newest_first(two: Stores) -> None:
@@ -207,7 +208,7 @@ async def test_tokens_come_newest_first(two: Stores) -> None:
         for days in (2, 3, 1):
             token = a_token(created_at=NOW + timedelta(days=days), subject_name=str(days))
             await work.add_token(token, bytes([days]))
-        assert [token.subject_name for token in await work.tokens()] == ["3", "2", "1"]
+        assert [token.subject_name for token in await work.tokens.page()] == ["3", "2", "1"]
 
 
 async def test_a_digest_is_unique(two: Stores) -> None:
@@ -222,7 +223,7 @@ async def test_platform_tokens(stores: Stores) -> None:
     token = a_token("", kind=TokenKind.ADMIN)
     async with stores.begin_platform() as work:
         await work.add_platform_token(token, b"admin")
-        assert await work.token_by_digest(b"admin") == token
+        assert await work.bearers.find(b"admin", NOW) == Bearer(token)
         assert (await work.revoke_platform_token(token.id, NOW)).revoked_at == NOW
         with pytest.raises(NotFoundError):
             await work.revoke_platform_token(str(uuid4()), NOW)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.group_rule import GroupRule
     from funkhaus.domain.subject import Role
     from funkhaus.ports import Providers, Stores
+    from funkhaus_api.addresses import Proxies
     from funkhaus_api.keys import Services
 
 PEPPER = "pepper of the tests, long enough to be one"
@@ -217,10 +218,14 @@ class Client:
 
 @asynccontextmanager
 async def serving(
-    services: Services, limits: Limits | None = None, *, port: int = 0
+    services: Services,
+    limits: Limits | None = None,
+    proxies: Proxies | None = None,
+    *,
+    port: int = 0,
 ) -> AsyncIterator[Client]:
     """The API on a port of its own, as `python -m funkhaus_api` runs it."""
-    app = create_app(services, limits or Limits(body=1024 * 1024, seconds=5))
+    app = create_app(services, limits or Limits(body=1024 * 1024, seconds=5), proxies)
     runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)

@@ -20,6 +20,7 @@ from funkhaus.ports import OutboxItem
 from .idempotency import Held, MemoryIdempotencyKeys
 from .ledger import Books, MemoryLedger, MemoryPlatformLedger
 from .quota_requests import MemoryPlatformQuotaRequests, MemoryQuotaRequests
+from .tokens import MemoryBearers, MemoryServiceAccounts, MemoryTokens
 from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.errors import FunkhausError
     from funkhaus.domain.quota_request import QuotaRequest
-    from funkhaus.domain.token import Token
+    from funkhaus.domain.service_account import ServiceAccount
+    from funkhaus.domain.token import KubectlCredential, Token
     from funkhaus.ports import AuditRow, Manifest
 
 PLANS = {
@@ -64,6 +66,10 @@ class State:
     namespaces: dict[tuple[str, str], tuple[Namespace, bool]] = field(default_factory=dict)
     suffixes: dict[str, str] = field(default_factory=dict)
     tokens: dict[bytes, Token] = field(default_factory=dict)
+    previous: dict[bytes, tuple[str, datetime]] = field(default_factory=dict)
+    kubectl: dict[bytes, KubectlCredential] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], ServiceAccount] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
     outbox: list[OutboxItem] = field(default_factory=list)
     waits: dict[int, datetime] = field(default_factory=dict)
     sequence: int = 0
@@ -173,9 +179,13 @@ class MemoryTenantWork:
         self._must_be_ours(token.tenant)
         _add_token(self._state, token, digest)
 
-    async def tokens(self) -> Sequence[Token]:
-        own = [token for token in self._state.tokens.values() if token.tenant == self._tenant]
-        return sorted(own, key=lambda token: token.created_at, reverse=True)[:200]
+    @property
+    def tokens(self) -> MemoryTokens:
+        return MemoryTokens(self._state, self._tenant)
+
+    @property
+    def service_accounts(self) -> MemoryServiceAccounts:
+        return MemoryServiceAccounts(self._state, self._tenant)
 
     async def revoke_token(self, token_id: str, now: datetime) -> Token:
         return _revoke(self._state, token_id, now, self._tenant)
@@ -234,11 +244,14 @@ class MemoryPlatformWork:
             if there and namespace.cluster_name == cluster_namespace:
                 tenant = self._state.tenants[namespace.tenant]
                 suffixes = await MemoryTenantWork(self._state, tenant.id).host_suffixes()
-                return TenantFacts(tenant.id, namespace.name, tenant.plan, tuple(suffixes))
+                return TenantFacts(
+                    tenant.id, namespace.name, tenant.plan, tuple(suffixes), tenant.suspended
+                )
         return None
 
-    async def token_by_digest(self, digest: bytes) -> Token | None:
-        return self._state.tokens.get(digest)
+    @property
+    def bearers(self) -> MemoryBearers:
+        return MemoryBearers(self._state)
 
     async def add_platform_token(self, token: Token, digest: bytes) -> None:
         if token.tenant or token.role:

@@ -115,6 +115,12 @@ class MemoryUsers:
         session = self._people.sessions.get(digest)
         return session and replace(session, user=self._people.users[session.user.id])
 
+    async def session(self, session_id: str) -> Session | None:
+        for digest, session in self._people.sessions.items():
+            if session.id == session_id:
+                return await self.session_by_digest(digest)
+        return None
+
     async def revoke_session(self, session_id: str, now: datetime) -> None:
         for digest, session in self._people.sessions.items():
             if session.id == session_id and session.revoked_at is None:

@@ -6,36 +6,48 @@ from typing import TYPE_CHECKING
 
 from funkhaus.domain.errors import UnauthenticatedError
 from funkhaus.domain.group_rule import roles_by_rule
+from funkhaus.domain.scope import kubectl_gap
 from funkhaus.domain.subject import PlatformRole, Role, Subject
 from funkhaus.domain.token import TokenKind, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from funkhaus.domain.group_rule import GroupRule
     from funkhaus.domain.token import Token
-    from funkhaus.ports import Clock, Stores, TokenMint
+    from funkhaus.domain.user import Session
+    from funkhaus.ports import Clock, PlatformWork, Stores, TokenMint
+    from funkhaus.ports.bearers import Bearer
 
 MISSING = "no credential came with the request: send `Authorization: Bearer fh_…`"
 MALFORMED = "this is not a Funkhaus token: part of it is missing or changed"
 UNKNOWN = "this token is not known here"
 ENDED = "this session is over: sign in again with `funkhaus login`"
 NOT_A_KEY = "this is the secret of an invitation, which opens no door: sign in, then `funkhaus invitation accept` it"
+ELSEWHERE = "this token does not work from this address"
+FOR_KUBECTL = "this credential is for kube-apiserver only"
 
 
 class Identities:
     """Tokens to subjects. Nothing is cached: a revocation, or a role taken away, is in force with the next request.
 
-    `rules` give roles by a provider's groups, as they were when the user signed in.
+    `noted` hears of every token that opened something. `rules` give roles by a provider's groups, as they were when the
+    user signed in.
     """
 
     def __init__(
-        self, stores: Stores, mint: TokenMint, clock: Clock, rules: Sequence[GroupRule] = ()
+        self,
+        stores: Stores,
+        mint: TokenMint,
+        clock: Clock,
+        noted: Callable[[Token], None],
+        rules: Sequence[GroupRule] = (),
     ) -> None:
-        self._stores, self._mint, self._clock, self._rules = stores, mint, clock, rules
+        self._stores, self._mint, self._clock = stores, mint, clock
+        self._noted, self._rules = noted, rules
 
-    async def of_header(self, authorization: str | None) -> Subject:
-        """The subject of an ``Authorization`` header; raises `UnauthenticatedError`."""
+    async def of_header(self, authorization: str | None, address: str) -> Subject:
+        """The subject of an ``Authorization`` header from a caller at `address`; raises `UnauthenticatedError`."""
         scheme, _, text = (authorization or "").partition(" ")
         if not scheme:
             raise UnauthenticatedError(MISSING)
@@ -43,21 +55,81 @@ class Identities:
             raise UnauthenticatedError(
                 "only Bearer credentials pass: send `Authorization: Bearer fh_…`"
             )
-        return await self.of_token(text.strip())
+        return await self.of_token(text.strip(), address)
 
-    async def of_token(self, text: str) -> Subject:
+    async def of_token(self, text: str, address: str) -> Subject:
         """The subject of a token's text. A text of the wrong shape or checksum reaches no database."""
-        kind = kind_of(text)
-        if kind is None:
+        if (kind := kind_of(text)) is None:
+            raise UnauthenticatedError(MALFORMED)
+        if kind is TokenKind.KUBECTL:
+            raise UnauthenticatedError(FOR_KUBECTL)
+        if kind is TokenKind.INVITATION:
+            raise UnauthenticatedError(NOT_A_KEY)
+        async with self._stores.begin_platform() as work:
+            subject = await self._of_text(work, kind, text)
+        if not subject.restriction.admits(address):
+            raise UnauthenticatedError(ELSEWHERE)
+        return subject
+
+    async def for_kubectl(self, text: str) -> Subject:
+        """The subject kube-apiserver may take a text for; raises `UnauthenticatedError`.
+
+        That is a credential that was exchanged for kubectl, while its parent is valid, or a token itself; neither when
+        the token is restricted below its role, which RBAC could not hold it to.
+        """
+        if (kind := kind_of(text)) is None:
             raise UnauthenticatedError(MALFORMED)
         if kind is TokenKind.INVITATION:
             raise UnauthenticatedError(NOT_A_KEY)
-        if kind is TokenKind.SESSION:
-            return await self._of_session(text)
         async with self._stores.begin_platform() as work:
-            token = await work.token_by_digest(self._mint.digest(text))
-        if token is None:
+            if kind is TokenKind.KUBECTL:
+                subject = await self._of_exchanged(work, text)
+            else:
+                subject = await self._of_text(work, kind, text)
+        if gap := kubectl_gap(subject):
+            raise UnauthenticatedError(f"this token does not open kubectl: {gap}")
+        return subject
+
+    async def _of_text(self, work: PlatformWork, kind: TokenKind, text: str) -> Subject:
+        digest = self._mint.digest(text)
+        if kind is TokenKind.SESSION:
+            return await self._of_session(work, await work.users.session_by_digest(digest))
+        return self._subject(await work.bearers.find(digest, self._clock.now()))
+
+    async def _of_exchanged(self, work: PlatformWork, text: str) -> Subject:
+        credential = await work.bearers.find_kubectl(self._mint.digest(text))
+        if credential is None or credential.expires_at <= self._clock.now():
+            raise UnauthenticatedError("this kubectl credential is not known here, or it ended")
+        if credential.parent_kind is TokenKind.SESSION:
+            return await self._of_session(work, await work.users.session(credential.parent_id))
+        return self._subject(await work.bearers.holder(credential.parent_id))
+
+    async def _of_session(self, work: PlatformWork, session: Session | None) -> Subject:
+        if session is None:
             raise UnauthenticatedError(UNKNOWN)
+        if not session.is_valid(self._clock.now()):
+            raise UnauthenticatedError(ENDED)
+        user = session.user
+        granted = await work.users.platform_roles(user.id)
+        by_group, platform = roles_by_rule(self._rules, user.issuer, session.groups)
+        # What a tenant's owners decided goes before a rule.
+        roles = by_group | dict(await work.users.roles(user.id))
+        return Subject(
+            id=user.id,
+            name=user.name,
+            token_id=session.id,
+            roles=roles,
+            platform_roles=granted | platform,
+            issuer=user.issuer,
+            email=user.email,
+            ends_at=session.expires_at,
+            suspended=await work.bearers.suspended(roles),
+        )
+
+    def _subject(self, bearer: Bearer | None) -> Subject:
+        if bearer is None:
+            raise UnauthenticatedError(UNKNOWN)
+        token = bearer.token
         if token.revoked_at is not None:
             raise UnauthenticatedError(
                 "this token was revoked; an owner of the tenant can issue another"
@@ -66,36 +138,20 @@ class Identities:
             raise UnauthenticatedError(
                 f"this token expired on {token.expires_at:%Y-%m-%d}; an owner of the tenant can issue another"
             )
-        return subject_of(token)
-
-    async def _of_session(self, text: str) -> Subject:
-        async with self._stores.begin_platform() as work:
-            session = await work.users.session_by_digest(self._mint.digest(text))
-            if session is None:
-                raise UnauthenticatedError(UNKNOWN)
-            if not session.is_valid(self._clock.now()):
-                raise UnauthenticatedError(ENDED)
-            user = session.user
-            roles = await work.users.roles(user.id)
-            granted = await work.users.platform_roles(user.id)
-        by_group, platform = roles_by_rule(self._rules, user.issuer, session.groups)
-        return Subject(
-            id=user.id,
-            name=user.name,
-            token_id=session.id,
-            roles=by_group | dict(roles),  # what a tenant's owners decided goes before a rule
-            platform_roles=granted | platform,
-            issuer=user.issuer,
-            email=user.email,
-        )
+        self._noted(token)
+        return subject_of(bearer)
 
 
-def subject_of(token: Token) -> Subject:
+def subject_of(bearer: Bearer) -> Subject:
     """Whom a valid token speaks for: a role in one tenant, or the whole platform."""
+    token = bearer.token
     return Subject(
         id=token.subject_id,
         name=token.subject_name,
         token_id=token.id,
         roles={token.tenant: Role(token.role)} if token.tenant else {},
         platform_roles=frozenset() if token.tenant else frozenset({PlatformRole.ADMIN}),
+        restriction=token.restriction,
+        ends_at=token.expires_at,
+        suspended=frozenset({token.tenant}) if bearer.suspended else frozenset(),
     )

@@ -78,6 +78,11 @@ def namespace_name(value: str, path: str = "name") -> str:
     return _check("namespace", value, NAMESPACE_LIMIT, path, single_hyphens=True)
 
 
+def service_account_name(value: str, path: str = "name") -> str:
+    """`value` if it can name a service account; raises `InvalidError`."""
+    return _check("service account", value, FUNCTION_LIMIT, path, single_hyphens=False)
+
+
 def cluster_namespace(tenant: str, name: str) -> str:
     """The Kubernetes namespace of a tenant's namespace."""
     return f"{tenant}--{name}"

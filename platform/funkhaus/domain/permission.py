@@ -31,6 +31,8 @@ class Permission(StrEnum):
     QUOTA_READ = "quota:read"
     QUOTA_REQUEST = "quota:request"
     RUNTIME_READ = "runtime:read"
+    SERVICE_ACCOUNT_READ = "service-account:read"
+    SERVICE_ACCOUNT_WRITE = "service-account:write"
     TENANT_CREATE = "tenant:create"
     TENANT_READ = "tenant:read"
     TOKEN_ISSUE = "token:issue"  # noqa: S105 - a permission
@@ -65,6 +67,8 @@ _OWNS = frozenset(
         Permission.NAMESPACE_CREATE,
         Permission.NAMESPACE_DELETE,
         Permission.QUOTA_DIVIDE,
+        Permission.SERVICE_ACCOUNT_READ,
+        Permission.SERVICE_ACCOUNT_WRITE,
         Permission.TOKEN_ISSUE,
         Permission.TOKEN_REVOKE,
     }
@@ -92,8 +96,39 @@ def require(subject: Subject, permission: Permission, tenant: str | None = None)
     """Pass if `subject` holds `permission`, in `tenant` where one is named.
 
     A tenant the subject has no role in reads as not found: that it exists is none of their business. Raises
-    `NotFoundError` or `ForbiddenError`.
+    `NotFoundError` or `ForbiddenError`. What the role holds and the credential's scopes leave out is refused.
     """
+    _held(subject, permission, tenant)
+    scopes = subject.restriction.scopes
+    if scopes and permission.value not in scopes:
+        raise ForbiddenError(
+            f"{permission.value} is not among this token's scopes ({', '.join(scopes)})"
+        )
+
+
+def require_namespace(subject: Subject, namespace: str) -> None:
+    """Pass if the subject's credential is good for `namespace`; raises `ForbiddenError`."""
+    allowed = subject.restriction.namespaces
+    if allowed and namespace not in allowed:
+        raise ForbiddenError(
+            f"this token is limited to the namespaces {', '.join(allowed)}"
+            + (
+                f"; {namespace!r} is none of them"
+                if namespace
+                else " and changes nothing beyond them"
+            )
+        )
+
+
+def powers(subject: Subject, tenant: str) -> frozenset[Permission]:
+    """What `subject` may do in `tenant`: its role, less what its credential leaves out."""
+    role = subject.roles.get(tenant)
+    held = frozenset(Permission) if subject.is_admin else ROLE_PERMISSIONS[role] if role else None
+    scopes = subject.restriction.scopes
+    return frozenset(item for item in held or () if not scopes or item.value in scopes)
+
+
+def _held(subject: Subject, permission: Permission, tenant: str | None) -> None:
     if any(permission in PLATFORM_PERMISSIONS[held] for held in subject.platform_roles):
         return
     if tenant is None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from funkhaus.domain.restriction import UNRESTRICTED, Restriction
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 PREFIX = "fh:"
 """Every cluster user and group the platform speaks for starts with this; nothing else may be impersonated."""
@@ -37,6 +43,8 @@ class Subject:
     `id` is the platform's own uuid of the user or service account; `token_id` the credential it came with;
     `roles` maps tenant id to role; `platform_roles` holds roles over all tenants. A person who signed in comes with the
     `issuer` that vouches for them, and with an `email` where the issuer checked it.
+    `roles` maps tenant id to role; `platform_roles` holds roles over all tenants. `restriction` and `ends_at` are the
+    credential's own; in a tenant of `suspended` the subject only reads.
     """
 
     id: str
@@ -52,6 +60,10 @@ class Subject:
         """Whether it is a person who signed in, not a token."""
         return bool(self.issuer)
 
+    restriction: Restriction = UNRESTRICTED
+    ends_at: datetime | None = None
+    suspended: frozenset[str] = frozenset()
+
     @property
     def is_admin(self) -> bool:
         """Whether the subject administers the platform."""
@@ -64,8 +76,14 @@ class Subject:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups kube-apiserver knows the subject by; RoleBindings name these."""
-        own = [group(tenant, role) for tenant, role in sorted(self.roles.items())]
+        """The groups kube-apiserver knows the subject by; RoleBindings name these.
+
+        In a suspended tenant everybody is a viewer: so nothing is written there by any verb, whatever webhooks judge.
+        """
+        own = [
+            group(tenant, Role.VIEWER if tenant in self.suspended else role)
+            for tenant, role in sorted(self.roles.items())
+        ]
         return (*own, *((ADMIN_GROUP,) if self.is_admin else ()))
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from funkhaus.domain.names import cluster_namespace
 from funkhaus.domain.quota import Quota
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 NamespaceQuota = Quota
 """A namespace's, under the name it had when it was the only one."""
@@ -26,11 +30,29 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """Who owns namespaces, members, a plan, a quota and an invoice. The id is a DNS label and never reused."""
+    """Who owns namespaces, members, a plan, a quota and an invoice. The id is a DNS label and never reused.
+
+    `suspended_for` is the reason that was given. With `delete_after` it ends then, and is suspended until.
+    """
 
     id: str
     plan: str
     display_name: str = ""
+    suspended_at: datetime | None = None
+    suspended_for: str = ""
+    delete_after: datetime | None = None
+
+    @property
+    def suspended(self) -> bool:
+        """Whether its functions rest and nothing of it is changed."""
+        return self.suspended_at is not None or self.delete_after is not None
+
+    @property
+    def standing(self) -> str:
+        """``active``, ``suspended`` or ``deleting``."""
+        if self.delete_after is not None:
+            return "deleting"
+        return "suspended" if self.suspended_at is not None else "active"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +77,4 @@ class TenantFacts:
     namespace: str
     plan: str
     host_suffixes: tuple[str, ...]
+    suspended: bool = False

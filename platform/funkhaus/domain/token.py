@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from funkhaus.domain.restriction import UNRESTRICTED, Restriction
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +22,10 @@ SECRET_BYTES = 20
 SECRET_DIGITS = 27
 CHECKSUM_DIGITS = 6
 LENGTH_LIMIT = 64
+USE_NOTED_EVERY = timedelta(minutes=5)
+"""How coarse "last used" is."""
+GRACE_LIMIT = timedelta(hours=1)
+"""How long a rotated token's text before may stay valid."""
 
 
 class TokenKind(StrEnum):
@@ -29,6 +36,9 @@ class TokenKind(StrEnum):
     SESSION = "ses"
     INVITATION = "inv"
     """Opens no door by itself: a signed-in user takes the invitation with it."""
+    SERVICE = "svc"
+    KUBECTL = "kct"
+    """Short-lived, for kube-apiserver only; made of another credential and dead with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +55,30 @@ class Token:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None = None
+    restriction: Restriction = UNRESTRICTED
+    last_used_at: datetime | None = None
 
     def is_valid(self, now: datetime) -> bool:
         """Whether it still opens doors at `now`."""
         return self.revoked_at is None and now < self.expires_at
+
+    def use_is_news(self, now: datetime) -> bool:
+        """Whether a use at `now` is worth noting."""
+        return self.last_used_at is None or now - self.last_used_at >= USE_NOTED_EVERY
+
+
+KUBECTL_LIFETIME = timedelta(minutes=10)
+KUBECTL_LIMIT = 500
+"""Credentials for kubectl that one parent may have at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubectlCredential:
+    """What a credential was exchanged for: it speaks for its parent, as the parent is when it is asked about."""
+
+    parent_id: str
+    parent_kind: TokenKind
+    expires_at: datetime
 
 
 def base62(number: int, digits: int) -> str:

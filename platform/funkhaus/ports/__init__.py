@@ -4,13 +4,16 @@
 A manifest is a plain JSON object (``dict[str, Any]``) as kube-apiserver speaks it.
 """
 
+from funkhaus.ports.bearers import Bearers
 from funkhaus.ports.idempotency import IdempotencyKeys
 from funkhaus.ports.ledger import Ledger, Override, PlatformLedger
 from funkhaus.ports.logins import Logins
 from funkhaus.ports.members import Members
 from funkhaus.ports.providers import Provider, Providers
 from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
+from funkhaus.ports.service_accounts import ServiceAccounts
 from funkhaus.ports.stores import AuditRow, OutboxItem, PlatformWork, Stores, TenantWork
+from funkhaus.ports.tokens import Tokens
 from funkhaus.ports.users import Users
 from funkhaus.ports.world import (
     Answer,
@@ -27,6 +30,7 @@ from funkhaus.ports.world import (
 __all__ = [
     "Answer",
     "AuditRow",
+    "Bearers",
     "Clock",
     "Cluster",
     "Decider",
@@ -46,8 +50,10 @@ __all__ = [
     "Provider",
     "Providers",
     "QuotaRequests",
+    "ServiceAccounts",
     "Stores",
     "TenantWork",
     "TokenMint",
+    "Tokens",
     "Users",
 ]

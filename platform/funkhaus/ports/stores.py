@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.tenant import Namespace, Plan, Tenant, TenantFacts
     from funkhaus.domain.token import Token
+    from funkhaus.ports.bearers import Bearers
     from funkhaus.ports.idempotency import IdempotencyKeys
     from funkhaus.ports.ledger import Ledger, PlatformLedger
     from funkhaus.ports.logins import Logins
     from funkhaus.ports.members import Members
     from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
+    from funkhaus.ports.service_accounts import ServiceAccounts
+    from funkhaus.ports.tokens import Tokens
     from funkhaus.ports.users import Users
     from funkhaus.ports.world import Manifest
 
@@ -94,8 +97,13 @@ class TenantWork(Protocol):
     async def add_token(self, token: Token, digest: bytes) -> None:
         """Insert a token by the keyed digest of its text."""
 
-    async def tokens(self) -> Sequence[Token]:
-        """The tenant's tokens, newest first, bounded."""
+    @property
+    def tokens(self) -> Tokens:
+        """The tenant's tokens."""
+
+    @property
+    def service_accounts(self) -> ServiceAccounts:
+        """The tenant's service accounts."""
 
     async def revoke_token(self, token_id: str, now: datetime) -> Token:
         """Revoke; already revoked stays as it was; raises `NotFoundError`."""
@@ -145,8 +153,9 @@ class PlatformWork(Protocol):
     async def facts(self, cluster_namespace: str) -> TenantFacts | None:
         """Whose Kubernetes namespace this is, and what a review needs to know of them."""
 
-    async def token_by_digest(self, digest: bytes) -> Token | None:
-        """The token with this keyed digest, valid or not."""
+    @property
+    def bearers(self) -> Bearers:
+        """Who holds a credential."""
 
     async def add_platform_token(self, token: Token, digest: bytes) -> None:
         """Insert an admin token."""

@@ -52,6 +52,9 @@ class Users(Protocol):
     async def session_by_digest(self, digest: bytes) -> Session | None:
         """The session with this keyed digest, valid or not."""
 
+    async def session(self, session_id: str) -> Session | None:
+        """The session with this id, valid or not."""
+
     async def revoke_session(self, session_id: str, now: datetime) -> None:
         """Revoke; one that is revoked or not there stays as it is."""
 

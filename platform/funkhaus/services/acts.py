@@ -19,7 +19,7 @@ from funkhaus.domain.errors import (
     NotFoundError,
     TooLargeError,
 )
-from funkhaus.domain.permission import require
+from funkhaus.domain.permission import require, require_namespace
 from funkhaus.ports import AuditRow
 
 if TYPE_CHECKING:
@@ -86,12 +86,20 @@ class Acts:
 
     @asynccontextmanager
     async def reading(
-        self, asker: Asker, permission: Permission, tenant: str | None = None, target: str = ""
+        self,
+        asker: Asker,
+        permission: Permission,
+        tenant: str | None = None,
+        target: str = "",
+        *,
+        namespace: str = "",
     ) -> AsyncIterator[None]:
-        """A block that only reads: what is recorded is a denial."""
+        """A block that only reads, in `namespace` where it is in one: what is recorded is a denial."""
         act = Act(asker, tenant or "", permission.value, target)
         try:
             require(asker.subject, permission, tenant)
+            if namespace:
+                require_namespace(asker.subject, namespace)
             yield
         except ForbiddenError as error:
             await self._denied(act, error)
@@ -102,6 +110,20 @@ class Acts:
             raise
 
     @asynccontextmanager
+    async def recording(
+        self, asker: Asker, tenant: str, action: str, target: str
+    ) -> AsyncIterator[Act]:
+        """A block that changes what is the asker's own, which needs no permission."""
+        act = Act(asker, tenant, action, target)
+        try:
+            yield act
+        except _DENIALS as error:
+            await self._denied(act, error)
+            raise
+        if not act.recorded:
+            await self._record(act.row("done"))
+
+    @asynccontextmanager
     async def doing(
         self,
         asker: Asker,
@@ -110,15 +132,18 @@ class Acts:
         target: str,
         *,
         action: str = "",
+        namespace: str = "",
     ) -> AsyncIterator[Act]:
         """A block that changes something; `action` is more precise than the permission where there are several.
 
-        Without a `permission` anybody known may ask, and the block itself says who may.
+        Without a `permission` anybody known may ask, and the block itself says who may. What is not in a `namespace` is
+        changed by no token that is limited to some.
         """
         act = Act(asker, tenant or "", action or (permission.value if permission else ""), target)
         try:
             if permission:
                 require(asker.subject, permission, tenant)
+            require_namespace(asker.subject, namespace)
             yield act
         except _DENIALS as error:
             await self._denied(act, error)

@@ -45,7 +45,12 @@ class FunctionService(ResourceService):
         """
         action = "archive:upload"
         async with self._acts.doing(
-            asker, Permission.FUNCTION_WRITE, place.tenant, place.text, action=action
+            asker,
+            Permission.FUNCTION_WRITE,
+            place.tenant,
+            place.text,
+            action=action,
+            namespace=place.namespace,
         ) as act:
             namespace = await self._namespace(place)
             await asyncio.to_thread(unpack, content)

@@ -44,7 +44,9 @@ class NamespaceService:
         Raises `InvalidError` (name), `PolicyError` (the plan has no room for one more), `ConflictError` (the name is or
         was taken), `NotFoundError`/`ForbiddenError`.
         """
-        async with self._acts.doing(asker, Permission.NAMESPACE_CREATE, tenant, name) as act:
+        async with self._acts.doing(
+            asker, Permission.NAMESPACE_CREATE, tenant, name, namespace=name
+        ) as act:
             names.namespace_name(name)
             async with self._stores.begin(tenant) as work:
                 await work.lock()
@@ -65,12 +67,14 @@ class NamespaceService:
             self._stores.begin(tenant) as work,
         ):
             await work.tenant()
-            return await work.namespaces()
+            found = await work.namespaces()
+        allowed = asker.subject.restriction.namespaces
+        return [item for item in found if not allowed or item.name in allowed]
 
     async def get(self, asker: Asker, tenant: str, name: str) -> NamespaceState:
         """One namespace; raises `NotFoundError`."""
         async with (
-            self._acts.reading(asker, Permission.NAMESPACE_READ, tenant, name),
+            self._acts.reading(asker, Permission.NAMESPACE_READ, tenant, name, namespace=name),
             self._stores.begin(tenant) as work,
         ):
             namespace = await work.namespace(name)
@@ -86,7 +90,9 @@ class NamespaceService:
     async def delete(self, asker: Asker, tenant: str, name: str) -> None:
         """Delete it with everything in it; raises `NotFoundError`. Its name is never given out again."""
         async with (
-            self._acts.doing(asker, Permission.NAMESPACE_DELETE, tenant, name) as act,
+            self._acts.doing(
+                asker, Permission.NAMESPACE_DELETE, tenant, name, namespace=name
+            ) as act,
             self._stores.begin(tenant) as work,
         ):
             namespace = await work.namespace(name)

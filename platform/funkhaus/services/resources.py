@@ -163,7 +163,9 @@ class ResourceService:
     ) -> AsyncIterator[Namespace]:
         """A block that reads in a namespace of a tenant the asker may read in."""
         where = f"{place.text}/{target}".rstrip("/")
-        async with self._acts.reading(asker, permission, place.tenant, where):
+        async with self._acts.reading(
+            asker, permission, place.tenant, where, namespace=place.namespace
+        ):
             namespace = await self._namespace(place)
             async with self._settled(namespace):
                 yield namespace
@@ -173,7 +175,9 @@ class ResourceService:
         self, asker: Asker, place: Place, name: str, verb: str, *, dry_run: bool = False
     ) -> AsyncIterator[Namespace]:
         action, target = f"{self._noun}:{verb}", f"{place.text}/{name}"
-        async with self._acts.doing(asker, self._write, place.tenant, target, action=action) as act:
+        async with self._acts.doing(
+            asker, self._write, place.tenant, target, action=action, namespace=place.namespace
+        ) as act:
             if dry_run:
                 act.detail["dryRun"] = True
             namespace = await self._namespace(place)

@@ -11,6 +11,7 @@ from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import TenantFacts
 from funkhaus.ports import OutboxItem
 from funkhaus.storage import rows
+from funkhaus.storage.bearers import PostgresBearers
 from funkhaus.storage.idempotency import PostgresIdempotencyKeys
 from funkhaus.storage.ledger import PostgresPlatformLedger
 from funkhaus.storage.logins import PostgresLogins
@@ -65,6 +66,11 @@ class PostgresPlatformWork(rows.Statements):
         """All requests for more quota."""
         return PostgresPlatformQuotaRequests(self._connection)
 
+    @property
+    def bearers(self) -> PostgresBearers:
+        """Who holds a credential."""
+        return PostgresBearers(self._connection)
+
     async def add_tenant(self, tenant: Tenant) -> None:
         """Insert; raises `ConflictError` (ids are never reused), `NotFoundError` for a plan that isn't there."""
         plan = await self.plan(tenant.plan)
@@ -112,6 +118,9 @@ class PostgresPlatformWork(rows.Statements):
                 TenantRow.plan_id,
                 NamespaceRow.name,
                 suffixes.label("suffixes"),
+                or_(TenantRow.suspended_at.is_not(None), TenantRow.delete_after.is_not(None)).label(
+                    "suspended"
+                ),
             )
             .join(NamespaceRow, NamespaceRow.tenant_id == TenantRow.tenant_id)
             .where(
@@ -127,17 +136,8 @@ class PostgresPlatformWork(rows.Statements):
             namespace=row.name,
             plan=row.plan_id,
             host_suffixes=tuple(sorted(row.suffixes)),
+            suspended=row.suspended,
         )
-
-    async def token_by_digest(self, digest: bytes) -> Token | None:
-        """The token with this keyed digest, valid or not; none of a tenant that is gone."""
-        statement = (
-            select(*rows.TOKEN)
-            .outerjoin(TenantRow, TenantRow.tenant_id == TokenRow.tenant_id)
-            .where(TokenRow.digest == digest, TenantRow.deleted_at.is_(None))
-        )
-        row = (await self._run(statement)).one_or_none()
-        return None if row is None else rows.token(row)
 
     async def add_platform_token(self, token: Token, digest: bytes) -> None:
         """Insert an admin token."""

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 
 from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.quota import LIMITS, Quota
+from funkhaus.domain.restriction import Restriction
 from funkhaus.domain.tenant import Plan, Tenant
 from funkhaus.domain.token import Token, TokenKind
 from funkhaus.storage.engine import translated
@@ -30,7 +31,14 @@ PLAN = (
     *(getattr(PlanRow, name) for name in LIMITS),
     *(getattr(PlanRow, f"tenant_{name}") for name in LIMITS),
 )
-TENANT = (TenantRow.tenant_id, TenantRow.plan_id, TenantRow.display_name)
+TENANT = (
+    TenantRow.tenant_id,
+    TenantRow.plan_id,
+    TenantRow.display_name,
+    TenantRow.suspended_at,
+    TenantRow.suspended_for,
+    TenantRow.delete_after,
+)
 TOKEN = (
     TokenRow.id,
     TokenRow.subject_id,
@@ -42,6 +50,10 @@ TOKEN = (
     TokenRow.created_at,
     TokenRow.expires_at,
     TokenRow.revoked_at,
+    TokenRow.scopes,
+    TokenRow.namespaces,
+    TokenRow.cidrs,
+    TokenRow.last_used_at,
 )
 
 
@@ -77,6 +89,9 @@ class Statements:
             "created_at": token.created_at,
             "expires_at": token.expires_at,
             "revoked_at": token.revoked_at,
+            "scopes": list(token.restriction.scopes),
+            "namespaces": list(token.restriction.namespaces),
+            "cidrs": list(token.restriction.cidrs),
         }
         await self._insert(insert(TokenRow).values(values), "there is such a token already")
 
@@ -111,7 +126,14 @@ def plan(row: Row) -> Plan:
 
 def tenant(row: Row) -> Tenant:
     """A tenant from the columns `TENANT`."""
-    return Tenant(id=row.tenant_id, plan=row.plan_id, display_name=row.display_name)
+    return Tenant(
+        id=row.tenant_id,
+        plan=row.plan_id,
+        display_name=row.display_name,
+        suspended_at=row.suspended_at,
+        suspended_for=row.suspended_for,
+        delete_after=row.delete_after,
+    )
 
 
 def token(row: Row) -> Token:
@@ -127,6 +149,8 @@ def token(row: Row) -> Token:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        restriction=Restriction(tuple(row.scopes), tuple(row.namespaces), tuple(row.cidrs)),
+        last_used_at=row.last_used_at,
     )
 
 

@@ -21,6 +21,8 @@ from funkhaus.storage.schema import (
     TenantRow,
     TokenRow,
 )
+from funkhaus.storage.service_accounts import PostgresServiceAccounts
+from funkhaus.storage.tokens import PostgresTokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from funkhaus.domain.token import Token
     from funkhaus.ports import AuditRow, Manifest
     from funkhaus.storage.rows import Row
-
-TOKENS_LIMIT = 200
 
 
 class PostgresTenantWork(rows.Statements):
@@ -58,6 +58,16 @@ class PostgresTenantWork(rows.Statements):
     def quota_requests(self) -> PostgresQuotaRequests:
         """The tenant's requests for more quota."""
         return PostgresQuotaRequests(self._connection, self._tenant)
+
+    @property
+    def tokens(self) -> PostgresTokens:
+        """The tenant's tokens."""
+        return PostgresTokens(self._connection, self._tenant)
+
+    @property
+    def service_accounts(self) -> PostgresServiceAccounts:
+        """The tenant's service accounts."""
+        return PostgresServiceAccounts(self._connection, self._tenant)
 
     async def tenant(self) -> Tenant:
         """The tenant; raises `NotFoundError`."""
@@ -152,16 +162,6 @@ class PostgresTenantWork(rows.Statements):
         """Insert a token by the keyed digest of its text."""
         self._must_be_ours(token.tenant)
         await self._add_token(token, digest)
-
-    async def tokens(self) -> Sequence[Token]:
-        """The tenant's tokens, newest first, at most `TOKENS_LIMIT`."""
-        statement = (
-            select(*rows.TOKEN)
-            .where(TokenRow.tenant_id == self._tenant)
-            .order_by(TokenRow.created_at.desc(), TokenRow.id)
-            .limit(TOKENS_LIMIT)
-        )
-        return [rows.token(row) for row in await self._run(statement)]
 
     async def revoke_token(self, token_id: str, now: datetime) -> Token:
         """Revoke; already revoked stays as it was; raises `NotFoundError`."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
     from funkhaus.domain.member import Invitation
     from funkhaus.domain.user import Identity
     from funkhaus.storage.rows import Row
@@ -157,6 +159,13 @@ class PostgresUsers(rows.Statements):
 
     async def session_by_digest(self, digest: bytes) -> Session | None:
         """The session with this keyed digest, valid or not."""
+        return await self._session(SessionRow.digest == digest)
+
+    async def session(self, session_id: str) -> Session | None:
+        """The session with this id, valid or not."""
+        return await self._session(SessionRow.id == UUID(session_id))
+
+    async def _session(self, which: ColumnElement[bool]) -> Session | None:
         statement = (
             select(
                 *_USER,
@@ -168,7 +177,7 @@ class PostgresUsers(rows.Statements):
                 SessionRow.revoked_at,
             )
             .join(SessionRow, SessionRow.user_id == UserRow.id)
-            .where(SessionRow.digest == digest)
+            .where(which)
         )
         if (row := (await self._run(statement)).one_or_none()) is None:
             return None

@@ -35,7 +35,7 @@ async def review(request: web.Request) -> web.Response:
 
 async def _status(request: web.Request, token: str) -> dict[str, Any]:
     try:
-        subject = await services(request).identities.of_token(token)
+        subject = await services(request).identities.for_kubectl(token)
     except UnauthenticatedError as error:
         return {"authenticated": False, "error": error.message}
     return {

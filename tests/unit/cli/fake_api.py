@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import httpx
 
 from . import contract
+from .fake_credentials import FakeCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,7 +116,7 @@ def trigger(name: str = "hello", function_name: str = "hello", **change: Any) ->
 
 
 @dataclass
-class FakeApi:
+class FakeApi(FakeCredentials):
     """What it holds, what it was asked, and what it does when asked (`scripts`, by operation id, come first)."""
 
     functions: dict[str, Document] = field(default_factory=dict)
@@ -162,6 +163,7 @@ class FakeApi:
             json={
                 "id": "7d1c", "name": "ada", "tokenId": "t1", "roles": self.roles, "platformRoles": [],
                 "username": "fh:7d1c", "groups": ["fh:demo:owner"],
+                "scopes": [], "namespaces": [], "cidrs": [], "suspended": [],
             },
         )  # fmt: skip
 
@@ -310,12 +312,6 @@ class FakeApi:
     def listTokens(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
         return httpx.Response(200, json={"items": list(self.tokens.values()), "next": ""})
 
-    def issueToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
-        asked = json.loads(request.content)
-        made = token("tk1", asked["name"], asked["role"])
-        self.tokens["tk1"] = made
-        return httpx.Response(201, json=made | {"token": "fh_usr_secret"})
-
     def revokeToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         held = _held(self.tokens, request)
         held["revokedAt"] = NOW
@@ -364,13 +360,6 @@ def namespace(name: str, **change: Any) -> Document:
     quota = {"functions": 20, "triggers": 20, "replicas": 50, "cpu": "10", "memory": "10Gi"}
     return {
         "name": name, "tenant": "demo", "clusterName": f"demo--{name}", "ready": True, "quota": quota,
-    } | change  # fmt: skip
-
-
-def token(token_id: str, name: str, role: str, **change: Any) -> Document:
-    return {
-        "id": token_id, "name": name, "kind": "usr", "role": role, "subject": "7d1c", "lastFour": "wxyz",
-        "createdAt": "2026-02-28T12:00:00Z", "expiresAt": "2026-05-29T12:00:00Z", "revokedAt": None,
     } | change  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from .conftest import answers
-from .fake_api import NOW, namespace, token
+from .fake_api import NOW, namespace
+from .fake_credentials import token
 
 if TYPE_CHECKING:
     from .conftest import Terminal

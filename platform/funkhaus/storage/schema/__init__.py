@@ -8,6 +8,7 @@ from funkhaus.storage.schema.audit import AuditEntry
 from funkhaus.storage.schema.charges import ChargeRow
 from funkhaus.storage.schema.host_suffixes import HostSuffix
 from funkhaus.storage.schema.idempotency import IdempotencyRow
+from funkhaus.storage.schema.kubectl_credentials import KubectlCredentialRow
 from funkhaus.storage.schema.logins import LoginRow
 from funkhaus.storage.schema.members import InvitationRow, MemberRow
 from funkhaus.storage.schema.namespaces import NamespaceRow
@@ -16,6 +17,7 @@ from funkhaus.storage.schema.overrides import OverrideRow
 from funkhaus.storage.schema.plans import PlanRow
 from funkhaus.storage.schema.quota_requests import QuotaRequestRow
 from funkhaus.storage.schema.quotas import QuotaRow, TenantQuotaRow
+from funkhaus.storage.schema.service_accounts import ServiceAccountRow
 from funkhaus.storage.schema.tenants import TenantRow
 from funkhaus.storage.schema.tokens import TokenRow
 from funkhaus.storage.schema.users import PlatformRoleRow, SessionRow, UserRow
@@ -29,6 +31,7 @@ __all__ = [
     "HostSuffix",
     "IdempotencyRow",
     "InvitationRow",
+    "KubectlCredentialRow",
     "LoginRow",
     "MemberRow",
     "NamespaceRow",
@@ -38,6 +41,7 @@ __all__ = [
     "PlatformRoleRow",
     "QuotaRequestRow",
     "QuotaRow",
+    "ServiceAccountRow",
     "SessionRow",
     "Table",
     "TenantQuotaRow",

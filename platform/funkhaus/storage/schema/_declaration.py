@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, DateTime, LargeBinary, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
-REVISION = "9c41"
+REVISION = "c7a4"
 """The migration this code was written against; a process refuses to start on any other."""
 
 

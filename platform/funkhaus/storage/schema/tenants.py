@@ -22,4 +22,9 @@ class TenantRow(Table):
     founded_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), index=True)
     """Who made it by self-service; counts against what a user may found."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    suspended_at: Mapped[datetime | None]
+    suspended_for: Mapped[str] = mapped_column(server_default="")
+    """The reason that was given; for its members to read."""
+    delete_after: Mapped[datetime | None]
+    """When everything of it is taken away, unless it is taken back before."""
     deleted_at: Mapped[datetime | None]

@@ -5,19 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
 
 
 class TokenRow(Table):
-    """A token. Without a tenant it is a platform admin's; `role` is then empty."""
+    """A token. Without a tenant it is a platform admin's; `role` is then empty.
+
+    `previous_digest` is of the text before the last rotation, which passes until `previous_until`.
+    """
 
     __tablename__ = "tokens"
     __table_args__ = (
         CheckConstraint("(tenant_id IS NULL) = (role = '')", name="role_within_tenant"),
         Index("ix_tokens_tenant_id_created_at", "tenant_id", "created_at"),
+        Index("ix_tokens_subject_id", "subject_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -31,3 +35,9 @@ class TokenRow(Table):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    namespaces: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    cidrs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    last_used_at: Mapped[datetime | None]
+    previous_digest: Mapped[bytes | None] = mapped_column(unique=True)
+    previous_until: Mapped[datetime | None]

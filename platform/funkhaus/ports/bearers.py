@@ -1,0 +1,60 @@
+"""The port to credentials of all tenants: what a request is identified by, before its tenant is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from funkhaus.domain.token import KubectlCredential, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A token, and whether its tenant is suspended."""
+
+    token: Token
+    suspended: bool = False
+
+
+class Bearers(Protocol):
+    """Credentials by the keyed digest of their text."""
+
+    async def find(self, digest: bytes, now: datetime) -> Bearer | None:
+        """Whose text this is, also the one before a rotation while it passes at `now`; valid or not.
+
+        Nobody's of a tenant that is gone.
+        """
+
+    async def holder(self, token_id: str) -> Bearer | None:
+        """The token with this id, as `find`."""
+
+    async def suspended(self, tenants: Collection[str]) -> frozenset[str]:
+        """Which of these tenants are suspended."""
+
+    async def touch(self, uses: Mapping[str, datetime]) -> None:
+        """Note when tokens, by id, were last used; what is noted already and later stays."""
+
+    async def rotate(
+        self,
+        token_id: str,
+        digest: bytes,
+        last_four: str,
+        expires_at: datetime,
+        old_until: datetime,
+    ) -> Token:
+        """As `Tokens.rotate`, for any token."""
+
+    async def add_kubectl(
+        self, credential: KubectlCredential, digest: bytes, now: datetime
+    ) -> None:
+        """Insert a credential for kubectl, and drop those of the same parent that ended.
+
+        Raises `TooManyError` when the parent has `KUBECTL_LIMIT` already.
+        """
+
+    async def find_kubectl(self, digest: bytes) -> KubectlCredential | None:
+        """The credential with this digest, valid or not."""

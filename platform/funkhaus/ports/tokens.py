@@ -1,0 +1,34 @@
+"""The port to a tenant's tokens, inside one of its transactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from funkhaus.domain.token import Token
+
+
+class Tokens(Protocol):
+    """Tokens of one tenant."""
+
+    async def get(self, token_id: str) -> Token:
+        """One token; raises `NotFoundError`."""
+
+    async def page(self, *, after: str = "", limit: int = 100) -> Sequence[Token]:
+        """Tokens, newest first, those older than the token with the id `after`; none when there is no such token."""
+
+    async def rotate(
+        self,
+        token_id: str,
+        digest: bytes,
+        last_four: str,
+        expires_at: datetime,
+        old_until: datetime,
+    ) -> Token:
+        """Give a token another text; the one before passes until `old_until`. Raises `NotFoundError`."""
+
+    async def revoke_of(self, subject_id: str, now: datetime) -> int:
+        """Revoke all of one subject; how many that were."""

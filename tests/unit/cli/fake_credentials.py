@@ -1,0 +1,63 @@
+"""The part of the stand-in API that hands out credentials."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+
+Document = dict[str, Any]
+
+
+def token(token_id: str, name: str, role: str, **change: Any) -> Document:
+    return {
+        "id": token_id, "name": name, "kind": "usr", "role": role, "subject": "7d1c", "lastFour": "wxyz",
+        "createdAt": "2026-02-28T12:00:00Z", "expiresAt": "2026-05-29T12:00:00Z", "revokedAt": None,
+        "lastUsedAt": None, "scopes": [], "namespaces": [], "cidrs": [],
+    } | change  # fmt: skip
+
+
+def _part(request: httpx.Request, part: int) -> str:
+    return unquote(request.url.raw_path.decode().partition("?")[0].split("/")[part])
+
+
+@dataclass
+class FakeCredentials:
+    """Service accounts, rotations, and what a token does with itself."""
+
+    accounts: dict[str, Document] = field(default_factory=dict)
+
+    def issueToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        asked = json.loads(request.content)
+        limits = {key: asked.get(key, []) for key in ("scopes", "namespaces", "cidrs")}
+        made = token("tk1", asked["name"], asked.get("role", "developer"), **limits)
+        self.tokens: dict[str, Document]
+        self.tokens["tk1"] = made
+        return httpx.Response(201, json=made | {"token": "fh_usr_secret"})
+
+    def rotateToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        held = self.tokens[_part(request, -2)]
+        return httpx.Response(200, json=held | {"token": "fh_usr_another"})
+
+    def rotateOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=token("t1", "ada", "owner") | {"token": "fh_usr_mine"})
+
+    def revokeOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(204)
+
+    def createServiceAccount(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        asked = json.loads(request.content)
+        made = {"id": "9", "tenant": "demo", "createdAt": "2026-02-28T12:00:00Z"} | asked
+        self.accounts[asked["name"]] = made
+        return httpx.Response(201, json=made)
+
+    def listServiceAccounts(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        items = list(self.accounts.values())
+        return httpx.Response(200, json={"items": items, "next": ""})
+
+    def deleteServiceAccount(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        del self.accounts[_part(request, -1)]
+        return httpx.Response(204)
