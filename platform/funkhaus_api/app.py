@@ -87,6 +87,8 @@ PUBLIC = frozenset(
 """What answers without a credential."""
 PATIENT = frozenset({invocations.call, invocations.read_logs})
 """What may take longer than a request, within limits of its own."""
+ONCE = frozenset({logins.start, logins.answered})
+"""GETs of a browser that change something: no HEAD, which link previews send, may do that."""
 READERS = {route.path: route.handler for route in ROUTES if route.method == "GET"}
 """Who reads what a path names: for ETags and If-Match."""
 
@@ -114,8 +116,7 @@ def create_app(
     app[LIMITS] = limits
     app[GUESSES] = Guesses()
     app[PROXIES] = proxies or Proxies()
-    app.add_routes(ROUTES)
-    app.add_routes(negotiation.completed(ROUTES, PATIENT))
+    app.add_routes(negotiation.expecting([*ROUTES, *negotiation.completed(ROUTES, PATIENT | ONCE)]))
     app.on_response_prepare.append(middlewares.stamp)
     app.on_response_prepare.append(rates.stamp)
     app.cleanup_ctx.append(_workers)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from funkhaus.domain.errors import NotAcceptableError
 from funkhaus.domain.verdict import Finding
+from funkhaus_api.wire.reading import MalformedError, legible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -32,6 +33,22 @@ def completed(routes: Iterable[web.RouteDef], own: Collection[object]) -> list[w
     return added
 
 
+async def expected(request: web.Request) -> None:
+    """Answer ``Expect: 100-continue``, and ignore any other expectation, as RFC 9110 leaves open."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def expecting(routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
+    """`routes` with `expected`: the library's own handler answers 417 outside of all middlewares."""
+    return [
+        web.RouteDef(
+            item.method, item.path, item.handler, {**item.kwargs, "expect_handler": expected}
+        )
+        for item in routes
+    ]
+
+
 def _options(allowed: set[str]) -> Handler:
     header = ", ".join(sorted(allowed))
 
@@ -42,10 +59,15 @@ def _options(allowed: set[str]) -> Handler:
 
 
 def acceptable(exempt: Collection[Handler]) -> Middleware:
-    """Refuse a request that takes nothing we speak, before it does anything; `exempt` handlers speak other types."""
+    """Refuse a request whose address nobody can read, or that takes nothing we speak, before it does anything.
+
+    `exempt` handlers speak other types.
+    """
 
     @web.middleware
     async def fitting(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not (legible(request.path) and all(map(legible, request.query.values()))):
+            raise MalformedError("the address holds %00 or half a character")
         accept = request.headers.get("Accept")
         if accept and request.match_info.handler not in exempt and not _fits(accept):
             finding = Finding(

@@ -116,7 +116,7 @@ def problem(
     }
     return web.Response(
         status=status.value,
-        body=json.dumps(document, ensure_ascii=False).encode(),
+        body=json.dumps(document, ensure_ascii=False).encode(errors="backslashreplace"),
         content_type=MEDIA_TYPE,
         headers=headers,
     )

@@ -107,9 +107,11 @@ def parse(content: bytes) -> Any:  # noqa: ANN401 - JSON
     if not content:
         raise MalformedError("the request has no body; a JSON object passes")
     try:
-        return json.loads(
+        document = json.loads(
             content.decode(), object_pairs_hook=_without_duplicates, parse_constant=_no_constant
         )
+        if b"\\u" in content:
+            _only_characters(document)
     except json.JSONDecodeError as error:
         raise MalformedError(
             f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
@@ -119,6 +121,24 @@ def parse(content: bytes) -> Any:  # noqa: ANN401 - JSON
     except (ValueError, RecursionError) as error:
         reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise MalformedError(f"the body can't be read: {reason}") from error
+    return document
+
+
+def legible(text: str) -> bool:
+    """Whether it is made of characters a database takes: no NUL, no half of a surrogate pair."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _only_characters(document: Any) -> None:  # noqa: ANN401 - JSON
+    waiting = [document]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str) and not legible(item):
+            raise MalformedError("the body holds \\u0000 or half a character (\\ud800 to \\udfff)")
+        if isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list):
+            waiting += item
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

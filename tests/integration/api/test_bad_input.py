@@ -85,6 +85,8 @@ async def test_expired_and_revoked(world: World, nobody: Client) -> None:
         ('{"name": NaN}', "NaN is not JSON"),
         (b"\xff\xfe", "UTF-8 at byte 0"),
         ("[" * 100_000, "nested too deeply"),
+        (r'{"name": "a\u0000b"}', "half a character"),
+        (r'{"na\udc00me": 1}', "half a character"),
     ],
 )
 async def test_json_that_is_not(owner: Client, body: str | bytes, words: str) -> None:

@@ -155,3 +155,10 @@ async def test_only_owners_rule(any_world: World, house: Client, role: Role) -> 
         problem = (await member.ask(method, path, json=body)).problem(403, "forbidden")
         assert f"yours is {role.value}" in problem["detail"]
     assert (await member.get("/v1/tenants/blue/namespaces")).status == 200
+
+
+async def test_characters_no_database_takes_never_reach_it(boss: Client) -> None:
+    (await boss.get("/v1/tenants/a%00b")).problem(400, "malformed")
+    (await boss.get("/v1/tenants/blue/namespaces?limit=%00")).problem(400, "malformed")
+    (await boss.post("/v1/tenants", {"id": "x", "displayName": "a\0b"})).problem(400, "malformed")
+    (await boss.post("/v1/tenants", {"id": "x", "displayName": "\ud800"})).problem(400, "malformed")
