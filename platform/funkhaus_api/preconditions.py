@@ -82,6 +82,10 @@ async def _check(request: web.Request, endpoint: Handler, readers: Mapping[str, 
             request.clone(method="GET", rel_url=request.rel_url.with_query(None))
         )
     except NotFoundError as error:
+        if (
+            by is not None
+        ):  # what it is compared with is another path's: there is no such place at all
+            raise
         raise _failed("there is nothing here") from error
     if everything:
         return

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from funkhaus.domain.subject import Role
+from funkhaus_api import middlewares
 from funkhaus_api.keys import Limits
-from funkhaus_api.preconditions import guarded
+from funkhaus_api.places import answer
+from funkhaus_api.preconditions import conditional, guarded
 from funkhaus_api.rates import Buckets
 from tests.support.api import serving
 
@@ -72,11 +75,40 @@ async def test_if_match_of_what_is_not_there(owner: Client, viewer: Client) -> N
     (await viewer.delete(f"{FUNCTIONS}/hello", headers=anything)).problem(403, "forbidden")
 
 
-def test_a_mark_on_a_handler() -> None:
-    @guarded(required=True)
-    async def handler() -> None: ...
+async def test_a_write_that_needs_if_match(owner: Client) -> None:
+    """A small application with the same middlewares, whose PUT is marked and read by another path's GET."""
+    state = {"limit": 1}
 
-    assert handler.__guard__ == (True, None)  # type: ignore[attr-defined]
+    async def show(_: web.Request) -> web.Response:
+        return answer(state)
+
+    @guarded(required=True, by=show)
+    async def change(_: web.Request) -> web.Response:
+        state["limit"] += 1
+        return answer(state)
+
+    around = [middlewares.identified, middlewares.explained, conditional({"/quota": show}, ())]
+    app = web.Application(middlewares=around)
+    app.add_routes([web.get("/quota", show), web.put("/share", change)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    async def put(**headers: str) -> tuple[int, str]:
+        async with owner.session.put(f"{url}/share", headers=headers) as reply:
+            return reply.status, str((await reply.json()).get("code"))
+
+    async with owner.session.get(f"{url}/quota") as reply:
+        etag = reply.headers["ETag"]
+    assert await put() == (428, "precondition-required")
+    assert await put(**{"If-Match": '"old"'}) == (412, "precondition-failed")
+    assert state == {"limit": 1}
+    assert (await put(**{"If-Match": etag}))[0] == 200
+    assert await put(**{"If-Match": etag}) == (412, "precondition-failed")
+    assert (await put(**{"If-Match": "*"}))[0] == 200
+    assert state == {"limit": 3}
+    await runner.cleanup()
 
 
 async def test_a_subject_may_ask_so_often(world: World) -> None:
