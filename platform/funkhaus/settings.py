@@ -144,6 +144,7 @@ _TOOLING = {
     "NAMESPACE",
     "CONFIG",
     "DEBUG",
+    "NO_KEYRING",
 }
 """Variables of the CLI and of the local cluster's tool, which share the prefix."""
 

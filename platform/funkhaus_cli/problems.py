@@ -22,7 +22,7 @@ _BY_STATUS = {
     504: Exit.UNAVAILABLE,
 }
 _HINTS = {
-    401: "set FUNKHAUS_TOKEN or --token-file; on the local cluster: . .local/env",
+    401: "funkhaus login, or set FUNKHAUS_TOKEN or --token-file; on the local cluster: . .local/env",
     429: "wait a little and try again",
 }
 _POLICY = "policy-denied"

@@ -57,7 +57,7 @@ class Session:
             raise Failure(
                 "no token: nobody to ask as",
                 Exit.NOT_ALLOWED,
-                hint="set FUNKHAUS_TOKEN or --token-file; on the local cluster: . .local/env",
+                hint="funkhaus login, or set FUNKHAUS_TOKEN or --token-file; on the local cluster: . .local/env",
             )
         return self.client(token.value)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from funkhaus_cli.failure import Exit, Failure
+from funkhaus_cli.keeping import Keeper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,7 +160,7 @@ class Settings:
         return named
 
     def token(self) -> Chosen | None:
-        """The token, from ``--token-file``, the environment or the context's file; raises `Failure`."""
+        """The token, from ``--token-file``, the environment, the context's file or a session; raises `Failure`."""
         if path := self.given.get("token-file"):
             return Chosen(_token_in(Path(path), "--token-file"), f"--token-file {path}")
         if text := self.environ.get(TOKEN, "").strip():
@@ -167,7 +168,15 @@ class Settings:
         if chosen := self.choose("token-file"):
             path = str(Path(chosen.value).expanduser())
             return Chosen(_token_in(Path(path), chosen.origin), path)
+        if kept := self.keeper.kept():
+            return Chosen(_header_safe(*kept), kept[1])
         return None
+
+    @property
+    def keeper(self) -> Keeper:
+        """Where the session with this API server is kept."""
+        api = self.choose("api") or Chosen(DEFAULT_API, "default")
+        return Keeper(self.environ, self.config.path.parent, api.value.rstrip("/"), self.context)
 
     @property
     def colour(self) -> bool | None:

@@ -117,10 +117,10 @@ class Person:
         self.login, self.password = login, password
 
     async def sign_in(
-        self, url: str, until: str, *, form: dict[str, str] | None = None
+        self, url: str, until: str | re.Pattern[str], *, form: dict[str, str] | None = None
     ) -> tuple[str, str]:
         """Follow `url` (or send a `form` there) through the provider's form; where that ends: the first address that
-        begins with `until`, unvisited, or ``""``, and the last page's text.
+        begins with `until` (or matches it), unvisited, or ``""``, and the last page's text.
         """
         jar = aiohttp.CookieJar(unsafe=True)
         async with aiohttp.ClientSession(cookie_jar=jar) as browser:
@@ -131,7 +131,7 @@ class Person:
                     text = await answer.text()
                     if location := answer.headers.get("Location"):
                         url, method, data = urljoin(url, location), "GET", None
-                        if url.startswith(until):
+                        if url.startswith(until) if isinstance(until, str) else until.match(url):
                             return url, text
                         continue
                 if answer.status != 200 or 'name="password"' not in text:

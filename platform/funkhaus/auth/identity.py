@@ -23,7 +23,7 @@ MISSING = "no credential came with the request: send `Authorization: Bearer fh_â
 MALFORMED = "this is not a Funkhaus token: part of it is missing or changed"
 UNKNOWN = "this token is not known here"
 ENDED = "this session is over: sign in again with `funkhaus login`"
-NOT_A_KEY = "this is the secret of an invitation, which opens no door: sign in, then `funkhaus invitation accept` it"
+NOT_A_KEY = "this is the secret of an invitation, which opens no door: sign in, then take it at /v1/me/invitations/accept"
 ELSEWHERE = "this token does not work from this address"
 FOR_KUBECTL = "this credential is for kube-apiserver only"
 

@@ -176,5 +176,5 @@ def test_no_token(funkhaus: Terminal, api: FakeApi) -> None:
 def test_a_token_that_is_not_valid(funkhaus: Terminal) -> None:
     ran = funkhaus(*LIST, env={"FUNKHAUS_TOKEN": "fh_usr_mangled"})
     assert ran.code == 4
-    assert "Hint: set FUNKHAUS_TOKEN or --token-file" in ran.err
+    assert "Hint: funkhaus login, or set FUNKHAUS_TOKEN or --token-file" in ran.err
     assert "fh_usr_mangled" not in ran.err

@@ -1,0 +1,136 @@
+"""`funkhaus login|whoami|logout` as processes, against a real API and a real identity provider."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import stat
+from html import unescape
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+
+from funkhaus.auth.oidc import OidcProviders, parse
+from funkhaus.factory import SystemClock
+from funkhaus_api.assembly import callback
+from tests.support.api import World, serving
+from tests.support.idp import Person, free_port, running
+from tests.support.stores import MemoryStores
+
+from .process import Ran, run, start
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("idp_programs")
+ALONE = {"FUNKHAUS_TOKEN": "", "FUNKHAUS_NO_KEYRING": "1"}
+
+
+@pytest.fixture
+async def url(tmp_path: Path) -> AsyncIterator[str]:
+    """The API's address."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with running(tmp_path, callback(address)) as idp:
+        world = World(MemoryStores(), clock=SystemClock(), public_url=address)  # type: ignore[arg-type]  # a clock
+        configured = parse(
+            f'[{{"id": "dev", "issuer": "{idp.issuer}", "clientId": "{idp.client}",'
+            ' "scopes": ["openid", "profile", "email"]}]'
+        )
+        world.providers = providers = OidcProviders(configured, callback(address), world.clock)
+        async with serving(world.services(), port=port):
+            yield address
+        await providers.close()
+
+
+async def shown(process: subprocess.Popen[str], pattern: str) -> str:
+    """What the command shows on stderr."""
+    text = ""
+    assert process.stderr is not None
+    while not (found := re.search(pattern, text)):
+        line = await asyncio.to_thread(process.stderr.readline)
+        assert line, text
+        text += line
+    return found[1]
+
+
+async def ended(process: subprocess.Popen[str]) -> Ran:
+    out, err = await asyncio.to_thread(process.communicate, timeout=30)
+    return Ran(process.returncode, out, err)
+
+
+async def command(url: str, home: Path, *words: str) -> Ran:
+    return await asyncio.to_thread(run, url, home, *words, **ALONE)
+
+
+async def visit(url: str, method: str = "GET", **data: str) -> int:
+    async with (
+        aiohttp.ClientSession() as browser,
+        browser.request(method, url, data=data) as answer,
+    ):
+        return answer.status
+
+
+async def test_a_person_signs_in_looks_and_signs_out(url: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    process = start(url, home, "login", "--no-browser", **ALONE)
+    address = await shown(process, r"(http://127\.0\.0\.1:\S+/auth\?\S+)")
+    program = re.compile(r"http://127\.0\.0\.1:\d+/callback\?")
+    end, page = await Person("ada@example.com").sign_in(address, program)
+    assert end, page
+    forged = re.sub(r"state=[^&]+", "state=forged", end)
+    assert await visit(forged) == 404  # somebody else's request changes nothing
+    assert await visit(end.replace("/callback", "/elsewhere")) == 404
+    assert await visit(end) == 200
+    done = await ended(process)
+    assert (done.code, "Signed in as Ada Lovelace" in done.out) == (0, True), done
+    (kept,) = (home / ".config/funkhaus/sessions").iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    token = kept.read_text().strip()
+    assert token.startswith("fh_ses_")
+    assert token not in done.out + done.err
+    me = await command(url, home, "whoami")
+    assert (me.code, "Ada Lovelace" in me.out) == (0, True), me
+    made = await command(url, home, "tenant", "create", "acme")
+    assert made.code == 0, made
+    out = await command(url, home, "logout")
+    assert (out.code, out.out) == (0, "Signed out.\n"), out
+    assert not list((home / ".config/funkhaus/sessions").iterdir())
+    async with aiohttp.ClientSession() as client:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with client.get(f"{url}/v1/me", headers=headers) as answer:
+            assert answer.status == 401  # ended there, not only forgotten here
+    assert (await command(url, home, "whoami")).code == 4
+    assert (await command(url, home, "logout")).code == 3
+
+
+async def test_a_device_without_a_browser(url: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    process = start(url, home, "login", "--device", **ALONE)
+    code = await shown(process, r"\n  ([A-Z]{4}-[A-Z]{4})\n")
+    form = {"code": code, "provider": "dev"}
+    _, page = await Person("bob@example.com").sign_in(f"{url}/device", "none", form=form)
+    secret = re.search(r'name="code" value="([^"]+)"', page)
+    assert secret, page
+    decided = await visit(
+        f"{url}/device/decision", "POST", code=unescape(secret[1]), decision="allow"
+    )
+    assert decided == 200
+    done = await ended(process)
+    assert (done.code, "Signed in as Bob Ross" in done.out) == (0, True), done
+    assert "Bob Ross" in (await command(url, home, "whoami")).out
+
+
+async def test_a_file_others_can_read_is_not_used(url: str, tmp_path: Path) -> None:
+    from funkhaus_cli.keeping import Keeper
+
+    home = tmp_path / "home"
+    keeper = Keeper(ALONE, home / ".config/funkhaus", url, "default")
+    path = keeper.keep("fh_ses_x")
+    os.chmod(path, 0o644)  # noqa: PTH101 - the text is what keep() says
+    refused = await command(url, home, "whoami")
+    assert (refused.code, "can be read by others" in refused.err) == (4, True), refused
