@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from funkhaus_cluster import atomic, developer, kubeconfig, postgres
 from funkhaus_cluster.errors import ClusterError
@@ -115,8 +116,28 @@ def pepper_file(site: Site) -> Path:
 
 
 def database_url_file(site: Site) -> Path:
-    """The database's URL, password included."""
+    """The database's URL as processes have it, password included: its user owns nothing."""
     return site.settings.state / "secrets" / "database-url"
+
+
+def database_owner_url_file(site: Site) -> Path:
+    """The database's URL as migrations have it."""
+    return site.settings.state / "secrets" / "database-owner-url"
+
+
+def login_url(owner_url: str, password: str) -> str:
+    """The processes' URL: the owner's, with the user ``<database>_service``."""
+    parts = urlsplit(owner_url)
+    address = parts.netloc.rpartition("@")[2]
+    user = f"{parts.path.strip('/')}_service"
+    return parts._replace(netloc=f"{user}:{password}@{address}").geturl()
+
+
+def _password(site: Site) -> str:
+    file = site.settings.state / "secrets" / "database-login"
+    if not file.exists():
+        atomic.write(file, secrets.token_urlsafe(32) + "\n", mode=0o600)
+    return file.read_text().strip()
 
 
 def admin_token_file(site: Site) -> Path:
@@ -181,16 +202,22 @@ def runtimes(site: Site) -> str:
 def migrate(site: Site) -> str:
     """Bring the database to the schema this checkout knows, and make the first admin token."""
     url = site.settings.database_url or postgres.url(site.settings)
-    atomic.write(database_url_file(site), url + "\n", mode=0o600)
+    atomic.write(database_owner_url_file(site), url + "\n", mode=0o600)
+    atomic.write(database_url_file(site), login_url(url, _password(site)) + "\n", mode=0o600)
     if not pepper_file(site).exists():
         atomic.write(pepper_file(site), secrets.token_urlsafe(32) + "\n", mode=0o600)
-    for words in (["migrate"], ["bootstrap-admin", "--token-file", str(admin_token_file(site))]):
+    as_process = environment(site, "funkhaus-api")
+    as_owner = {**as_process, "FUNKHAUS_DATABASE_URL_FILE": str(database_owner_url_file(site))}
+    for words, environ in (
+        (["migrate", "--login-url-file", str(database_url_file(site))], as_owner),
+        (["bootstrap-admin", "--token-file", str(admin_token_file(site))], as_process),
+    ):
         site.commands.run(
             [python(site), "-m", "funkhaus_api", *words],
             log=site.settings.log / "migrate.log",
             seconds=APPLY_SECONDS,
             cwd=site.settings.checkout,
-            env=environment(site, "funkhaus-api"),
+            env=environ,
         )
     return "at head"
 

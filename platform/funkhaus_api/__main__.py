@@ -15,7 +15,7 @@ from aiohttp import web
 from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, UnavailableError
 from funkhaus.settings import Api, load
-from funkhaus.storage import migrate
+from funkhaus.storage import migrate, process_login
 from funkhaus_api.addresses import Proxies
 from funkhaus_api.app import create_app
 from funkhaus_api.assembly import assembled
@@ -63,9 +63,11 @@ async def serve(settings: Api) -> None:
             await runner.cleanup()
 
 
-async def bring_up_to_date(settings: Api, folder: Path | None) -> None:
-    """Migrate the database."""
+async def bring_up_to_date(settings: Api, folder: Path | None, login: str) -> None:
+    """Migrate the database as its owner, and let in the user of the URL `login`, if there is one."""
     _LOG.info("migrated", revision=await migrate.upgrade(settings.database_url, folder))
+    if login:
+        _LOG.info("login admitted", login=await process_login.admit(settings.database_url, login))
 
 
 async def recount(settings: Api) -> None:
@@ -86,6 +88,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("serve", help="answer requests (the default)")
     migration = commands.add_parser("migrate", help="bring the database to this release's schema")
     migration.add_argument("--migrations", type=Path, help="folder of the migrations")
+    migration.add_argument(
+        "--login-url-file",
+        type=Path,
+        help="a file with the database URL processes will have: its user is made, owning nothing",
+    )
     commands.add_parser("recount", help="the quota ledger from what lives in the cluster")
     admin = commands.add_parser("bootstrap-admin", help="make the first platform admin's token")
     admin.add_argument("--token-file", type=Path, required=True, help="where it goes, mode 0600")
@@ -94,7 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
         settings = load(Api, os.environ)
         logs.configure(settings.log_level)
         if words.command == "migrate":
-            uvloop.run(bring_up_to_date(settings, words.migrations))
+            login = words.login_url_file.read_text().strip() if words.login_url_file else ""
+            uvloop.run(bring_up_to_date(settings, words.migrations, login))
         elif words.command == "recount":
             uvloop.run(recount(settings))
         elif words.command == "bootstrap-admin":
@@ -104,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     except FunkhausError as error:
         sys.stderr.write(f"funkhaus-api: {error.message}\n")
         return MISCONFIGURED
-    except OSError as error:  # the port is taken
+    except OSError as error:  # the port is taken, a file is not there
         sys.stderr.write(f"funkhaus-api: {error}\n")
         return MISCONFIGURED
     return 0

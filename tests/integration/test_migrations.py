@@ -18,6 +18,7 @@ from funkhaus.domain.errors import SchemaMismatchError
 from funkhaus.storage import PostgresStores, migrate, open_engine
 from funkhaus.storage.schema import REVISION, metadata
 from tests.conftest import ROOT
+from tests.support import catalogue
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -35,8 +36,10 @@ async def on(url: str, work: object) -> object:
 
 
 def drift(connection: Connection) -> list[object]:
+    """Columns, keys and indexes as Alembic compares them; policies and grants, which it does not see."""
     options = {"compare_type": True, "compare_server_default": True}
-    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+    context = MigrationContext.configure(connection, opts=options)
+    return [*compare_metadata(context, metadata), *catalogue.drift(connection)]
 
 
 async def test_from_nothing_to_what_the_code_declares(empty_database: str) -> None:
@@ -44,8 +47,26 @@ async def test_from_nothing_to_what_the_code_declares(empty_database: str) -> No
     assert await on(empty_database, drift) == []
 
 
-async def test_drift_would_be_seen(database: str) -> None:
-    await on(database, lambda c: c.execute(text("ALTER TABLE tenants DROP COLUMN display_name")))
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE tenants DROP COLUMN display_name",
+        "ALTER TABLE tokens NO FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE tokens DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY tenant_wall ON quotas",
+        "ALTER POLICY tenant_wall ON tokens WITH CHECK (true)",
+        "CREATE POLICY more ON audit TO PUBLIC USING (true)",
+        "CREATE POLICY more ON plans TO PUBLIC USING (true)",
+        "GRANT DELETE ON audit TO funkhaus_tenant",
+        "GRANT UPDATE (role) ON tokens TO funkhaus_platform",
+        "GRANT SELECT ON tenants TO PUBLIC",
+        "REVOKE SELECT ON namespaces FROM funkhaus_platform",
+        "CREATE TABLE more (tenant_id text)",
+        "CREATE VIEW more AS SELECT tenant_id FROM tenants",
+    ],
+)
+async def test_drift_would_be_seen(database: str, statement: str) -> None:
+    await on(database, lambda c: c.execute(text(statement)))
     assert await on(database, drift)
 
 

@@ -17,14 +17,16 @@ from funkhaus.domain.errors import (
     UnavailableError,
 )
 from funkhaus.storage.schema import REVISION
+from funkhaus.storage.walls import TENANT_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
 MEND = "python -m funkhaus_api migrate"
 """The command that brings the schema to the revision of the code at hand."""
 _DRIVER = "postgresql+asyncpg"
-_BY_STATE: dict[str, tuple[type[FunkhausError], str]] = {
+_Known = tuple[type[FunkhausError], str]
+_BY_STATE: dict[str, _Known] = {
     "23505": (ConflictError, "that exists already"),
     "23503": (ConflictError, "what this refers to does not exist"),
     "42P01": (SchemaMismatchError, f"a table is missing: run `{MEND}`"),
@@ -32,8 +34,27 @@ _BY_STATE: dict[str, tuple[type[FunkhausError], str]] = {
     "57014": (TimedOutError, "the database did not finish in time"),  # statement_timeout
 }
 """SQLSTATE to what it means here."""
+_ON_CONNECTING: dict[str, _Known] = {
+    "22023": (SchemaMismatchError, f"the role {TENANT_ROLE} is missing: run `{MEND}`"),
+    "42501": (
+        SchemaMismatchError,
+        f"the user of FUNKHAUS_DATABASE_URL may not act as {TENANT_ROLE}: run `{MEND} --login-url-file` with this URL",
+    ),
+}
 _PASSING = ("08", "40", "53", "57")
 """SQLSTATE classes of trouble that may be over the next time: connection, rollback, resources, operator."""
+_READABLE = text(
+    "SELECT coalesce(has_table_privilege(to_regclass('public.alembic_version'), 'SELECT'), false)"
+)
+_VERSION = text("SELECT version_num FROM alembic_version")
+_UNWALLED = text(
+    """
+    SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attname = 'tenant_id'
+    AND NOT row_security_active(c.oid) ORDER BY c.relname
+    """
+)
+"""Tables of tenants' data that show us all rows."""
 
 
 class Engine:
@@ -49,7 +70,7 @@ class Engine:
         Raises `UnavailableError` or `TimedOutError` when there is no connection to be had or the commit fails. Inside
         the block use `translated` around statements.
         """
-        with translated():
+        with translated(_ON_CONNECTING):
             connection = await self._engine.connect()
         try:
             yield connection
@@ -60,24 +81,25 @@ class Engine:
                 await connection.close()
 
     async def check_revision(self) -> None:
-        """Pass if the schema is the one this code was written against; raises `SchemaMismatchError`."""
+        """Pass if the schema is the one this code was written against, and the walls between tenants hold for us.
+
+        Raises `SchemaMismatchError`.
+        """
         async with self.transaction() as connection:
             with translated():
-                known = await connection.scalar(
-                    text("SELECT to_regclass('alembic_version') IS NOT NULL")
-                )
-                found = (
-                    (
-                        await connection.scalars(text("SELECT version_num FROM alembic_version"))
-                    ).all()
-                    if known
-                    else []
-                )
-        if list(found) != [REVISION]:
+                known = await connection.scalar(_READABLE)
+                found = list(await connection.scalars(_VERSION)) if known else []
+                bare = list(await connection.scalars(_UNWALLED))
+        if found != [REVISION]:
             at = f"at revision {', '.join(found)}" if found else "empty"
             raise SchemaMismatchError(
                 f"the database is {at}, this process needs revision {REVISION}: "
                 f"run `{MEND}` (of the newest release in use)"
+            )
+        if bare:
+            raise SchemaMismatchError(
+                f"row-level security does not hold for this process on {', '.join(bare)}: tenants would see each other's "
+                f"rows. FORCE ROW LEVEL SECURITY on them, and {TENANT_ROLE} without SUPERUSER and BYPASSRLS, passes"
             )
 
     async def close(self) -> None:
@@ -109,6 +131,8 @@ def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
                 "command_timeout": seconds + 1,  # the server's own limit speaks first
                 "server_settings": {
                     "application_name": name,
+                    # Not the login's own rights, whatever they are: RESET ROLE leads back here, too.
+                    "role": TENANT_ROLE,
                     "statement_timeout": milliseconds,
                     "idle_in_transaction_session_timeout": str(int(seconds * 1000 * 12)),
                 },
@@ -122,8 +146,8 @@ def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn the library's errors into ours; what stays is a bug and shows as one."""
+def translated(more: Mapping[str, _Known] | None = None) -> Iterator[None]:
+    """Turn the library's errors into ours; what stays is a bug and shows as one. `more` adds to what SQLSTATEs mean."""
     try:
         yield
     except exc.TimeoutError as error:
@@ -133,7 +157,7 @@ def translated() -> Iterator[None]:
     except TimeoutError as error:
         raise TimedOutError("the database did not answer in time") from error
     except exc.DBAPIError as error:
-        if (known := _known(error)) is None:
+        if (known := _known(error, more or {})) is None:
             raise
         raise known from error
     except OSError as error:
@@ -142,9 +166,9 @@ def translated() -> Iterator[None]:
         ) from error
 
 
-def _known(error: exc.DBAPIError) -> FunkhausError | None:
+def _known(error: exc.DBAPIError, more: Mapping[str, _Known]) -> FunkhausError | None:
     state = str(getattr(error.orig, "sqlstate", "") or "")
-    if known := _BY_STATE.get(state):
+    if known := more.get(state) or _BY_STATE.get(state):
         return known[0](known[1])
     if state[:2] in _PASSING:
         return UnavailableError("the database can't serve this now; try again")

@@ -14,8 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from funkhaus.domain.errors import SchemaMismatchError
+from funkhaus.domain.errors import InvalidError, SchemaMismatchError
 from funkhaus.storage.engine import translated
+from funkhaus.storage.walls import PLATFORM_ROLE, TENANT_ROLE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,6 +29,16 @@ MUTEX_WAIT = "60s"
 STATEMENT_TIMEOUT = "30s"
 LOCK_TIMEOUT = "4s"
 """A migration that waits for a lock blocks every query behind it: give up soon and be run again."""
+
+_NOT_ALLOWED = {
+    "42501": (
+        InvalidError,
+        (
+            "the user of FUNKHAUS_DATABASE_URL may not do what a migration does: it must own the database and the tables, "
+            f"and make roles (CREATEROLE) unless an administrator made {TENANT_ROLE} and {PLATFORM_ROLE}"
+        ),
+    )
+}
 
 
 def scripts() -> Path:
@@ -61,7 +72,7 @@ async def upgrade(url: str, folder: Path | None = None, *, revision: str = "head
     config = configuration(folder)
     engine = create_async_engine(url, poolclass=NullPool)
     try:
-        with translated():
+        with translated(_NOT_ALLOWED):
             async with engine.connect() as connection:
                 return await connection.run_sync(_upgrade, config, revision)
     finally:
@@ -74,6 +85,8 @@ def _upgrade(connection: Connection, config: Config, revision: str) -> str:
     try:
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        # Policies hold for the tables' owner, too: one that moves data must fail rather than see no rows (`walls`).
+        connection.execute(text("SET row_security = off"))
         connection.commit()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)

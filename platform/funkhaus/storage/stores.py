@@ -5,21 +5,24 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from funkhaus.storage.engine import translated
 from funkhaus.storage.platform_work import PostgresPlatformWork
 from funkhaus.storage.tenant_work import PostgresTenantWork
+from funkhaus.storage.walls import PLATFORM_ROLE, SETTING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from funkhaus.storage.engine import Engine
 
+_ACROSS = text(f"SET LOCAL ROLE {PLATFORM_ROLE}")
+
 
 class PostgresStores:
-    """Transactions on one pool. A tenant's transaction carries the tenant in the setting ``app.tenant`` as well, which
-    row-level security goes by.
+    """Transactions on one pool, behind the walls of `funkhaus.storage.walls`: row-level security goes by the tenant that a
+    transaction carries, and by the role that one across tenants puts on. Both end with it.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -30,13 +33,15 @@ class PostgresStores:
         """A transaction inside `tenant`."""
         async with self._engine.transaction() as connection:
             with translated():
-                await connection.execute(select(func.set_config("app.tenant", tenant, True)))
+                await connection.execute(select(func.set_config(SETTING, tenant, True)))
             yield PostgresTenantWork(connection, tenant)
 
     @asynccontextmanager
     async def begin_platform(self) -> AsyncIterator[PostgresPlatformWork]:
         """A transaction across tenants."""
         async with self._engine.transaction() as connection:
+            with translated():
+                await connection.execute(_ACROSS)
             yield PostgresPlatformWork(connection)
 
     async def ready(self) -> None:

@@ -9,12 +9,14 @@ from sqlalchemy import ForeignKey, Identity, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class AuditEntry(Table):
     """One act or denial. Without a tenant it concerns the whole platform."""
 
     __tablename__ = "audit"
+    access = Access(tenant="SELECT, INSERT", platform="SELECT, INSERT")
     __table_args__ = (Index("ix_audit_tenant_id_sequence", "tenant_id", "sequence"),)
 
     sequence: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

@@ -8,12 +8,14 @@ from sqlalchemy import ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class ChargeRow(Table):
     """One object's charge, as `funkhaus.domain.charge.Charge` has it; CPU in millicores, memory in bytes."""
 
     __tablename__ = "charges"
+    access = Access(tenant="SELECT, INSERT, UPDATE, DELETE", platform="SELECT")
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "namespace"], ["quotas.tenant_id", "quotas.namespace"]),
         Index("ix_charges_checked_at", "checked_at"),

@@ -8,12 +8,14 @@ from uuid import UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class IdempotencyRow(Table):
     """A claim, and with a `status` its answer. Across tenants: `key` digests the subject too, who alone can repeat it."""
 
     __tablename__ = "idempotency_keys"
+    access = Access(platform="SELECT, INSERT, UPDATE, DELETE")
 
     key: Mapped[bytes] = mapped_column(primary_key=True)
     fingerprint: Mapped[bytes]

@@ -9,12 +9,14 @@ from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class KubectlCredentialRow(Table):
     """A credential. `parent_id` is the id of a token or a session, as `parent_kind` says."""
 
     __tablename__ = "kubectl_credentials"
+    access = Access(platform="SELECT, INSERT, DELETE")
     __table_args__ = (Index("ix_kubectl_credentials_parent_id", "parent_id", "expires_at"),)
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)

@@ -9,12 +9,14 @@ from sqlalchemy import ARRAY, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class LoginRow(Table):
     """One sign-in; see `funkhaus.domain.login`."""
 
     __tablename__ = "logins"
+    access = Access(platform="SELECT, INSERT, UPDATE, DELETE")
     __table_args__ = (Index("ix_logins_expires_at", "expires_at"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -9,12 +9,14 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class MemberRow(Table):
     """A user's role in a tenant."""
 
     __tablename__ = "members"
+    access = Access(tenant="SELECT, INSERT, UPDATE (role), DELETE", platform="SELECT, INSERT")
     __table_args__ = (Index("ix_members_user_id", "user_id"),)
 
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
@@ -27,6 +29,9 @@ class InvitationRow(Table):
     """An offer of a role, taken at most once; `email` is empty for one that is a link only."""
 
     __tablename__ = "invitations"
+    access = Access(
+        tenant="SELECT, INSERT, UPDATE (accepted_by, accepted_at, revoked_at)", platform="SELECT"
+    )
     __table_args__ = (
         Index("ix_invitations_tenant_id_created_at", "tenant_id", "created_at"),
         Index("ix_invitations_email", "email"),

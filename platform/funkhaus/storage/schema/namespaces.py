@@ -8,12 +8,14 @@ from sqlalchemy import ForeignKey, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class NamespaceRow(Table):
     """A namespace; `cluster_name` is the Kubernetes namespace, the key of every admission review."""
 
     __tablename__ = "namespaces"
+    access = Access(tenant="SELECT, INSERT, UPDATE (deleted_at)", platform="SELECT")
 
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)

@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Identity, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class OutboxEntry(Table):
@@ -19,6 +20,10 @@ class OutboxEntry(Table):
     """
 
     __tablename__ = "outbox"
+    access = Access(
+        tenant="INSERT, SELECT (sequence)",
+        platform="SELECT, DELETE, UPDATE (attempts, last_error, not_before)",
+    )
     __table_args__ = (Index("ix_outbox_object_sequence", "object", "sequence"),)
 
     sequence: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

@@ -9,12 +9,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
 from funkhaus.storage.schema.quotas import LIMITS
+from funkhaus.storage.walls import Access
 
 
 class OverrideRow(Table):
     """An override; the limit columns are the whole quota, not a difference."""
 
     __tablename__ = "quota_overrides"
+    access = Access(tenant="SELECT, INSERT, UPDATE, DELETE", platform="SELECT")
     __table_args__ = (CheckConstraint(f"least({LIMITS}) >= 0", name="not_below_zero"),)
 
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)

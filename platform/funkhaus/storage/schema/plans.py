@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class PlanRow(Table):
@@ -14,6 +15,7 @@ class PlanRow(Table):
     """
 
     __tablename__ = "plans"
+    access = Access(tenant="SELECT", platform="SELECT")
 
     id: Mapped[str] = mapped_column(primary_key=True)
     namespaces: Mapped[int]

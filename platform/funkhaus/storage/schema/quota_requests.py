@@ -10,12 +10,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
 from funkhaus.storage.schema.quotas import LIMITS
+from funkhaus.storage.walls import Access
 
 
 class QuotaRequestRow(Table):
     """A request; the limit columns are what comes on top."""
 
     __tablename__ = "quota_requests"
+    access = Access(tenant="SELECT, INSERT, UPDATE", platform="SELECT")
     __table_args__ = (
         CheckConstraint(f"least({LIMITS}) >= 0", name="not_below_zero"),
         Index("ix_quota_requests_tenant_id_requested_at", "tenant_id", "requested_at"),

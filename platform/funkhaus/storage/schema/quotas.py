@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 HELD = """used_functions, used_triggers, used_replicas, used_cpu_millis, used_memory_bytes, used_hosts,
  reserved_functions, reserved_triggers, reserved_replicas, reserved_cpu_millis, reserved_memory_bytes,
@@ -47,6 +48,7 @@ class QuotaRow(_Account, Table):
     """A namespace's account."""
 
     __tablename__ = "quotas"
+    access = Access(tenant="SELECT, INSERT, UPDATE")
     __table_args__ = (
         ForeignKeyConstraint(
             ["tenant_id", "namespace"], ["namespaces.tenant_id", "namespaces.name"]
@@ -63,6 +65,7 @@ class TenantQuotaRow(_Account, Table):
     """A tenant's account over all its namespaces: the row every admission of the tenant's goes through."""
 
     __tablename__ = "tenant_quotas"
+    access = Access(tenant="SELECT, UPDATE", platform="SELECT, INSERT")
     __table_args__ = (
         CheckConstraint(f"least({LIMITS}) >= 0", name="not_below_zero"),
         CheckConstraint(f"least({HELD}) >= 0", name="held_not_below_zero"),

@@ -9,12 +9,16 @@ from sqlalchemy import ForeignKey, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class TenantRow(Table):
     """A tenant."""
 
     __tablename__ = "tenants"
+    access = Access(
+        tenant="SELECT, UPDATE (display_name)", platform="SELECT, INSERT, UPDATE (founded_by)"
+    )
 
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"))

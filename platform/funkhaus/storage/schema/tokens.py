@@ -9,6 +9,9 @@ from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
+
+_CHANGES = "SELECT, INSERT, UPDATE (revoked_at, digest, last_four, expires_at, previous_digest, previous_until"
 
 
 class TokenRow(Table):
@@ -18,6 +21,7 @@ class TokenRow(Table):
     """
 
     __tablename__ = "tokens"
+    access = Access(tenant=f"{_CHANGES})", platform=f"{_CHANGES}, last_used_at)")
     __table_args__ = (
         CheckConstraint("(tenant_id IS NULL) = (role = '')", name="role_within_tenant"),
         Index("ix_tokens_tenant_id_created_at", "tenant_id", "created_at"),

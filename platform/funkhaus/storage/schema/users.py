@@ -9,12 +9,16 @@ from sqlalchemy import ARRAY, ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
+from funkhaus.storage.walls import Access
 
 
 class UserRow(Table):
     """A person; `iss` and `sub` are who they are at their provider and never change."""
 
     __tablename__ = "users"
+    access = Access(
+        tenant="SELECT", platform="SELECT, INSERT, UPDATE (email, display_name, last_login_at)"
+    )
     __table_args__ = (UniqueConstraint("iss", "sub"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -30,6 +34,7 @@ class SessionRow(Table):
     """A signed-in user, by keyed digest of the token; `groups` are the provider's at that sign-in."""
 
     __tablename__ = "sessions"
+    access = Access(platform="SELECT, INSERT, UPDATE (revoked_at)")
     __table_args__ = (Index("ix_sessions_user_id", "user_id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -46,6 +51,7 @@ class PlatformRoleRow(Table):
     """A platform role granted to a user; `granted_by` is a subject."""
 
     __tablename__ = "platform_roles"
+    access = Access(platform="SELECT, INSERT, DELETE")
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     role: Mapped[str] = mapped_column(primary_key=True)
