@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from funkhaus.domain.cluster_address import ClusterAddress
 from funkhaus.kube import KubeCluster
+from funkhaus.kube.connection import Connection
 from funkhaus.policy.client import OpaDecider
 from funkhaus.registry import OciRegistry
 from funkhaus.storage import PostgresStores, open_engine
@@ -39,6 +43,22 @@ async def opened_stores(settings: Database, name: str) -> AsyncIterator[Postgres
         yield PostgresStores(engine)
     finally:
         await engine.close()
+
+
+async def cluster_address(settings: Api) -> ClusterAddress | None:
+    """Where people reach kube-apiserver, ``None`` where nobody said: a pod's own way there is no way for people.
+
+    Raises `InvalidError` for settings that can't be right.
+    """
+    if settings.cluster_server and settings.cluster_ca:
+        return ClusterAddress.of(settings.cluster_server, settings.cluster_ca)
+    if not (settings.cluster_server or settings.kubeconfig):
+        return None
+    own = await Connection.of(settings.kubeconfig)
+    pem = settings.cluster_ca
+    if not pem and own.ca_path:
+        pem = await asyncio.to_thread(Path(own.ca_path).read_text, encoding="utf-8")
+    return ClusterAddress.of(settings.cluster_server or own.server, pem)
 
 
 class Opener:

@@ -79,6 +79,10 @@ class Api(Common, Database):
     """Plans a signed-in user may found tenants with, with commas between; ``none`` for no self-service."""
     self_service_tenants: int = 3
     """Tenants a user may found without asking."""
+    cluster_server: str = ""
+    """Where people reach kube-apiserver, https; empty: where the kubeconfig says; without one, nobody is told."""
+    cluster_ca: str = ""
+    """PEM certificates that vouch for it, by ``_FILE`` as a rule; empty: those this process trusts itself."""
     trusted_proxies: str = ""
     """CIDRs, with commas between, of the proxies in front of the API whose X-Forwarded-For tells a caller's address."""
 

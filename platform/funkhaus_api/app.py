@@ -13,6 +13,7 @@ from funkhaus_api.addresses import Proxies
 from funkhaus_api.deliveries import deliver
 from funkhaus_api.guesses import Guesses
 from funkhaus_api.handlers import (
+    cluster,
     devices,
     functions,
     grants,
@@ -49,6 +50,7 @@ ROUTES = [
     *devices.ROUTES,
     *identity.ROUTES,
     *own_token.ROUTES,
+    *cluster.ROUTES,
     *runtimes.ROUTES,
     *tenants.ROUTES,
     *members.ROUTES,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from funkhaus.auth import Identities, KeyedMint
 from funkhaus.auth.oidc import OidcProviders, parse
-from funkhaus.factory import Opener, SystemClock
+from funkhaus.factory import Opener, SystemClock, cluster_address
 from funkhaus.services.acts import Acts
 from funkhaus.services.descriptions import DescriptionService
 from funkhaus.services.device_logins import DeviceLoginService
@@ -39,6 +39,7 @@ from funkhaus_api.wire.cursors import Cursors
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.group_rule import GroupRule
     from funkhaus.ports import Clock, Cluster, Dialer, ImageRegistry, Providers, Stores, TokenMint
     from funkhaus.settings import Api
@@ -77,6 +78,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             redirects=_words(settings.login_redirects),
             founding=founding_of(settings),
             rules=[rule for provider in configured for rule in provider.rules],
+            address=await cluster_address(settings),
         )
 
 
@@ -108,6 +110,7 @@ def wired(
     redirects: Sequence[str] = (),
     founding: SelfService,
     rules: Sequence[GroupRule] = (),
+    address: ClusterAddress | None = None,
 ) -> Services:
     """The use cases over any implementation of the ports."""
     acts, bell, uses = Acts(stores), Bell(), Uses(stores, clock)
@@ -144,4 +147,5 @@ def wired(
         logins=logins,
         sessions=sessions,
         public_url=public_url.rstrip("/"),
+        cluster_address=address,
     )

@@ -13,6 +13,7 @@ from funkhaus_api.guesses import Guesses
 
 if TYPE_CHECKING:
     from funkhaus.auth import Identities
+    from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.subject import Subject
     from funkhaus.ports import Clock, Stores
     from funkhaus.services.descriptions import DescriptionService
@@ -71,6 +72,7 @@ class Services:
     logins: DeviceLoginService
     sessions: SessionService
     public_url: str
+    cluster_address: ClusterAddress | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from funkhaus_cli.commands.account import completion, version, whoami
 from funkhaus_cli.commands.autoscale import autoscale
 from funkhaus_cli.commands.contexts import config
 from funkhaus_cli.commands.functions import function
+from funkhaus_cli.commands.kubeconfig import kubeconfig, kubectl_credential
 from funkhaus_cli.commands.login import login, logout
 from funkhaus_cli.commands.namespaces import namespace
 from funkhaus_cli.commands.quotas import quota
@@ -131,7 +132,7 @@ def main(context: click.Context) -> None:
 
 for command in (
     function, trigger, autoscale, runtime, namespace, quota, tenant, token, service_account, config, login, logout, whoami,
-    version, completion,
+    kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -34,6 +34,7 @@ from .stores import MemoryStores
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.group_rule import GroupRule
     from funkhaus.domain.subject import Role
     from funkhaus.ports import Providers, Stores
@@ -100,6 +101,7 @@ class World:
     rules: tuple[GroupRule, ...] = ()
     providers: Providers = field(default_factory=MemoryProviders)
     public_url: str = PUBLIC_URL
+    cluster_address: ClusterAddress | None = None
 
     def services(self) -> Services:
         return wired(
@@ -113,6 +115,7 @@ class World:
             rules=self.rules,
             providers=self.providers,
             public_url=self.public_url,
+            address=self.cluster_address,
         )
 
     @property

@@ -7,8 +7,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from funkhaus.domain.archive import sources_repository, unpack
+from funkhaus.domain.cluster_address import ClusterAddress
 from funkhaus.domain.errors import PolicyError
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, SERVICE
 from funkhaus.domain.subject import Role
@@ -331,3 +333,26 @@ async def test_completion_of_what_is_there(funkhaus: Shell, hello: Path) -> None
         COMP_CWORD="3",
     )
     assert ran == (0, "plain,hello\n", "")
+
+
+async def test_kubectl_is_let_in_by_the_plugin_a_kubeconfig_names(
+    world: World, tmp_path: Path
+) -> None:
+    world.cluster_address = ClusterAddress("https://kube.example.com", "")
+    async with serving(world.services()) as nobody:
+        token = await world.token("blue", Role.DEVELOPER)
+        shell = Shell(nobody.url, tmp_path, token)
+        ran = await shell("kubeconfig", "-o", "-")
+        assert ran.code == 0, ran.err
+        document = yaml.safe_load(ran.out)
+        assert document["contexts"][0]["context"]["namespace"] == PLACE
+        made = await shell(*document["users"][0]["user"]["exec"]["args"])
+        credential = json.loads(made.out)["status"]["token"]
+        review = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": credential},
+        }
+        status = (await nobody.post("/internal/tokenreview", review)).json["status"]
+        assert status["user"]["groups"] == ["fh:blue:developer"]
+        assert token not in ran.out

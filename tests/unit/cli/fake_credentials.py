@@ -10,6 +10,8 @@ from urllib.parse import unquote
 import httpx
 
 Document = dict[str, Any]
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+KUBECTL = {"token": "fh_kct_secret", "expiresAt": "2026-03-01T12:10:00Z"}
 
 
 def token(token_id: str, name: str, role: str, **change: Any) -> Document:
@@ -29,6 +31,12 @@ class FakeCredentials:
     """Service accounts, rotations, and what a token does with itself."""
 
     accounts: dict[str, Document] = field(default_factory=dict)
+    cluster: Document = field(
+        default_factory=lambda: {
+            "server": "https://kube.example.com:6443",
+            "certificateAuthority": CA,
+        }
+    )
 
     def issueToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         asked = json.loads(request.content)
@@ -47,6 +55,12 @@ class FakeCredentials:
 
     def revokeOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
         return httpx.Response(204)
+
+    def exchangeForKubectl(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(201, json=KUBECTL)
+
+    def getCluster(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=self.cluster)
 
     def createServiceAccount(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         asked = json.loads(request.content)
