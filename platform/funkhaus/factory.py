@@ -55,6 +55,8 @@ async def cluster_address(settings: Api) -> ClusterAddress | None:
     if not (settings.cluster_server or settings.kubeconfig):
         return None
     own = await Connection.of(settings.kubeconfig)
+    if not (settings.cluster_server or own.server.startswith("https://")):
+        return None  # a proxy beside this process: no way for people either
     pem = settings.cluster_ca
     if not pem and own.ca_path:
         pem = await asyncio.to_thread(Path(own.ca_path).read_text, encoding="utf-8")

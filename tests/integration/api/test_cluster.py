@@ -72,6 +72,13 @@ async def test_a_pods_own_way_is_none_for_people() -> None:
     assert await cluster_address(Api()) is None
 
 
+async def test_nor_is_a_proxy_beside_the_process(own: str, tmp_path: Path) -> None:
+    path = tmp_path / "proxied"
+    path.write_text((tmp_path / "kubeconfig").read_text().replace("https://own", "http://own"))
+    assert await cluster_address(Api(kubeconfig=str(path))) is None
+    assert await cluster_address(Api(kubeconfig=own)) is not None
+
+
 async def test_settings_that_can_not_be(own: str) -> None:
     with pytest.raises(InvalidError, match="FUNKHAUS_CLUSTER_SERVER"):
         await cluster_address(Api(kubeconfig=own, cluster_server="http://public"))
