@@ -66,10 +66,7 @@ class Identities:
         if kind is TokenKind.INVITATION:
             raise UnauthenticatedError(NOT_A_KEY)
         async with self._stores.begin_platform() as work:
-            subject = await self._of_text(work, kind, text)
-        if not subject.restriction.admits(address):
-            raise UnauthenticatedError(ELSEWHERE)
-        return subject
+            return await self._of_text(work, kind, text, address)
 
     async def for_kubectl(self, text: str) -> Subject:
         """The subject kube-apiserver may take a text for; raises `UnauthenticatedError`.
@@ -90,11 +87,13 @@ class Identities:
             raise UnauthenticatedError(f"this token does not open kubectl: {gap}")
         return subject
 
-    async def _of_text(self, work: PlatformWork, kind: TokenKind, text: str) -> Subject:
+    async def _of_text(
+        self, work: PlatformWork, kind: TokenKind, text: str, address: str | None = None
+    ) -> Subject:
         digest = self._mint.digest(text)
         if kind is TokenKind.SESSION:
             return await self._of_session(work, await work.users.session_by_digest(digest))
-        return self._subject(await work.bearers.find(digest, self._clock.now()))
+        return self._subject(await work.bearers.find(digest, self._clock.now()), address)
 
     async def _of_exchanged(self, work: PlatformWork, text: str) -> Subject:
         credential = await work.bearers.find_kubectl(self._mint.digest(text))
@@ -126,7 +125,8 @@ class Identities:
             suspended=await work.bearers.suspended(roles),
         )
 
-    def _subject(self, bearer: Bearer | None) -> Subject:
+    def _subject(self, bearer: Bearer | None, address: str | None = None) -> Subject:
+        """Whom a token speaks for; `address` is where its holder asks from, `None` where kube-apiserver asks for them."""
         if bearer is None:
             raise UnauthenticatedError(UNKNOWN)
         token = bearer.token
@@ -138,6 +138,8 @@ class Identities:
             raise UnauthenticatedError(
                 f"this token expired on {token.expires_at:%Y-%m-%d}; an owner of the tenant can issue another"
             )
+        if address is not None and not token.restriction.admits(address):
+            raise UnauthenticatedError(ELSEWHERE)
         self._noted(token)
         return subject_of(bearer)
 

@@ -345,3 +345,13 @@ async def test_a_wrong_checksum_reaches_no_database(world: World, nobody: Client
     world.memory.broken = UnavailableError("no database")
     (await nobody.holding(mangled).get("/v1/me")).problem(401, "unauthenticated")
     (await nobody.holding(token).get("/v1/me")).problem(503, "unavailable")
+
+
+async def test_a_use_refused_for_its_address_is_no_use(any_world: World) -> None:
+    services = any_world.services()
+    async with serving(services) as nobody:
+        blue = nobody.holding(await any_world.token("blue", Role.OWNER))
+        office = await restricted(nobody, blue, cidrs=["192.0.2.0/24"])
+        await services.uses.write()
+        assert (await office.get("/v1/me")).status == 401
+        assert await services.uses.write() == 0
