@@ -85,6 +85,7 @@ def reconcilers(
         world.stores,
         world.decider,
         ledger,
+        world.clock,
         domain=settings.domain,
         system_namespace=settings.system_namespace,
     )

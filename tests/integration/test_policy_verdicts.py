@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
+import shutil
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from funkhaus.domain.function import Function
-from funkhaus.domain.question import Question
+from funkhaus.domain.question import Change
+from funkhaus.domain.verdict import Outcome
 from funkhaus.policy.client import OpaDecider
 from funkhaus.policy.inputs import document
 from tests.support import cases, golden
+from tests.support.opa import POLICIES, running
 from tests.support.questions import function, http_trigger, question
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from funkhaus.domain.question import Question
 
 
 @pytest.fixture
 async def decider(opa_url: str) -> AsyncIterator[OpaDecider]:
     async with OpaDecider(opa_url, timeout=5) as client:
         yield client
+
+
+def _annotated(*keys: str) -> dict[str, Any]:
+    manifest = http_trigger()
+    manifest["metadata"]["annotations"] = dict.fromkeys(keys, "x")
+    return manifest
 
 
 @pytest.mark.parametrize("case", cases.ALL)
@@ -74,6 +87,7 @@ HARMLESS = {
     # Absent means none of it.
     ("object", "labels"),
     ("object", "annotations"),
+    ("object", "annotation_keys"),
     ("object", "env"),
     ("object", "tls_secret"),
     # What may be there, when nothing is.
@@ -83,7 +97,6 @@ HARMLESS = {
     # Identity that no rule judges: kube-apiserver and the schema have.
     ("object", "name"),
     ("object", "namespace"),
-    ("object", "path"),
     ("object", "function"),
     ("tenant", "namespace"),
 }
@@ -132,9 +145,59 @@ async def test_any_number_of_mistakes_is_named_at_once(decider: OpaDecider) -> N
     }
 
 
+@pytest.mark.parametrize(
+    ("manifest", "code"),
+    [
+        (http_trigger(path="/a/../b"), "path-ambiguous"),
+        (http_trigger(path="/a b"), "path-malformed"),
+        (http_trigger(path="/" + "a" * 256), "path-too-long"),
+        (_annotated("nginx.org/server-snippets"), "annotations-foreign"),
+        (_annotated("kubernetes.io/ingress.class"), "annotations-foreign"),
+        (_annotated(*(f"a-{number}" for number in range(65))), "annotations-too-many"),
+    ],
+)
+async def test_what_the_schema_or_nobody_refuses_first(
+    decider: OpaDecider, manifest: dict[str, Any], code: str
+) -> None:
+    verdict = await decider.decide(question(manifest))
+    assert {finding.code for finding in verdict.findings} == {code}
+
+
+FROZEN = """\
+freezes:
+  windows:
+    - {name: new-year, from: "2025-12-24T00:00:00Z", until: "2026-01-02T00:00:00Z", reason: the books are closed}
+  exceptions:
+    - {window: new-year, tenant: demo, object: HTTPTrigger/hello, until: "2026-01-01T12:00:00Z", reason: incident, by: ada}
+"""
+
+
+async def test_a_freeze_holds_for_changes_and_its_glass_breaks_for_one(
+    tmp_path: Path, opa_url: str
+) -> None:
+    del opa_url  # skips or fails where OPA is missing
+    policies = tmp_path / "policies"
+    shutil.copytree(POLICIES, policies)
+    (policies / "data" / "freezes.yaml").write_text(FROZEN)
+    with running(tmp_path, policies) as url:
+        async with OpaDecider(url, timeout=5) as decider:
+            created = question(function())
+            stored = dataclasses.replace(created, change=Change())
+            assert await _said(decider, created) == {("freeze-in-force", Outcome.DENY)}
+            assert await _said(decider, stored) == set()
+            assert await _said(decider, question(http_trigger())) == {
+                ("freeze-lifted", Outcome.WARN)
+            }
+
+
+async def _said(decider: OpaDecider, asked: Question) -> set[tuple[str, Outcome]]:
+    findings = (await decider.decide(asked)).findings
+    return {(finding.code, finding.outcome) for finding in findings}
+
+
 async def test_a_plan_nobody_knows_refuses(decider: OpaDecider) -> None:
     good = question(function())
     assert isinstance(good.subject, Function)
     facts = type(good.facts)("demo", "default", "gold", good.facts.host_suffixes)
-    verdict = await decider.decide(Question(good.subject, facts))
+    verdict = await decider.decide(dataclasses.replace(good, facts=facts))
     assert "request-plan-unknown" in {finding.code for finding in verdict.findings}

@@ -61,6 +61,7 @@ class House:
             self.stores,
             self.decider,
             self.ledger,
+            self.clock,
             domain="example.com",
             system_namespace="funkhaus-system",
         )

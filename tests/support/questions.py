@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from funkhaus.crd import function as function_crd
 from funkhaus.crd import http_trigger as http_trigger_crd
-from funkhaus.domain.question import Marks, Question
+from funkhaus.domain.question import Change, Doing, Marks, Question
 from funkhaus.domain.tenant import TenantFacts
+from funkhaus.services.marks import other_annotations
 
 DOMAIN = "127-0-0-1.nip.io"
 FACTS = TenantFacts(tenant="demo", namespace="default", plan="small", host_suffixes=())
 FULL_FACTS = TenantFacts(
     tenant="demo", namespace="default", plan="small", host_suffixes=(f"demo.{DOMAIN}",)
 )
+CREATION = Change(Doing.CREATE, datetime(2026, 1, 1, tzinfo=UTC))
 API_VERSION = "funkhaus.dev/v1alpha1"
 
 
@@ -51,4 +54,11 @@ def question(
 ) -> Question:
     """The question about a manifest."""
     parse = function_crd.parse if manifest["kind"] == "Function" else http_trigger_crd.parse
-    return Question(parse(manifest), FULL_FACTS, marks or Marks(), owned or Marks())
+    return Question(
+        parse(manifest),
+        FULL_FACTS,
+        marks or Marks(),
+        owned or Marks(),
+        other_annotations(manifest),
+        CREATION,
+    )

@@ -121,6 +121,7 @@ class Server:
             world.stores,
             world.decider,
             LedgerService(world.stores, world.clock),
+            world.clock,
             domain=settings.domain,
             system_namespace=settings.system_namespace,
             at_once=settings.reviews_at_once,

@@ -1,18 +1,20 @@
 """What the policy engine is asked: one object of one tenant, and what the platform knows of both.
 
-A question does not say by which door the object came or whether it is new: the controller asks the same one again before
-it materialises, and has to get the same answer.
+A question does not say by which door the object came: the controller asks the same one again before it materialises. Then
+nothing changes (`Change()`), and what rules say of the object has to be the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.kinds import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from funkhaus.domain.function import Function
     from funkhaus.domain.tenant import TenantFacts
@@ -33,9 +35,25 @@ def is_mark(key: str) -> bool:
     return bool(slash) and (prefix == GROUP or prefix.endswith(f".{GROUP}"))
 
 
+class Doing(StrEnum):
+    """What is done to the object; nothing, when what is stored is judged once more."""
+
+    NONE = "NONE"
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done, and when (aware). The time is part of the question, so that the same question has the same answer."""
+
+    doing: Doing = Doing.NONE
+    at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`marks` are what the object carries, `owned` what it may carry.
+    """`marks` are what the object carries, `owned` what it may carry; `annotations` the names of its other annotations.
 
     `facts.host_suffixes` holds every suffix the tenant may claim hosts in, the default one first.
     """
@@ -44,6 +62,8 @@ class Question:
     facts: TenantFacts
     marks: Marks = field(default_factory=Marks)
     owned: Marks = field(default_factory=Marks)
+    annotations: tuple[str, ...] = ()
+    change: Change = field(default_factory=Change)
 
 
 @dataclass(frozen=True, slots=True)

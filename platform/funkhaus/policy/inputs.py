@@ -7,14 +7,18 @@ null where the text is no quantity, so that there is one reading of them.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.function import Function
 from funkhaus.domain.quantity import bytes_of, millicores
 
+ANNOTATIONS_LIMIT = 256
+"""Names of annotations in a document, the first of them sorted; rules let fewer pass."""
+
 if TYPE_CHECKING:
     from funkhaus.domain.function import EnvVar, FunctionSpec, Source
-    from funkhaus.domain.question import Marks, Question
+    from funkhaus.domain.question import Change, Marks, Question
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import HTTPTrigger
 
@@ -34,9 +38,11 @@ def document(question: Question) -> dict[str, Any]:
             "namespace": subject.namespace,
             "name": subject.name,
             **_marks(question.marks),
+            "annotation_keys": sorted(question.annotations)[:ANNOTATIONS_LIMIT],
             **judged,
         },
         "owned": _marks(question.owned),
+        "change": _change(question.change),
     }
 
 
@@ -51,6 +57,11 @@ def _tenant(facts: TenantFacts) -> dict[str, Any]:
 
 def _marks(marks: Marks) -> dict[str, Any]:
     return {"labels": dict(marks.labels), "annotations": dict(marks.annotations)}
+
+
+def _change(change: Change) -> dict[str, Any]:
+    at = change.at.astimezone(UTC).isoformat(timespec="milliseconds") if change.at else None
+    return {"operation": change.doing.value, "at": at}
 
 
 def _function(function: Function) -> dict[str, Any]:

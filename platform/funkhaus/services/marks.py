@@ -32,6 +32,12 @@ def marks_of(manifest: Manifest) -> Marks:
     return Marks(**found)
 
 
+def other_annotations(manifest: Manifest) -> tuple[str, ...]:
+    """The names of the annotations that are not the platform's; raises `InvalidError` when there is no object of them."""
+    items = field(metadata(manifest), "annotations", dict, "metadata", {})
+    return tuple(sorted(key for key in items if not is_mark(key)))
+
+
 def place_labels(facts: TenantFacts) -> dict[str, str]:
     """The labels that say whose an object is."""
     return {labels.TENANT: facts.tenant, labels.NAMESPACE: facts.namespace}

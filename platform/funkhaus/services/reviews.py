@@ -23,7 +23,7 @@ from funkhaus.domain import names
 from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import ForbiddenError, FunkhausError, InvalidError, TimedOutError
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, Kind
-from funkhaus.domain.question import Question
+from funkhaus.domain.question import Change, Doing, Question
 from funkhaus.domain.quota import asked_by
 from funkhaus.domain.trigger import HTTPTrigger
 from funkhaus.domain.verdict import Finding, Verdict
@@ -33,6 +33,7 @@ from funkhaus.services.ledger import version_of
 from funkhaus.services.marks import (
     CREATED_BY,
     marks_of,
+    other_annotations,
     owned_by_platform,
     owned_by_tenant,
     place_labels,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.function import Function
     from funkhaus.domain.tenant import TenantFacts
-    from funkhaus.ports import Decider, Manifest, Stores
+    from funkhaus.ports import Clock, Decider, Manifest, Stores
     from funkhaus.services.ledger import LedgerService
 
 AUDIT_SECONDS = 0.4
@@ -78,7 +79,7 @@ class Review:
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The answer to a review. `patch` is RFC 6902; `error` is why there is no verdict; `audited` whether the row of a
-    refusal was written (``None`` where none is due).
+    refusal, or of what is let in with a warning, was written (``None`` where none is due).
     """
 
     verdict: Verdict = dataclasses.field(default_factory=Verdict)
@@ -105,6 +106,7 @@ class ReviewService:
         stores: Stores,
         decider: Decider,
         ledger: LedgerService,
+        clock: Clock,
         *,
         domain: str,
         system_namespace: str,
@@ -113,6 +115,7 @@ class ReviewService:
         self._stores = stores
         self._decider = decider
         self._ledger = ledger
+        self._clock = clock
         self._domain = domain
         self._platform_user = f"system:serviceaccount:{system_namespace}:"
         self._places = asyncio.Semaphore(at_once)
@@ -140,7 +143,13 @@ class ReviewService:
         marks = marks_of(manifest)
         full = self._full(facts)
         return await self._decider.decide(
-            Question(_named_subject(kind, manifest), full, marks, owned_by_platform(marks, full))
+            Question(
+                _named_subject(kind, manifest),
+                full,
+                marks,
+                owned_by_platform(marks, full),
+                other_annotations(manifest),
+            )
         )
 
     async def _within(
@@ -154,7 +163,7 @@ class ReviewService:
             judgement = Judgement(error=error)
         except FunkhausError as error:
             judgement = Judgement(error=error)
-        if not judgement.refused or review.dry_run:
+        if review.dry_run or not (judgement.refused or judgement.verdict.findings):
             return judgement
         return dataclasses.replace(judgement, audited=await self._record(review, judgement))
 
@@ -196,7 +205,10 @@ class ReviewService:
             old = marks_of(review.old) if review.operation is Operation.UPDATE else None
             owned = owned_by_tenant(old, facts, review.requester)
         subject = _named_subject(review.kind, review.manifest)
-        verdict = await self._decider.decide(Question(subject, facts, marks, owned))
+        others = other_annotations(review.manifest)
+        change = Change(Doing(review.operation.value), self._clock.now())
+        question = Question(subject, facts, marks, owned, others, change)
+        verdict = await self._decider.decide(question)
         if not Judgement(verdict).refused:
             objections = await self._reserve(review, subject, facts)
             verdict = dataclasses.replace(verdict, findings=(*verdict.findings, *objections))
@@ -245,7 +257,7 @@ class ReviewService:
         return dataclasses.replace(facts, host_suffixes=(own, *granted))
 
     async def _record(self, review: Review, judgement: Judgement) -> bool:
-        """Append the audit row of a refusal; whether that succeeded. A refusal stands either way."""
+        """Append the audit row of what is refused or let in with a remark; whether that succeeded. The answer stands."""
         error = judgement.error
         findings = error.findings if error else judgement.verdict.findings
         row = AuditRow(
@@ -254,7 +266,7 @@ class ReviewService:
             token_id=review.token_id,
             action=f"{review.kind.name.lower()}:{review.operation.lower()}",
             target=f"{review.kind.plural}/{review.namespace}/{review.name}",
-            outcome="denied",
+            outcome="denied" if judgement.refused else "allowed",
             request_id=review.uid,
             detail={
                 "findings": [finding.as_json() for finding in findings],
@@ -266,8 +278,8 @@ class ReviewService:
         try:
             async with asyncio.timeout(AUDIT_SECONDS), self._stores.begin_platform() as work:
                 await work.audit(row)
-        except Exception:  # noqa: BLE001 - whatever fails here, the refusal must still be answered
-            _LOG.exception("the audit row of a refusal is lost", review=review.uid, row=row.detail)
+        except Exception:  # noqa: BLE001 - whatever fails here, the review must still be answered
+            _LOG.exception("the audit row of a review is lost", review=review.uid, row=row.detail)
             return False
         return True
 

@@ -20,6 +20,38 @@ test_every_rule_is_heard if {
 	samples.codes(decision.findings) == {"cpu-above-ceiling", "runtime-unknown", "timeout-below-floor"}
 }
 
+# One mistake per rule, none in the same field as another's.
+_mistakes := {
+	"annotations-too-many": ["/object/annotation_keys", ["a", "b", "c", "d"]],
+	"concurrency-below-floor": ["/object/concurrency", 0],
+	"cpu-above-ceiling": ["/object/resources/cpu", {"text": "3", "millis": 3000}],
+	"dependencies-unsupported": ["/object/dependencies", {"bytes": 1}],
+	"env-reserved": ["/object/env", [{"name": "PATH", "from": "value"}]],
+	"freeze-change-unknown": ["/change", {}],
+	"handler-malformed": ["/object/handler", "x"],
+	"labels-reserved": ["/object/labels", {"funkhaus.dev/tenant": "other"}],
+	"memory-above-ceiling": ["/object/resources/memory", {"text": "1Gi", "bytes": 1073741824}],
+	"replicas-zero": ["/object/scaling/min", 0],
+	"request-tenant-missing": ["/tenant/id", ""],
+	"runtime-deprecated": ["/object/runtime", "python3.9"],
+	"source-above-ceiling": ["/object/source/bytes", 70000],
+	"timeout-below-floor": ["/object/timeout", 0],
+}
+
+_codes_of(codes) := samples.codes(findings) if {
+	patches := [{"op": "add", "path": _mistakes[code][0], "value": _mistakes[code][1]} | some code in codes]
+	findings := main.findings with input as json.patch(samples.function, patches) with data.data as samples.catalogue
+}
+
+test_no_rule_silences_another if {
+	every one, _ in _mistakes {
+		every other, _ in _mistakes {
+			_codes_of({one, other}) == {one, other}
+		}
+	}
+	_codes_of(object.keys(_mistakes)) == object.keys(_mistakes)
+}
+
 test_both_documents_are_total if {
 	decision := main.decision with input as {} with data.data as {}
 	decision.revision == ""
@@ -59,6 +91,9 @@ _measures := array.concat(
 		"/env",
 		"/env/reserved_names",
 		"/env/reserved_prefixes",
+		"/annotations",
+		"/annotations/most",
+		"/freezes",
 	],
 )
 

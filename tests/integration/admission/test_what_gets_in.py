@@ -146,6 +146,26 @@ def test_the_platform_s_marks_are_not_a_tenant_s_to_set(house: House) -> None:
     assert 'only the platform sets funkhaus.dev/created-by; "fh:0b9e" passes' in done.stderr
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "nginx.ingress.kubernetes.io/server-alias",
+        "projectcontour.io/response-timeout",
+        "kubernetes.io/ingress.class",
+    ],
+)
+def test_b33_an_annotation_that_speaks_to_an_ingress_controller_is_refused(
+    house: House, key: str
+) -> None:
+    manifest = http_trigger("annotated")
+    manifest["metadata"]["annotations"] = {key: "x"}
+    done = house.apply(manifest)
+    assert done.returncode != 0
+    assert f"metadata.annotations[{key}]: {key} speaks to an ingress controller" in done.stderr
+    manifest["metadata"]["annotations"] = {"example.com/note": "x"}
+    assert house.apply(manifest, "--dry-run=server").returncode == 0
+
+
 def test_a_finalizer_comes_off_though_policy_would_refuse_now(house: House) -> None:
     manifest = function("held")
     manifest["metadata"]["finalizers"] = ["example.com/hold"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from datetime import datetime, timedelta, timezone
 
-from funkhaus.domain.question import Marks
+from funkhaus.domain.question import Change, Doing, Marks
 from funkhaus.policy.inputs import document
 from tests.support import cases, golden
 from tests.support.questions import function, http_trigger, question
@@ -42,6 +44,21 @@ def test_sizes_are_bytes_of_utf_8() -> None:
 def test_blank_dependencies_are_none() -> None:
     asked = question(function(dependencies=" \n\t"))
     assert document(asked)["object"]["dependencies"] == {"bytes": 0}
+
+
+def test_the_time_of_a_change_is_in_utc_and_nothing_has_none() -> None:
+    at = datetime(2026, 3, 1, 12, 0, 0, 5000, tzinfo=timezone(timedelta(hours=2)))
+    asked = dataclasses.replace(question(function()), change=Change(Doing.UPDATE, at))
+    change = {"operation": "UPDATE", "at": "2026-03-01T10:00:00.005+00:00"}
+    assert document(asked)["change"] == change
+    stored = dataclasses.replace(asked, change=Change())
+    assert document(stored)["change"] == {"operation": "NONE", "at": None}
+
+
+def test_names_of_annotations_are_bounded() -> None:
+    names = tuple(f"a-{number:04}" for number in reversed(range(10_000)))
+    asked = dataclasses.replace(question(function()), annotations=names)
+    assert document(asked)["object"]["annotation_keys"] == [f"a-{n:04}" for n in range(256)]
 
 
 def test_marks_travel_with_what_may_be_there() -> None:

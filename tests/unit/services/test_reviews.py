@@ -18,7 +18,7 @@ from funkhaus.domain.errors import (
     UnavailableError,
 )
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, RUNTIME, Kind
-from funkhaus.domain.question import Marks
+from funkhaus.domain.question import Change, Doing, Marks
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.services.ledger import LedgerService
@@ -48,6 +48,7 @@ class House:
             self.stores,
             self.decider,
             LedgerService(self.stores, FakeClock()),
+            FakeClock(),
             domain=DOMAIN,
             system_namespace="funkhaus-system",
             at_once=2,
@@ -351,6 +352,7 @@ async def test_a_review_ends_at_its_deadline(house: House) -> None:
         house.stores,
         Slow(),
         LedgerService(house.stores, FakeClock()),
+        FakeClock(),
         domain=DOMAIN,
         system_namespace="funkhaus-system",
         at_once=1,
@@ -389,6 +391,30 @@ async def test_what_is_let_in_leaves_none(house: House) -> None:
     assert house.stores.state.audit == []
 
 
+async def test_what_is_let_in_with_a_warning_is_on_record(house: House) -> None:
+    house.decider.findings = (Finding("freeze-lifted", "on record", "spec", Outcome.WARN),)
+    judgement = await house.validate(function())
+    assert not judgement.refused
+    assert judgement.audited is True
+    (row,) = house.stores.state.audit
+    assert (row.outcome, row.detail["findings"][0]["code"]) == ("allowed", "freeze-lifted")
+
+
+async def test_the_question_says_what_changes_and_when(house: House) -> None:
+    await house.validate(function())
+    await house.validate(function(timeout=9), old=function())
+    now = FakeClock().now()
+    changes = [question.change for question in house.decider.asked]
+    assert changes == [Change(Doing.CREATE, now), Change(Doing.UPDATE, now)]
+
+
+async def test_other_annotations_travel_by_name(house: House) -> None:
+    manifest = http_trigger()
+    manifest["metadata"]["annotations"] = {"b": "x", "funkhaus.dev/created-by": USER, "a/b": "y"}
+    await house.validate(manifest)
+    assert house.decider.asked[-1].annotations == ("a/b", "b")
+
+
 async def test_a_dry_run_leaves_none(house: House) -> None:
     judgement = await house.validate(function(resources={"cpu": "3"}), dry_run=True)
     assert judgement.refused
@@ -414,6 +440,7 @@ async def test_what_is_stored_is_judged_again(house: House) -> None:
     (asked,) = house.decider.asked
     assert asked.facts.host_suffixes == (f"demo.{DOMAIN}",)
     assert asked.owned.labels == LABELS
+    assert asked.change == Change(), "nothing changes, so no freeze holds it"
     assert (await house.service.judge_http_trigger(http_trigger(), FACTS)).findings == ()
 
 

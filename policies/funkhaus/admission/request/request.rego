@@ -52,7 +52,7 @@ findings contains {
 	"value": name,
 	"message": sprintf("the policy's data lack %q; an administrator has to restore policies/data", [name]),
 } if {
-	some name in ["plans", "runtimes", "hosts", "env"]
+	some name in ["plans", "runtimes", "hosts", "env", "annotations", "freezes"]
 	not _loaded(name)
 }
 

@@ -36,7 +36,7 @@ test_a_tenant_that_is_no_id_is_denied if {
 }
 
 test_missing_data_is_denied if {
-	every name in ["plans", "runtimes", "hosts", "env"] {
+	every name in ["plans", "runtimes", "hosts", "env", "annotations", "freezes"] {
 		findings := request.findings with input as samples.function
 			with data.data as object.remove(samples.catalogue, [name])
 		some finding in findings

@@ -9,6 +9,7 @@ function := {
 		"name": "hello",
 		"labels": {},
 		"annotations": {},
+		"annotation_keys": [],
 		"runtime": "python3.11",
 		"handler": "hello.handler",
 		"source": {"files": {"hello.py": 100}, "bytes": 100},
@@ -20,6 +21,7 @@ function := {
 		"scaling": {"min": 1, "max": 1, "cpu_percent": 80},
 	},
 	"owned": {"labels": {}, "annotations": {}},
+	"change": {"operation": "CREATE", "at": "2026-01-01T00:00:00Z"},
 }
 
 trigger := {
@@ -35,12 +37,14 @@ trigger := {
 		"name": "hello",
 		"labels": {},
 		"annotations": {},
+		"annotation_keys": [],
 		"function": "hello",
 		"host": "hello.demo.example.com",
 		"path": "/",
 		"tls_secret": "",
 	},
 	"owned": {"labels": {}, "annotations": {}},
+	"change": {"operation": "CREATE", "at": "2026-01-01T00:00:00Z"},
 }
 
 plans := {"small": {"function": {
@@ -66,7 +70,19 @@ hosts := {"reserved_suffixes": ["cluster.local"]}
 
 env := {"reserved_names": ["PATH", "MOD_NAME"], "reserved_prefixes": ["FUNC_", "FUNKHAUS_"]}
 
-catalogue := {"plans": plans, "runtimes": runtimes, "hosts": hosts, "env": env, "revision": "sha256:0"}
+annotations := {"most": 3, "ingress": ["kubernetes.io/ingress.class", "nginx.org"]}
+
+freezes := {"windows": [], "exceptions": []}
+
+catalogue := {
+	"plans": plans,
+	"runtimes": runtimes,
+	"hosts": hosts,
+	"env": env,
+	"annotations": annotations,
+	"freezes": freezes,
+	"revision": "sha256:0",
+}
 
 # METADATA
 # description: "`question` with its object's field at a JSON pointer set to `value`."
