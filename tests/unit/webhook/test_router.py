@@ -40,7 +40,14 @@ def router(kind: type[ReviewService] = ReviewService) -> Router:
     namespace = Namespace("demo", "default", NamespaceQuota(20, 20, 20, 4000, 4 * 1024**3))
     stores.state.namespaces["demo", "default"] = (namespace, True)
     ledger = LedgerService(stores, FakeClock())
-    service = kind(stores, FakeDecider(), ledger, domain=DOMAIN, system_namespace="funkhaus-system")
+    service = kind(
+        stores,
+        FakeDecider(),
+        ledger,
+        FakeClock(),
+        domain=DOMAIN,
+        system_namespace="funkhaus-system",
+    )
     return Router(service, deadline=2.0)
 
 
