@@ -148,7 +148,8 @@ class Operator:
             self._worker.add(key)
         meta = manifest["metadata"]
         appeared = manifest["kind"] == FUNCTION.name and (deleted or meta.get("generation") == 1)
-        if not listed and (appeared or manifest["kind"] == RUNTIME.name):
+        asked_for = manifest["kind"] in {RUNTIME.name, TENANT_NAMESPACE.name}
+        if not listed and (appeared or asked_for):
             task = asyncio.create_task(self._dependents(manifest))
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
@@ -157,6 +158,8 @@ class Operator:
         """Have those looked at that name what appeared, changed or went."""
         kind = HTTP_TRIGGER if changed["kind"] == FUNCTION.name else FUNCTION
         namespace = changed["metadata"].get("namespace", "")
+        if changed["kind"] == TENANT_NAMESPACE.name:  # its tenant rests, or works again
+            namespace = changed["metadata"]["name"]
         try:
             found = await self._world.cluster.list(kind, namespace, limit=DEPENDENTS)
         except FunkhausError as error:

@@ -59,7 +59,9 @@ def concerned(manifest: Mapping[str, Any]) -> Iterator[Key]:
 
 
 def asks_for(dependent: Mapping[str, Any], changed: Mapping[str, Any]) -> bool:
-    """Whether `dependent` names `changed`: a trigger its function, a function its runtime."""
+    """Whether `dependent` goes by `changed`: a trigger by its function, a function by its runtime and its namespace."""
+    if changed["kind"] == TENANT_NAMESPACE.name:
+        return bool(dependent["metadata"].get("namespace") == changed["metadata"]["name"])
     spec, name = dependent.get("spec") or {}, changed["metadata"]["name"]
     if changed["kind"] == FUNCTION.name:
         return bool(spec.get("function") == name)

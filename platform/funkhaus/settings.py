@@ -79,6 +79,8 @@ class Api(Common, Database):
     """Plans a signed-in user may found tenants with, with commas between; ``none`` for no self-service."""
     self_service_tenants: int = 3
     """Tenants a user may found without asking."""
+    deletion_grace_days: int = 30
+    """Days between a tenant's deletion and its end, in which it can be taken back."""
     cluster_server: str = ""
     """Where people reach kube-apiserver, https; empty: where the kubeconfig says; without one, nobody is told."""
     cluster_ca: str = ""

@@ -17,6 +17,7 @@ from funkhaus.services.grants import GrantService
 from funkhaus.services.invitations import InvitationService
 from funkhaus.services.invocations import InvocationService
 from funkhaus.services.kubectl import KubectlService
+from funkhaus.services.lifecycle import GRACE_DAYS, LifecycleService
 from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
 from funkhaus.services.outbox import Outbox
@@ -79,6 +80,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             founding=founding_of(settings),
             rules=[rule for provider in configured for rule in provider.rules],
             address=await cluster_address(settings),
+            grace_days=settings.deletion_grace_days,
         )
 
 
@@ -111,6 +113,7 @@ def wired(
     founding: SelfService,
     rules: Sequence[GroupRule] = (),
     address: ClusterAddress | None = None,
+    grace_days: int = GRACE_DAYS,
 ) -> Services:
     """The use cases over any implementation of the ports."""
     acts, bell, uses = Acts(stores), Bell(), Uses(stores, clock)
@@ -123,6 +126,7 @@ def wired(
         stores=stores,
         identities=Identities(stores, mint, clock, uses.note, rules),
         tenants=TenantService(stores, acts, clock, founding),
+        lifecycle=LifecycleService(stores, acts, clock, bell.ring, grace_days),
         members=MemberService(stores, acts, clock),
         invitations=InvitationService(stores, acts, mint, clock),
         grants=GrantService(stores, acts, clock),

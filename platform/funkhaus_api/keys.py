@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from funkhaus.services.invitations import InvitationService
     from funkhaus.services.invocations import InvocationService
     from funkhaus.services.kubectl import KubectlService
+    from funkhaus.services.lifecycle import LifecycleService
     from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
     from funkhaus.services.outbox import Outbox
@@ -48,6 +49,7 @@ class Services:
     stores: Stores
     identities: Identities
     tenants: TenantService
+    lifecycle: LifecycleService
     members: MemberService
     invitations: InvitationService
     grants: GrantService

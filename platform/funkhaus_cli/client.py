@@ -158,9 +158,9 @@ class Client:
             params=params,
         )
 
-    def delete(self, path: str) -> Any:  # noqa: ANN401 - JSON
+    def delete(self, path: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer of a DELETE, ``None`` when it has no content."""
-        return self._json("DELETE", path)
+        return self._json("DELETE", path, params=params)
 
     def upload(self, path: str, content: bytes, media_type: str) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer to a POST of bytes."""

@@ -217,3 +217,13 @@ def confirmed(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise Failure(f"{question} Nobody is there to ask; --yes says so", Exit.USAGE)
     click.confirm(question, abort=True, err=True)
+
+
+def retyped(warning: str, word: str, *, yes: bool) -> None:
+    """Pass when the person types `word`; raises `Failure` (usage) for another, or where there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Failure(f"{warning} Nobody is there to type {word!r}; --yes says so", Exit.USAGE)
+    if click.prompt(f"{warning} Type {word} to go on", err=True) != word:
+        raise Failure(f"that was not {word!r}: nothing was done", Exit.USAGE)

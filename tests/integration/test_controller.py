@@ -18,6 +18,7 @@ import yaml
 
 from funkhaus.domain.errors import PolicyError
 from funkhaus.domain.kinds import (
+    AUTOSCALER,
     DEPLOYMENT,
     EVENT,
     FUNCTION,
@@ -30,7 +31,7 @@ from funkhaus.domain.kinds import (
     SERVICE,
     TENANT_NAMESPACE,
 )
-from funkhaus.domain.tenant import Namespace, Tenant
+from funkhaus.domain.tenant import Namespace, Suspension, Tenant
 from funkhaus.factory import SystemClock
 from funkhaus.kube import KubeCluster, KubeLease
 from funkhaus.settings import Controller
@@ -228,7 +229,7 @@ async def test_a_namespace_a_function_and_a_trigger_come_to_life(stage: Stage) -
     async with stage.controller() as operator:
         await stage.tenant_namespace()
         assert len(await stage.admin.list(NETWORK_POLICY, stage.namespace)) == 5
-        assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 3
+        assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 4
         trigger = {
             "apiVersion": HTTP_TRIGGER.api_version,
             "kind": "HTTPTrigger",
@@ -334,6 +335,43 @@ async def leads(operator: Operator) -> bool:
     return operator._election.leading
 
 
+async def test_a_tenant_that_is_suspended_rests_at_once_and_comes_back(stage: Stage) -> None:
+    async def replicas(revision: str) -> int:
+        live = await stage.admin.get(DEPLOYMENT, stage.namespace, revision)
+        return -1 if live is None else live["spec"]["replicas"]
+
+    async def told(*, suspended: bool) -> None:
+        """What the use case and the outbox would do; nothing else tells the controller."""
+        word = Suspension(SystemClock().now(), "invoice 17", "Ada") if suspended else None
+        async with stage.stores.begin(stage.tenant) as work:
+            await work.lifecycle.suspend(word)
+        patch = {"spec": {"suspended": suspended or None}}
+        await stage.admin.merge_patch(TENANT_NAMESPACE, "", stage.namespace, patch)
+
+    async with stage.controller():
+        await stage.tenant_namespace()
+        await stage.function(scaling={"min": 2, "max": 4})
+        revision = await stage.bring_up()
+        await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+        await told(suspended=True)
+
+        async def rests() -> bool:
+            gone = await stage.admin.get(AUTOSCALER, stage.namespace, "hello") is None
+            return gone and await replicas(revision) == 0
+
+        await stage.until(rests)
+        assert await stage.reason(FUNCTION, "hello") == "TenantSuspended"
+        await told(suspended=False)
+
+        async def back() -> bool:
+            there = await stage.admin.get(AUTOSCALER, stage.namespace, "hello") is not None
+            return there and await replicas(revision) == 2
+
+        await stage.until(back)
+        await stage.bring_up()
+        await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+
+
 async def test_a_namespace_ends_when_its_object_does(stage: Stage) -> None:
     async with stage.controller():
         await stage.tenant_namespace()
@@ -364,6 +402,7 @@ CAN = [
     ("delete", "rolebindings.rbac.authorization.k8s.io", False),
     ("escalate", "clusterroles.rbac.authorization.k8s.io", False),
     ("bind", "clusterroles.rbac.authorization.k8s.io/cluster-admin", False),
+    ("bind", "clusterroles.rbac.authorization.k8s.io/funkhaus-tenant-suspended", True),
     ("impersonate", "users", False),
     ("get", "nodes", False),
     ("create", "persistentvolumeclaims", False),

@@ -19,6 +19,7 @@ from funkhaus.ports import OutboxItem
 
 from .idempotency import Held, MemoryIdempotencyKeys
 from .ledger import Books, MemoryLedger, MemoryPlatformLedger
+from .lifecycle import MemoryLifecycle
 from .quota_requests import MemoryPlatformQuotaRequests, MemoryQuotaRequests
 from .tokens import MemoryBearers, MemoryServiceAccounts, MemoryTokens
 from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
@@ -132,6 +133,10 @@ class MemoryTenantWork:
     def quota_requests(self) -> MemoryQuotaRequests:
         return MemoryQuotaRequests(self._state.quota_requests, self._tenant)
 
+    @property
+    def lifecycle(self) -> MemoryLifecycle:
+        return MemoryLifecycle(self._state, self._tenant)
+
     async def tenant(self) -> Tenant:
         if self._tenant not in self._state.tenants:
             raise NotFoundError(f"there is no tenant {self._tenant!r}")
@@ -145,7 +150,7 @@ class MemoryTenantWork:
 
     async def namespaces(self) -> Sequence[Namespace]:
         return [
-            namespace
+            self._now(namespace)
             for (tenant, _), (namespace, there) in sorted(self._state.namespaces.items())
             if tenant == self._tenant and there
         ]
@@ -154,7 +159,11 @@ class MemoryTenantWork:
         namespace, there = self._state.namespaces.get((self._tenant, name), (None, False))
         if namespace is None or not there:
             raise NotFoundError(f"there is no namespace {name!r}")
-        return namespace
+        return self._now(namespace)
+
+    def _now(self, namespace: Namespace) -> Namespace:
+        tenant = self._state.tenants.get(self._tenant)
+        return replace(namespace, suspended=tenant is not None and tenant.suspended)
 
     async def add_namespace(self, namespace: Namespace) -> None:
         self._must_be_ours(namespace.tenant)
@@ -245,7 +254,7 @@ class MemoryPlatformWork:
                 tenant = self._state.tenants[namespace.tenant]
                 suffixes = await MemoryTenantWork(self._state, tenant.id).host_suffixes()
                 return TenantFacts(
-                    tenant.id, namespace.name, tenant.plan, tuple(suffixes), tenant.suspended
+                    tenant.id, namespace.name, tenant.plan, tuple(suffixes), tenant.objections
                 )
         return None
 

@@ -27,6 +27,7 @@ def parse(manifest: dict[str, Any]) -> Namespace:
             cpu_millis=_amount(millicores(field(quota, "cpu", str, path)), f"{path}.cpu"),
             memory_bytes=_amount(bytes_of(field(quota, "memory", str, path)), f"{path}.memory"),
         ),
+        suspended=spec.get("suspended") is True,
     )
 
 
@@ -53,5 +54,6 @@ def manifest(namespace: Namespace) -> dict[str, Any]:
                 "cpu": cpu_text(quota.cpu_millis),
                 "memory": memory_text(quota.memory_bytes),
             },
+            **({"suspended": True} if namespace.suspended else {}),
         },
     }

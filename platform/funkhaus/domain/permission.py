@@ -34,7 +34,9 @@ class Permission(StrEnum):
     SERVICE_ACCOUNT_READ = "service-account:read"
     SERVICE_ACCOUNT_WRITE = "service-account:write"
     TENANT_CREATE = "tenant:create"
+    TENANT_DELETE = "tenant:delete"
     TENANT_READ = "tenant:read"
+    TENANT_SUSPEND = "tenant:suspend"
     TOKEN_ISSUE = "token:issue"  # noqa: S105 - a permission
     TOKEN_REVOKE = "token:revoke"  # noqa: S105 - a permission
     TRIGGER_READ = "trigger:read"
@@ -69,6 +71,7 @@ _OWNS = frozenset(
         Permission.QUOTA_DIVIDE,
         Permission.SERVICE_ACCOUNT_READ,
         Permission.SERVICE_ACCOUNT_WRITE,
+        Permission.TENANT_DELETE,
         Permission.TOKEN_ISSUE,
         Permission.TOKEN_REVOKE,
     }

@@ -78,15 +78,29 @@ class Subject:
     def groups(self) -> tuple[str, ...]:
         """The groups kube-apiserver knows the subject by; RoleBindings name these.
 
-        In a suspended tenant everybody is a viewer: so nothing is written there by any verb, whatever webhooks judge.
+        In a tenant that rests writers are viewers, so no Secret is written and nothing else that no webhook judges. What
+        webhooks do judge they may still try, to be told why not, and delete.
         """
         own = [
-            group(tenant, Role.VIEWER if tenant in self.suspended else role)
+            name
             for tenant, role in sorted(self.roles.items())
+            for name in (
+                (group(tenant, Role.VIEWER), suspended_group(tenant))
+                if tenant in self.suspended and role in _WRITERS
+                else (group(tenant, role),)
+            )
         ]
         return (*own, *((ADMIN_GROUP,) if self.is_admin else ()))
+
+
+_WRITERS = frozenset({Role.OWNER, Role.DEVELOPER})
 
 
 def group(tenant: str, role: Role) -> str:
     """The cluster group of a tenant's role."""
     return f"{PREFIX}{tenant}:{role.value}"
+
+
+def suspended_group(tenant: str) -> str:
+    """The cluster group of those who would write in a tenant that rests."""
+    return f"{PREFIX}{tenant}:suspended"

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from funkhaus.domain.errors import PolicyError
 from funkhaus.domain.names import cluster_namespace
 from funkhaus.domain.quota import Quota
+from funkhaus.domain.verdict import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
 NamespaceQuota = Quota
@@ -29,30 +32,75 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspension:
+    """A platform admin's word that a tenant rests: since when, why, and the name of who said so."""
+
+    at: datetime
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """That a tenant is to go: who asked and when, and the instant from which on everything of it is taken away.
+
+    `by_platform` says that an admin asked; then only an admin takes it back.
+    """
+
+    asked_at: datetime
+    asked_by: str
+    after: datetime
+    reason: str = ""
+    by_platform: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """Who owns namespaces, members, a plan, a quota and an invoice. The id is a DNS label and never reused.
 
-    `suspended_for` is the reason that was given. With `delete_after` it ends then, and is suspended until.
+    With a `deletion` it ends then, and rests until, as one that is suspended does.
     """
 
     id: str
     plan: str
     display_name: str = ""
-    suspended_at: datetime | None = None
-    suspended_for: str = ""
-    delete_after: datetime | None = None
+    suspension: Suspension | None = None
+    deletion: Deletion | None = None
 
     @property
     def suspended(self) -> bool:
         """Whether its functions rest and nothing of it is changed."""
-        return self.suspended_at is not None or self.delete_after is not None
+        return self.suspension is not None or self.deletion is not None
 
     @property
     def standing(self) -> str:
         """``active``, ``suspended`` or ``deleting``."""
-        if self.delete_after is not None:
+        if self.deletion is not None:
             return "deleting"
-        return "suspended" if self.suspended_at is not None else "active"
+        return "suspended" if self.suspension is not None else "active"
+
+    @property
+    def objections(self) -> tuple[Finding, ...]:
+        """What is said to every change while it rests: since when, by whom, why, and whom to ask."""
+        found = []
+        if (deletion := self.deletion) is not None:
+            why = f": {deletion.reason}" if deletion.reason else ""
+            who = "a platform admin" if deletion.by_platform else "an owner"
+            message = (
+                f'tenant "{self.id}" is being deleted, as {deletion.asked_by} asked on '
+                f"{deletion.asked_at:%Y-%m-%d}{why}. Nothing is created or changed in it; until "
+                f"{deletion.after:%Y-%m-%d %H:%M} UTC {who} can take that back with "
+                f"`funkhaus tenant undelete {self.id}`"
+            )
+            found.append(Finding("tenant-deleting", message))
+        if (suspension := self.suspension) is not None:
+            message = (
+                f'tenant "{self.id}" is suspended since {suspension.at:%Y-%m-%d} by {suspension.by}: '
+                f"{suspension.reason}. Nothing is created or changed in it until a platform admin says "
+                f"`funkhaus tenant resume {self.id}`; ask {suspension.by}"
+            )
+            found.append(Finding("tenant-suspended", message))
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +110,8 @@ class Namespace:
     tenant: str
     name: str
     quota: NamespaceQuota
+    suspended: bool = False
+    """Whether its tenant rests."""
 
     @property
     def cluster_name(self) -> str:
@@ -71,10 +121,18 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class TenantFacts:
-    """What a review needs to know of the tenant a Kubernetes namespace belongs to; travels in the policy input."""
+    """What a review needs to know of the tenant a Kubernetes namespace belongs to; travels in the policy input.
+
+    `objections` are `Tenant.objections`: they go before any rule, and no policy can overrule them.
+    """
 
     tenant: str
     namespace: str
     plan: str
     host_suffixes: tuple[str, ...]
-    suspended: bool = False
+    objections: tuple[Finding, ...] = ()
+
+
+def resting(objections: Sequence[Finding]) -> PolicyError:
+    """The refusal of a change in a tenant that rests."""
+    return PolicyError("; ".join(item.sentence for item in objections), findings=objections)

@@ -12,7 +12,7 @@ from funkhaus.domain.kinds import (
     TENANT_NAMESPACE,
 )
 from funkhaus.domain.quantity import cpu_text, memory_text
-from funkhaus.domain.subject import Role, group
+from funkhaus.domain.subject import Role, group, suspended_group
 from funkhaus.manifests.labels import Owner, Site, metadata
 
 if TYPE_CHECKING:
@@ -53,30 +53,34 @@ def kubernetes_namespace(place: Site, owned_by: Owner) -> dict[str, Any]:
 
 
 def role_bindings(place: Site, owned_by: Owner) -> list[dict[str, Any]]:
-    """One RoleBinding per role, on the platform's group for it; the ClusterRoles come with the chart."""
+    """One RoleBinding per role, on the platform's group for it; the ClusterRoles come with the chart.
+
+    `suspended` is what is left of owner and developer while the tenant rests, beside viewer.
+    """
+    groups = {
+        # billing reads numbers, not the cluster
+        role.value: group(place.tenant, role)
+        for role in (Role.OWNER, Role.DEVELOPER, Role.VIEWER)
+    } | {"suspended": suspended_group(place.tenant)}
     return [
         {
             "apiVersion": ROLE_BINDING.api_version,
             "kind": ROLE_BINDING.name,
-            "metadata": metadata(place, f"funkhaus-{role.value}", owned_by),
+            "metadata": metadata(place, f"funkhaus-{name}", owned_by),
             "roleRef": {
                 "apiGroup": "rbac.authorization.k8s.io",
                 "kind": "ClusterRole",
-                "name": f"funkhaus-tenant-{role.value}",
+                "name": f"funkhaus-tenant-{name}",
             },
             "subjects": [
                 {
                     "apiGroup": "rbac.authorization.k8s.io",
                     "kind": "Group",
-                    "name": group(place.tenant, role),
+                    "name": members,
                 }
             ],
         }
-        for role in (
-            Role.OWNER,
-            Role.DEVELOPER,
-            Role.VIEWER,
-        )  # billing reads numbers, not the cluster
+        for name, members in groups.items()
     ]
 
 

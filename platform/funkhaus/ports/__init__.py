@@ -7,6 +7,7 @@ A manifest is a plain JSON object (``dict[str, Any]``) as kube-apiserver speaks 
 from funkhaus.ports.bearers import Bearers
 from funkhaus.ports.idempotency import IdempotencyKeys
 from funkhaus.ports.ledger import Ledger, Override, PlatformLedger
+from funkhaus.ports.lifecycle import Lifecycle
 from funkhaus.ports.logins import Logins
 from funkhaus.ports.members import Members
 from funkhaus.ports.providers import Provider, Providers
@@ -38,6 +39,7 @@ __all__ = [
     "IdempotencyKeys",
     "ImageRegistry",
     "Ledger",
+    "Lifecycle",
     "Logins",
     "Manifest",
     "Members",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from funkhaus.ports.bearers import Bearers
     from funkhaus.ports.idempotency import IdempotencyKeys
     from funkhaus.ports.ledger import Ledger, PlatformLedger
+    from funkhaus.ports.lifecycle import Lifecycle
     from funkhaus.ports.logins import Logins
     from funkhaus.ports.members import Members
     from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
@@ -69,6 +70,10 @@ class TenantWork(Protocol):
     @property
     def quota_requests(self) -> QuotaRequests:
         """The tenant's requests for more quota."""
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """The tenant's standing."""
 
     async def tenant(self) -> Tenant:
         """The tenant; raises `NotFoundError`."""

@@ -19,13 +19,13 @@ from funkhaus.domain.errors import (
     NotFoundError,
     TooLargeError,
 )
-from funkhaus.domain.permission import require, require_namespace
+from funkhaus.domain.permission import Permission, require, require_namespace
+from funkhaus.domain.tenant import resting
 from funkhaus.ports import AuditRow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from funkhaus.domain.permission import Permission
     from funkhaus.domain.subject import Subject
     from funkhaus.ports import Stores, TenantWork
 
@@ -100,6 +100,10 @@ class Acts:
             require(asker.subject, permission, tenant)
             if namespace:
                 require_namespace(asker.subject, namespace)
+            if (
+                permission is Permission.FUNCTION_CALL
+            ):  # changes nothing here, but has something run
+                await self._awake(asker, tenant)
             yield
         except ForbiddenError as error:
             await self._denied(act, error)
@@ -133,17 +137,20 @@ class Acts:
         *,
         action: str = "",
         namespace: str = "",
+        takes_away: bool = False,
     ) -> AsyncIterator[Act]:
         """A block that changes something; `action` is more precise than the permission where there are several.
 
         Without a `permission` anybody known may ask, and the block itself says who may. What is not in a `namespace` is
-        changed by no token that is limited to some.
+        changed by no token that is limited to some. In a tenant that rests its people only do what `takes_away`.
         """
         act = Act(asker, tenant or "", action or (permission.value if permission else ""), target)
         try:
             if permission:
                 require(asker.subject, permission, tenant)
             require_namespace(asker.subject, namespace)
+            if not takes_away:
+                await self._awake(asker, tenant)
             yield act
         except _DENIALS as error:
             await self._denied(act, error)
@@ -154,6 +161,16 @@ class Acts:
             raise
         if not act.recorded:
             await self._record(act.row("done"))
+
+    async def _awake(self, asker: Asker, tenant: str | None) -> None:
+        """Pass unless the tenant rests and the asker is one of its people; raises `PolicyError`."""
+        subject = asker.subject
+        if tenant is None or tenant not in subject.suspended or subject.is_admin:
+            return
+        async with self._stores.begin(tenant) as work:
+            objections = (await work.tenant()).objections
+        if objections:
+            raise resting(objections)
 
     async def _denied(self, act: Act, error: FunkhausError) -> None:
         """Record a "no"; a record that can't be written never turns the "no" into something else."""

@@ -10,6 +10,7 @@ from uuid import uuid4
 from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from funkhaus.domain.member import INVITATION_DAYS_LIMIT, INVITATIONS_LIMIT, Invitation
 from funkhaus.domain.permission import Permission
+from funkhaus.domain.tenant import resting
 from funkhaus.domain.token import TokenKind, kind_of
 from funkhaus.domain.user import EMAIL_LIMIT
 from funkhaus.domain.verdict import Finding
@@ -90,7 +91,12 @@ class InvitationService:
         """Revoke one; an ended one stays as it is. Raises `NotFoundError`."""
         async with (
             self._acts.doing(
-                asker, Permission.MEMBER_WRITE, tenant, invitation_id, action="invitation:revoke"
+                asker,
+                Permission.MEMBER_WRITE,
+                tenant,
+                invitation_id,
+                action="invitation:revoke",
+                takes_away=True,
             ) as act,
             self._stores.begin(tenant) as work,
         ):
@@ -129,6 +135,8 @@ class InvitationService:
         subject, now = asker.subject, self._clock.now()
         async with self._stores.begin(offer.tenant) as work:
             await work.lock()
+            if objections := (await work.tenant()).objections:
+                raise resting(objections)
             if member := await work.members.find(subject.id):
                 raise ConflictError(
                     f"you are {member.role.value} of tenant {offer.tenant!r} already; an owner can change that"

@@ -67,7 +67,12 @@ class MemberService:
         permission = Permission.MEMBER_READ if leaving else Permission.MEMBER_WRITE
         async with (
             self._acts.doing(
-                asker, permission, tenant, user_id, action=Permission.MEMBER_WRITE.value
+                asker,
+                permission,
+                tenant,
+                user_id,
+                action=Permission.MEMBER_WRITE.value,
+                takes_away=True,
             ) as act,
             self._stores.begin(tenant) as work,
         ):

@@ -53,7 +53,8 @@ class NamespaceService:
                 plan = await work.plan()
                 _check_room(plan, len(await work.namespaces()))
                 await work.ledger.lock()
-                namespace = Namespace(tenant, name, await share(work))
+                rests = (await work.tenant()).suspended
+                namespace = Namespace(tenant, name, await share(work), rests)
                 await work.add_namespace(namespace)
                 await work.enqueue(tenant_namespace.manifest(namespace))
                 await act.done_in(work)

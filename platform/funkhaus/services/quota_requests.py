@@ -18,7 +18,6 @@ from funkhaus.domain.errors import (
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import NO_QUOTA, Quota
 from funkhaus.domain.quota_request import PENDING_LIMIT, QuotaRequest, RequestState
-from funkhaus.domain.tenant import Namespace
 from funkhaus.domain.verdict import Finding
 from funkhaus.services.quotas import check, reasoned, refresh, wire
 
@@ -165,8 +164,7 @@ class QuotaRequestService:
             return
         quota = change(namespace.quota)
         await work.ledger.set_namespace_quota(namespace.name, quota)
-        changed = Namespace(namespace.tenant, namespace.name, quota)
-        await work.enqueue(tenant_namespace.manifest(changed))
+        await work.enqueue(tenant_namespace.manifest(replace(namespace, quota=quota)))
 
 
 def _must_be(request: QuotaRequest, *states: RequestState) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ from funkhaus.domain.errors import InvalidError, PolicyError
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import LIMITS, NO_QUOTA, Account, Quota, shown
 from funkhaus.domain.quota_request import RequestState
-from funkhaus.domain.tenant import Namespace
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import Override
 
@@ -72,12 +71,12 @@ class QuotaService:
             check(quota)
             act.detail["quota"] = wire(quota)
             async with self._stores.begin(tenant) as work:
-                await work.namespace(name)
                 await work.ledger.lock()
+                namespace = await work.namespace(name)
                 own, *namespaces = await work.ledger.accounts()
                 _check_division(own, [item for item in namespaces if item.namespace != name], quota)
                 await work.ledger.set_namespace_quota(name, quota)
-                await work.enqueue(tenant_namespace.manifest(Namespace(tenant, name, quota)))
+                await work.enqueue(tenant_namespace.manifest(replace(namespace, quota=quota)))
                 await act.done_in(work)
                 account = await work.ledger.account(name)
         self._wake()

@@ -176,7 +176,13 @@ class ResourceService:
     ) -> AsyncIterator[Namespace]:
         action, target = f"{self._noun}:{verb}", f"{place.text}/{name}"
         async with self._acts.doing(
-            asker, self._write, place.tenant, target, action=action, namespace=place.namespace
+            asker,
+            self._write,
+            place.tenant,
+            target,
+            action=action,
+            namespace=place.namespace,
+            takes_away=verb == "delete",
         ) as act:
             if dry_run:
                 act.detail["dryRun"] = True

@@ -3,6 +3,8 @@
 Every doubt is a refusal: a namespace the database does not know, a policy engine that gives no trustworthy answer, a
 review that takes too long. Order within a review: shape, tenant, policy; the quota ledger comes last.
 
+A tenant that rests (suspended, or being deleted) goes before policy: its people change nothing, and others no spec.
+
 What is not judged: a delete (refusing one would keep namespaces from ending), and an update that leaves the spec alone and
 touches the platform's marks by the platform's own hand at most (its finalizer and notes must come off an object that a
 newer policy would not let in).
@@ -25,6 +27,8 @@ from funkhaus.domain.errors import ForbiddenError, FunkhausError, InvalidError, 
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, Kind
 from funkhaus.domain.question import Change, Doing, Question
 from funkhaus.domain.quota import asked_by
+from funkhaus.domain.subject import PREFIX
+from funkhaus.domain.tenant import resting
 from funkhaus.domain.trigger import HTTPTrigger
 from funkhaus.domain.verdict import Finding, Verdict
 from funkhaus.ports import AuditRow
@@ -171,6 +175,8 @@ class ReviewService:
         if self._unjudged(review):
             return Judgement()
         facts = await self._facts(review.namespace)
+        if facts.objections:
+            return Judgement(tenant=facts.tenant)  # refused in a moment, with the words
         labels = [
             (("metadata", "labels", key), value) for key, value in place_labels(facts).items()
         ]
@@ -195,9 +201,15 @@ class ReviewService:
         return [(("metadata", "annotations", CREATED_BY), creator)] if creator else []
 
     async def _validate(self, review: Review) -> Judgement:
-        if self._unjudged(review):
+        unjudged = self._unjudged(review)
+        deleted = review.operation is Operation.DELETE
+        if unjudged and (deleted or not review.requester.startswith(PREFIX)):
             return Judgement()
         facts = await self._facts(review.namespace)
+        if facts.objections and not self._is_platform(review):
+            return Judgement(error=resting(facts.objections), tenant=facts.tenant)
+        if unjudged:
+            return Judgement()
         marks = marks_of(review.manifest)
         if self._is_platform(review):
             owned = owned_by_platform(marks, facts)

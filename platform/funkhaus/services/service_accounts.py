@@ -69,6 +69,7 @@ class ServiceAccountService:
                 tenant,
                 name,
                 action="service-account:delete",
+                takes_away=True,
             ) as act,
             self._stores.begin(tenant) as work,
         ):

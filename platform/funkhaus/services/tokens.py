@@ -176,7 +176,9 @@ class TokenService:
     async def revoke(self, asker: Asker, tenant: str, token_id: str) -> Token:
         """Revoke one; again is harmless. Raises `NotFoundError`."""
         async with (
-            self._acts.doing(asker, Permission.TOKEN_REVOKE, tenant, token_id) as act,
+            self._acts.doing(
+                asker, Permission.TOKEN_REVOKE, tenant, token_id, takes_away=True
+            ) as act,
             self._stores.begin(tenant) as work,
         ):
             token = await work.revoke_token(token_id, self._clock.now())

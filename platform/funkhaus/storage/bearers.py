@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from funkhaus.domain.token import Token
 
 
-SUSPENDED = or_(TenantRow.suspended_at.is_not(None), TenantRow.delete_after.is_not(None))
-
-
 class PostgresBearers(rows.Statements):
     """`funkhaus.ports.Bearers`."""
 
@@ -46,7 +43,7 @@ class PostgresBearers(rows.Statements):
         statement = (
             select(
                 *rows.TOKEN,
-                SUSPENDED.label("suspended"),
+                rows.SUSPENDED.label("suspended"),
             )
             .outerjoin(TenantRow, TenantRow.tenant_id == TokenRow.tenant_id)
             .where(which, TenantRow.deleted_at.is_(None))
@@ -58,7 +55,9 @@ class PostgresBearers(rows.Statements):
         """Which of these tenants are suspended."""
         if not tenants:
             return frozenset()
-        statement = select(TenantRow.tenant_id).where(TenantRow.tenant_id.in_(tenants), SUSPENDED)
+        statement = select(TenantRow.tenant_id).where(
+            TenantRow.tenant_id.in_(tenants), rows.SUSPENDED
+        )
         return frozenset(row.tenant_id for row in await self._run(statement))
 
     async def touch(self, uses: Mapping[str, datetime]) -> None:

@@ -113,15 +113,7 @@ class PostgresPlatformWork(rows.Statements):
             .scalar_subquery()
         )
         statement = (
-            select(
-                TenantRow.tenant_id,
-                TenantRow.plan_id,
-                NamespaceRow.name,
-                suffixes.label("suffixes"),
-                or_(TenantRow.suspended_at.is_not(None), TenantRow.delete_after.is_not(None)).label(
-                    "suspended"
-                ),
-            )
+            select(*rows.TENANT, NamespaceRow.name, suffixes.label("suffixes"))
             .join(NamespaceRow, NamespaceRow.tenant_id == TenantRow.tenant_id)
             .where(
                 NamespaceRow.cluster_name == cluster_namespace,
@@ -136,7 +128,7 @@ class PostgresPlatformWork(rows.Statements):
             namespace=row.name,
             plan=row.plan_id,
             host_suffixes=tuple(sorted(row.suffixes)),
-            suspended=row.suspended,
+            objections=rows.tenant(row).objections,
         )
 
     async def add_platform_token(self, token: Token, digest: bytes) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, or_
 
 from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.quota import LIMITS, Quota
 from funkhaus.domain.restriction import Restriction
-from funkhaus.domain.tenant import Plan, Tenant
+from funkhaus.domain.tenant import Deletion, Plan, Suspension, Tenant
 from funkhaus.domain.token import Token, TokenKind
 from funkhaus.storage.engine import translated
 from funkhaus.storage.schema import AuditEntry, PlanRow, TenantRow, TokenRow
@@ -37,8 +37,15 @@ TENANT = (
     TenantRow.display_name,
     TenantRow.suspended_at,
     TenantRow.suspended_for,
+    TenantRow.suspended_by,
     TenantRow.delete_after,
+    TenantRow.delete_asked_at,
+    TenantRow.delete_asked_by,
+    TenantRow.delete_reason,
+    TenantRow.delete_by_platform,
 )
+SUSPENDED = or_(TenantRow.suspended_at.is_not(None), TenantRow.delete_after.is_not(None))
+"""Whether a tenant rests, as `Tenant.suspended`."""
 TOKEN = (
     TokenRow.id,
     TokenRow.subject_id,
@@ -126,14 +133,18 @@ def plan(row: Row) -> Plan:
 
 def tenant(row: Row) -> Tenant:
     """A tenant from the columns `TENANT`."""
-    return Tenant(
-        id=row.tenant_id,
-        plan=row.plan_id,
-        display_name=row.display_name,
-        suspended_at=row.suspended_at,
-        suspended_for=row.suspended_for,
-        delete_after=row.delete_after,
-    )
+    suspension = deletion = None
+    if row.suspended_at is not None:
+        suspension = Suspension(row.suspended_at, row.suspended_for, row.suspended_by)
+    if row.delete_after is not None:
+        deletion = Deletion(
+            asked_at=row.delete_asked_at or row.delete_after,
+            asked_by=row.delete_asked_by,
+            after=row.delete_after,
+            reason=row.delete_reason,
+            by_platform=row.delete_by_platform,
+        )
+    return Tenant(row.tenant_id, row.plan_id, row.display_name, suspension, deletion)
 
 
 def token(row: Row) -> Token:

@@ -10,6 +10,7 @@ from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import Namespace
 from funkhaus.storage import rows
 from funkhaus.storage.ledger import PostgresLedger
+from funkhaus.storage.lifecycle import PostgresLifecycle
 from funkhaus.storage.members import PostgresMembers
 from funkhaus.storage.quota_requests import PostgresQuotaRequests
 from funkhaus.storage.schema import (
@@ -69,6 +70,11 @@ class PostgresTenantWork(rows.Statements):
         """The tenant's service accounts."""
         return PostgresServiceAccounts(self._connection, self._tenant)
 
+    @property
+    def lifecycle(self) -> PostgresLifecycle:
+        """The tenant's standing."""
+        return PostgresLifecycle(self._connection, self._tenant)
+
     async def tenant(self) -> Tenant:
         """The tenant; raises `NotFoundError`."""
         return rows.tenant(await self._tenant_row(self._select_tenant()))
@@ -98,7 +104,8 @@ class PostgresTenantWork(rows.Statements):
 
     def _select_namespaces(self) -> Select[*tuple[Row, ...]]:
         return (
-            select(NamespaceRow.name, QuotaRow)
+            select(NamespaceRow.name, QuotaRow, rows.SUSPENDED.label("suspended"))
+            .join(TenantRow, TenantRow.tenant_id == NamespaceRow.tenant_id)
             .join(
                 QuotaRow,
                 (QuotaRow.tenant_id == NamespaceRow.tenant_id)
@@ -109,7 +116,7 @@ class PostgresTenantWork(rows.Statements):
         )
 
     def _namespace(self, row: Row) -> Namespace:
-        return Namespace(tenant=self._tenant, name=row.name, quota=rows.quota(row))
+        return Namespace(self._tenant, row.name, rows.quota(row), row.suspended)
 
     async def namespaces(self) -> Sequence[Namespace]:
         """All namespaces, by name; a plan bounds how many there are."""

@@ -195,6 +195,16 @@ class Query:
             raise InvalidError.at(Finding("query-value", "true or false passes", name, value=text))
         return text == "true"
 
+    def count(self, name: str) -> int | None:
+        """A whole number from 0 on; ``None`` when absent."""
+        text = self._values.get(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_LIMIT):
+            message = "a whole number from 0 on passes"
+            raise InvalidError.at(Finding("query-value", message, name, value=text[:80]))
+        return int(text)
+
     def whole(self, name: str, default: int, *, most: int) -> int:
         """A whole number from 1 to `most`."""
         text = self._values.get(name)

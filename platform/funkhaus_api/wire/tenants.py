@@ -11,6 +11,8 @@ from funkhaus.services.tenants import DISPLAY_NAME_LIMIT
 from funkhaus_api.wire.reading import Body
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from funkhaus.domain.tenant import Namespace, Tenant
 
 DEFAULT_PLAN = "small"
@@ -32,7 +34,27 @@ class NewNamespace(Body):
 
 def tenant(item: Tenant) -> dict[str, Any]:
     """A tenant."""
-    return {"id": item.id, "plan": item.plan, "displayName": item.display_name}
+    suspension, deletion = item.suspension, item.deletion
+    return {
+        "id": item.id,
+        "plan": item.plan,
+        "displayName": item.display_name,
+        "state": item.standing,
+        "suspension": suspension
+        and {"since": _time(suspension.at), "reason": suspension.reason, "by": suspension.by},
+        "deletion": deletion
+        and {
+            "after": _time(deletion.after),
+            "askedAt": _time(deletion.asked_at),
+            "askedBy": deletion.asked_by,
+            "reason": deletion.reason,
+            "byPlatform": deletion.by_platform,
+        },
+    }
+
+
+def _time(value: datetime) -> str:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def namespace(item: Namespace, *, ready: bool | None = None) -> dict[str, Any]:

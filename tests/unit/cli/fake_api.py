@@ -247,12 +247,34 @@ class FakeApi(FakeCredentials):
         return httpx.Response(200, json={"items": list(self.tenants.values()), "next": ""})
 
     def createTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
-        asked = {"plan": "small", "displayName": ""} | json.loads(request.content)
+        asked = tenant(**json.loads(request.content))
         self.tenants[asked["id"]] = asked
         return httpx.Response(201, json=asked)
 
     def getTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         return httpx.Response(200, json=_held(self.tenants, request))
+
+    def suspendTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        suspension = {"since": NOW, "by": "ada", **json.loads(request.content)}
+        return self._tenant(request, state="suspended", suspension=suspension)
+
+    def resumeTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return self._tenant(request, state="active", suspension=None)
+
+    def deleteTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        reason = request.url.params.get("reason", "")
+        deletion = {
+            "after": "2026-03-31T12:00:00Z", "askedAt": NOW, "askedBy": "ada", "reason": reason, "byPlatform": False,
+        }  # fmt: skip
+        return self._tenant(request, -1, state="deleting", deletion=deletion)
+
+    def undeleteTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return self._tenant(request, state="active", deletion=None)
+
+    def _tenant(self, request: httpx.Request, part: int = -2, **change: Any) -> httpx.Response:
+        held = _held(self.tenants, request, part=part)
+        held.update(change)
+        return httpx.Response(200, json=held)
 
     def listNamespaces(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
         return httpx.Response(200, json={"items": list(self.namespaces.values()), "next": ""})
@@ -316,6 +338,18 @@ class FakeApi(FakeCredentials):
         held = _held(self.tokens, request)
         held["revokedAt"] = NOW
         return httpx.Response(200, json=held)
+
+
+def tenant(id: str, **change: Any) -> Document:  # noqa: A002 - its name in the contract
+    """A tenant that works."""
+    made = {
+        "plan": "small",
+        "displayName": "",
+        "state": "active",
+        "suspension": None,
+        "deletion": None,
+    }
+    return {"id": id, **made, **change}
 
 
 LIMITS = {

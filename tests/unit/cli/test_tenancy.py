@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from .conftest import answers
-from .fake_api import NOW, namespace
+from .fake_api import NOW, namespace, tenant
 from .fake_credentials import token
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 def test_tenants(funkhaus: Terminal, api: FakeApi) -> None:
     ran = funkhaus("tenant", "create", "acme", "--plan", "medium", "--display-name", "Acme AG")
     assert ran.out == "Created tenant acme with plan medium.\n"
-    assert api.tenants["acme"] == {"id": "acme", "plan": "medium", "displayName": "Acme AG"}
+    assert api.tenants["acme"] == tenant("acme", plan="medium", displayName="Acme AG")
     assert funkhaus("tenant", "list").out.splitlines()[1].split() == [
         "acme",
         "medium",
+        "active",
         "Acme",
         "AG",
     ]
@@ -34,9 +35,8 @@ def test_tenants(funkhaus: Terminal, api: FakeApi) -> None:
 def test_tenants_come_page_by_page(funkhaus: Terminal, api: FakeApi) -> None:
     def page(request: httpx.Request) -> httpx.Response:
         after = int(request.url.params.get("continue", "0"))
-        item = {"id": f"t{after}", "plan": "small", "displayName": ""}
         return httpx.Response(
-            200, json={"items": [item], "next": str(after + 1) if after < 2 else ""}
+            200, json={"items": [tenant(f"t{after}")], "next": str(after + 1) if after < 2 else ""}
         )
 
     api.scripts["listTenants"] = page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import jsonpatch
@@ -19,7 +20,7 @@ from funkhaus.domain.errors import (
 )
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, RUNTIME, Kind
 from funkhaus.domain.question import Change, Doing, Marks
-from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
+from funkhaus.domain.tenant import Namespace, NamespaceQuota, Suspension, Tenant
 from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.services.ledger import LedgerService
 from funkhaus.services.marks import CREATED_BY
@@ -87,6 +88,54 @@ def review(manifest: dict[str, Any], old: dict[str, Any] | None = None, **facts:
 def patched(manifest: dict[str, Any], judgement: Judgement) -> dict[str, Any]:
     changed: dict[str, Any] = jsonpatch.apply_patch(manifest, list(judgement.patch))
     return changed
+
+
+# ── a tenant that rests ──
+
+
+SUSPENSION = Suspension(datetime(2026, 11, 24, tzinfo=UTC), "invoice 17 is unpaid", "Ada")
+
+
+def at_rest(house: House) -> House:
+    house.stores.state.tenants["demo"] = Tenant("demo", "small", suspension=SUSPENSION)
+    return house
+
+
+@pytest.mark.parametrize("requester", [USER, "gitops", "system:admin"])
+async def test_nothing_is_created_or_changed_in_a_tenant_that_rests(
+    house: House, requester: str
+) -> None:
+    at_rest(house)
+    mutated = await house.mutate(function(), requester=requester)
+    assert (mutated.refused, mutated.patch) == (False, ())
+    for old in (None, function(timeout=61)):
+        judged = await house.validate(function(), old=old, requester=requester)
+        (finding,) = judged.error.findings if judged.error else ()
+        assert finding.code == "tenant-suspended"
+        assert finding.message == (
+            'tenant "demo" is suspended since 2026-11-24 by Ada: invoice 17 is unpaid. Nothing is created or changed in it '
+            "until a platform admin says `funkhaus tenant resume demo`; ask Ada"
+        )
+    assert house.decider.asked == []
+    assert house.stores.state.books.charges == {}
+    assert [row.outcome for row in house.stores.state.audit] == ["denied"] * 2
+
+
+async def test_its_people_do_not_even_label_but_delete(house: House) -> None:
+    at_rest(house)
+    labelled = function()
+    labelled["metadata"]["labels"] = {"app": "x"}
+    assert (await house.validate(labelled, old=function())).refused
+    assert not (await house.validate({}, old=function(), operation=Operation.DELETE)).refused
+
+
+async def test_kubernetes_and_the_platform_go_on_with_their_work(house: House) -> None:
+    at_rest(house)
+    loose = function()
+    loose["metadata"]["finalizers"] = []
+    collector = "system:serviceaccount:kube-system:generic-garbage-collector"
+    assert not (await house.validate(loose, old=function(), requester=collector)).refused
+    assert not (await house.validate(function(), requester=PLATFORM)).refused
 
 
 # ── mutation ──

@@ -15,6 +15,7 @@ from funkhaus.crd.conditions import ADMITTED, BUILT, DEGRADED, READY, Condition
 from funkhaus.domain.errors import ForbiddenError, InvalidError, UnavailableError
 from funkhaus.domain.function import RevisionSpec
 from funkhaus.domain.kinds import FUNCTION
+from funkhaus.services.materialisation import resting
 from funkhaus.services.materialisation.appraisal import appraise, fields
 from funkhaus.services.materialisation.observed import observe
 from funkhaus.services.materialisation.parts import GONE, Next, admission, charged, facts_of, site
@@ -80,6 +81,8 @@ class FunctionMaterialiser:
     async def _reconcile(self, manifest: Manifest) -> Next:
         namespace = manifest["metadata"]["namespace"]
         facts = await facts_of(self._stores, namespace)
+        if facts and facts.objections:
+            return await self._rest(manifest, facts)
         try:
             function_crd.parse(manifest)
             admitted = await admission(manifest, facts, self._judge.judge_function)
@@ -94,6 +97,15 @@ class FunctionMaterialiser:
             await self._standing.write(manifest, [admitted, not_ready])
             return Next("refused")
         return await self._materialise(manifest, facts, admitted)
+
+    async def _rest(self, manifest: Manifest, facts: TenantFacts) -> Next:
+        """No rule is asked: what runs is taken away, and what was let in before is let in still when it comes back."""
+        function = function_crd.parse(manifest)
+        seen = await resting.lay(self._cluster, function, await observe(self._cluster, function))
+        before = manifest.get("status") or {}
+        said, found = resting.conditions(facts.objections), resting.fields(function, seen, before)
+        await self._standing.write(manifest, said, found)
+        return Next("resting")
 
     async def _materialise(
         self, manifest: Manifest, facts: TenantFacts, admitted: Condition

@@ -90,7 +90,8 @@ class Rollout:
             current = replicas(rolled.deployments[rolled.active]).wanted
         target = _scaled_by(seen.autoscaler)
         for name, deployment in rolled.deployments.items():
-            new = name not in seen.deployments
+            # Nothing but us leaves zero, where a function that rested comes from: an autoscaler never does.
+            new = name not in seen.deployments or not replicas(deployment).wanted
             if name == target and not new:
                 continue
             if name == rolled.active and not new and builders.scales(function.spec.scaling):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, func
+from sqlalchemy import ForeignKey, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
@@ -17,7 +17,9 @@ class TenantRow(Table):
 
     __tablename__ = "tenants"
     access = Access(
-        tenant="SELECT, UPDATE (display_name)", platform="SELECT, INSERT, UPDATE (founded_by)"
+        tenant="SELECT, UPDATE (display_name, suspended_at, suspended_for, suspended_by, delete_after, delete_asked_at, "
+        "delete_asked_by, delete_reason, delete_by_platform, deleted_at)",
+        platform="SELECT, INSERT, UPDATE (founded_by)",
     )
 
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
@@ -29,6 +31,12 @@ class TenantRow(Table):
     suspended_at: Mapped[datetime | None]
     suspended_for: Mapped[str] = mapped_column(server_default="")
     """The reason that was given; for its members to read."""
+    suspended_by: Mapped[str] = mapped_column(server_default="")
+    """The name of who said so."""
     delete_after: Mapped[datetime | None]
     """When everything of it is taken away, unless it is taken back before."""
+    delete_asked_at: Mapped[datetime | None]
+    delete_asked_by: Mapped[str] = mapped_column(server_default="")
+    delete_reason: Mapped[str] = mapped_column(server_default="")
+    delete_by_platform: Mapped[bool] = mapped_column(server_default=false())
     deleted_at: Mapped[datetime | None]

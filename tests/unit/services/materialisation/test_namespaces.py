@@ -38,6 +38,7 @@ async def test_a_namespace_stands_with_all_its_guards(house: House) -> None:
     assert house.cluster.named(ROLE_BINDING, NAME) == (
         "funkhaus-developer",
         "funkhaus-owner",
+        "funkhaus-suspended",
         "funkhaus-viewer",
     )
     assert house.cluster.named(RESOURCE_QUOTA, NAME) == ("funkhaus",)

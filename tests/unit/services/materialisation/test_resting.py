@@ -1,0 +1,137 @@
+"""The functions of a tenant that rests have no replicas and say why; when it works again they are as they were."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from funkhaus.domain.kinds import AUTOSCALER, DEPLOYMENT, SERVICE
+from funkhaus.domain.tenant import Deletion, Suspension
+from tests.support.materials import NS
+
+if TYPE_CHECKING:
+    from tests.support.materials import House
+
+WIDE = {"min": 2, "max": 5, "cpuPercent": 80}
+
+
+async def deployed(house: House, **spec: Any) -> str:
+    """A function that serves; its revision."""
+    house.function(**spec)
+    await house.reconcile()
+    revision: str = house.status()["latestRevision"]
+    house.ready(revision)
+    await house.reconcile()
+    return revision
+
+
+async def suspend(house: House, reason: str = "invoice 17 is unpaid") -> None:
+    async with house.stores.begin("demo") as work:
+        await work.lifecycle.suspend(Suspension(house.clock.now(), reason, "Ada"))
+
+
+async def resume(house: House) -> None:
+    async with house.stores.begin("demo") as work:
+        await work.lifecycle.suspend(None)
+
+
+def replicas(house: House, revision: str) -> int:
+    count: int = house.cluster.find(DEPLOYMENT, NS, revision)["spec"]["replicas"]
+    return count
+
+
+async def test_suspended_it_has_no_replica_and_no_autoscaler_and_says_why(house: House) -> None:
+    revision = await deployed(house, scaling=WIDE)
+    await suspend(house)
+    assert (await house.reconcile()).outcome == "resting"
+    assert replicas(house, revision) == 0
+    assert house.cluster.named(AUTOSCALER, NS) == ()
+    assert revision in house.cluster.named(DEPLOYMENT, NS)
+    assert house.serving() == revision, "the Service stays, so that nothing has to be found again"
+    status, reason, message = house.condition("Ready")
+    assert (status, reason) == ("False", "TenantSuspended")
+    assert "by Ada: invoice 17 is unpaid" in message
+    assert "funkhaus tenant resume demo" in message
+    assert house.condition("Degraded")[0] == "False"
+    assert house.condition("Admitted")[0] == "True"
+    found = house.status()
+    assert found["replicas"] == {"desired": 0, "ready": 0, "summary": "0/0"}
+    assert (found["revision"], found["latestRevision"]) == (revision, revision)
+
+
+async def test_resting_is_level_based(house: House) -> None:
+    revision = await deployed(house, scaling=WIDE)
+    await suspend(house)
+    await house.reconcile()
+    house.cluster.writes.clear()
+    await house.reconcile()
+    assert house.cluster.writes == []
+    autoscaler = house.cluster.twin("kube-controller-manager")  # its last word came after ours
+    await autoscaler.merge_patch(DEPLOYMENT, NS, revision, {"spec": {"replicas": 3}})
+    await house.reconcile()
+    assert replicas(house, revision) == 0
+
+
+@pytest.mark.parametrize("scaling", [WIDE, {"min": 3, "max": 3, "cpuPercent": 80}])
+async def test_resumed_it_comes_back_at_its_minimum(house: House, scaling: dict[str, int]) -> None:
+    revision = await deployed(house, scaling=scaling)
+    await suspend(house)
+    await house.reconcile()
+    await resume(house)
+    await house.reconcile()
+    assert replicas(house, revision) == scaling["min"]
+    assert house.condition("Ready")[:2] == ("Unknown", "Starting")
+    house.ready(revision)
+    await house.reconcile()
+    assert house.condition("Ready")[:2] == ("True", "Serving")
+    assert (house.cluster.named(AUTOSCALER, NS) != ()) == (scaling["min"] < scaling["max"])
+    assert len(house.registry.pushes) == 1
+    assert len(house.decider.asked) == 1, "what was let in is let in still"
+
+
+async def test_an_autoscaler_that_was_there_first_does_not_keep_it_at_zero(house: House) -> None:
+    revision = await deployed(house, scaling=WIDE)
+    await house.cluster.merge_patch(DEPLOYMENT, NS, revision, {"spec": {"replicas": 0}})
+    assert house.cluster.named(AUTOSCALER, NS) == ("hello",)
+    await house.reconcile()
+    assert replicas(house, revision) == 2
+
+
+async def test_both_revisions_of_a_rollout_rest_and_go_on_later(house: House) -> None:
+    old = await deployed(house)
+    house.function(timeout=31)
+    await house.reconcile()
+    new = house.status()["latestRevision"]
+    await suspend(house)
+    await house.reconcile()
+    assert (replicas(house, old), replicas(house, new)) == (0, 0)
+    assert house.status()["latestRevision"] == new
+    await resume(house)
+    await house.reconcile()
+    assert (replicas(house, old), replicas(house, new)) == (1, 1)
+    house.ready(new)
+    await house.reconcile()
+    assert house.serving() == new
+
+
+async def test_one_that_is_being_deleted_rests_too(house: House) -> None:
+    revision = await deployed(house)
+    now = house.clock.now()
+    async with house.stores.begin("demo") as work:
+        await work.lifecycle.doom(Deletion(now, "Bob", now + timedelta(days=30)))
+    await house.reconcile()
+    assert replicas(house, revision) == 0
+    status, reason, message = house.condition("Ready")
+    assert (status, reason) == ("False", "TenantDeleting")
+    assert "funkhaus tenant undelete demo" in message
+
+
+async def test_a_function_that_never_ran_makes_nothing(house: House) -> None:
+    await suspend(house)
+    house.function()
+    await house.reconcile()
+    assert house.cluster.named(DEPLOYMENT, NS) == ()
+    assert house.cluster.named(SERVICE, NS) == ()
+    assert house.condition("Ready")[:2] == ("False", "TenantSuspended")
