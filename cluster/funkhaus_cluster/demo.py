@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from funkhaus_cluster import atomic, product
+from funkhaus_cluster import atomic, identity_provider, product
 from funkhaus_cluster.errors import ClusterError
 from funkhaus_cluster.steps import Step
 
@@ -161,7 +161,7 @@ Funkhaus is up, and so is a function of tenant {TENANT}. Try:
        kubectl get fn,htr,deploy,hpa,ing -n {TENANT}--default
   3. Ask for more than the house allows, and read why not (kubectl says the same):
        funkhaus function update {FUNCTION} --cpu 3
-
+{identity_provider.next_steps(self.site)}
 `make status` shows every part, `make down` stops them all, `make test` proves it.
 """
 

@@ -1,4 +1,4 @@
-"""The product's own processes and what they stand on: Postgres, OPA.
+"""The product's own processes and what they stand on: Postgres, OPA, an identity provider.
 
 A process is added by adding a ``Part`` to ``parts``; what must be done once before it starts, by
 adding a ``Step`` to ``steps``.
@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from funkhaus_cluster import atomic, demo, postgres, product, wheels
+from funkhaus_cluster import atomic, demo, identity_provider, postgres, product, wheels
 from funkhaus_cluster.errors import ClusterError
 from funkhaus_cluster.parts import Part
 from funkhaus_cluster.probes import HttpProbe, TcpProbe
@@ -27,7 +27,7 @@ POSTGRES_PORT = 5432
 def parts(site: Site) -> list[Part]:
     """The table of parts."""
     embedded = [] if site.settings.database_url else [postgres.part(site)]
-    made = product.parts(site) if _stands(site) else []
+    made = [*identity_provider.parts(site), *product.parts(site)] if _stands(site) else []
     return [*embedded, opa(site), *made]
 
 
@@ -42,8 +42,12 @@ def steps(site: Site) -> list[Step]:
             needs=("packages",),
             quiet=True,
         ),
-        *(product.steps(site) + demo.steps(site) if _stands(site) else []),
+        *(_product_steps(site) if _stands(site) else []),
     ]
+
+
+def _product_steps(site: Site) -> list[Step]:
+    return [*identity_provider.steps(site), *product.steps(site), *demo.steps(site)]
 
 
 def next_steps(site: Site) -> str:

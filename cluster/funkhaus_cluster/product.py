@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from funkhaus_cluster import atomic, developer, kubeconfig, postgres
+from funkhaus_cluster import atomic, developer, identity_provider, kubeconfig, postgres
 from funkhaus_cluster.errors import ClusterError
 from funkhaus_cluster.images import build as images_build
 from funkhaus_cluster.parts import Part
@@ -17,6 +17,7 @@ from funkhaus_cluster.probes import HttpProbe
 from funkhaus_cluster.steps import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from funkhaus_cluster.site import Site
@@ -31,7 +32,15 @@ def parts(site: Site) -> list[Part]:
     """The table of the product's processes."""
     ports = site.settings.ports
     return [
-        _process(site, "api", ports.api, ready_at=ports.api),
+        _process(
+            site,
+            "api",
+            ports.api,
+            ready_at=ports.api,
+            needs=(identity_provider.SETTINGS_STEP,),
+            env=identity_provider.environment(site),
+            watches=(identity_provider.settings_file(site),),
+        ),
         _process(site, "webhook", ports.webhook, ready_at=ports.webhook_ops),
         _process(site, "controller", ready_at=ports.controller_ops),
     ]
@@ -64,16 +73,24 @@ def steps(site: Site) -> list[Step]:
     ]
 
 
-def _process(site: Site, name: str, *ports: int, ready_at: int) -> Part:
+def _process(
+    site: Site,
+    name: str,
+    *ports: int,
+    ready_at: int,
+    needs: tuple[str, ...] = (),
+    env: Mapping[str, str] | None = None,
+    watches: tuple[Path, ...] = (),
+) -> Part:
     base = f"http://127.0.0.1:{ready_at}"
     return Part(
         name=f"funkhaus-{name}",
         argv=(str(python(site)), "-m", f"funkhaus_{name}"),
-        env=environment(site, f"funkhaus-{name}"),
+        env={**environment(site, f"funkhaus-{name}"), **(env or {})},
         cwd=site.settings.checkout,
-        needs=("chart", "migrate", "start opa", "start registry"),
+        needs=("chart", "migrate", "start opa", "start registry", *needs),
         ports=tuple(("127.0.0.1", port) for port in {*ports, ready_at}),
-        watches=(*source_roots(site), site.settings.kubeconfig(f"funkhaus-{name}")),
+        watches=(*source_roots(site), site.settings.kubeconfig(f"funkhaus-{name}"), *watches),
         ready=HttpProbe(f"{base}/readyz"),
         url=base,
     )

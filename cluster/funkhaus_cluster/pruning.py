@@ -7,7 +7,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from funkhaus_cluster import developer, go_build, wheels
+from funkhaus_cluster import developer, go_build, identity_provider, wheels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from funkhaus_cluster.site import Site
 
 UNUSED_SECONDS = 30 * 24 * 3600.0
-FOLDERS = ("go", "venv", "wheels")
+FOLDERS = ("go", "venv", "wheels", "idp")
 
 
 def prune(site: Site) -> str:
     """Mark what this checkout uses as used now, and drop what none used for a month. Call with the lock held."""
     used = [go_build.place(site, entry).parent for entry in go_build.binaries(site.sources)]
     used += [wheels.place(site, wheel) for wheel in site.versions.wheels.values()]
-    used.append(developer.virtualenv(site))
+    used += [developer.virtualenv(site), identity_provider.packages(site)]
     now = time.time()
     for folder in used:
         if folder.exists():

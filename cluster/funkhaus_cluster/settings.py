@@ -38,6 +38,7 @@ class Ports:
     webhook: int = 8743
     webhook_ops: int = 8744
     controller_ops: int = 8745
+    idp: int = 8790
 
     apiserver: int = 6443
     etcd: int = 2379
@@ -78,6 +79,8 @@ class Settings:
     domain: str = "127-0-0-1.nip.io"
     database_url: str = ""
     """Of an external Postgres, ``postgresql+asyncpg://…``; empty: the embedded one is started."""
+    oidc_file: Path | None = None
+    """Identity providers people sign in with (docs/identity.md); None: one for development is started."""
 
     @property
     def apiserver_url(self) -> str:
@@ -161,6 +164,7 @@ def from_environ(environ: Mapping[str, str], *, checkout: Path) -> Settings:
         node_address=_address(environ, "FUNKHAUS_NODE_ADDRESS", "10.222.0.1"),
         domain=environ.get("FUNKHAUS_DOMAIN", "127-0-0-1.nip.io"),
         database_url=_database_url(environ.get("FUNKHAUS_DATABASE_URL", "")),
+        oidc_file=_file(environ, "FUNKHAUS_OIDC_FILE"),
     )
 
 
@@ -173,6 +177,16 @@ def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
         raise ClusterError(
             f"{name}={value!r} must be an absolute path below /, for example {default}."
         )
+    return path
+
+
+def _file(environ: Mapping[str, str], name: str) -> Path | None:
+    value = environ.get(name)
+    if not value:
+        return None
+    path = Path(value)
+    if not path.is_absolute() or not path.is_file():
+        raise ClusterError(f"{name}={value!r} must be the absolute path of a file that is there.")
     return path
 
 

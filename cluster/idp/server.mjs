@@ -1,10 +1,13 @@
 // An OpenID provider for development and tests: people in memory, one form, loopback only.
 //
 //   node server.mjs --port 8790 --redirect http://127.0.0.1:8780/v1/logins/callback --password-file FILE
+//       [--key-file FILE] [--client-secret-file FILE] [--lean-id-tokens]
 //
-// Everybody has the same password, the text of the file. Keys are new at every start, so relying parties meet a key they
-// don't know, as they do when a real provider rotates. Prints one line of JSON once it answers.
-import { readFileSync } from 'node:fs';
+// Everybody has the same password, the text of the file. Its key is that of the key file, which is made when missing;
+// without one it is new at every start, so that relying parties meet a key they don't know, as they do when a real
+// provider rotates. With a secret the client is a confidential one. Lean ID tokens say who, and leave the rest to the
+// userinfo endpoint. Prints one line of JSON once it answers.
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { generateKeyPairSync, timingSafeEqual, createHash, randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import Provider from 'oidc-provider';
@@ -15,16 +18,21 @@ const { values: given } = parseArgs({
     redirect: { type: 'string', multiple: true, default: [] },
     client: { type: 'string', default: 'funkhaus' },
     'password-file': { type: 'string' },
+    'key-file': { type: 'string' },
+    'client-secret-file': { type: 'string' },
+    'lean-id-tokens': { type: 'boolean', default: false },
   },
 });
 const HOST = '127.0.0.1';
 const PASSWORD = readFileSync(given['password-file'], 'utf8').trim();
+const SECRET = given['client-secret-file'] && readFileSync(given['client-secret-file'], 'utf8').trim();
 const BODY_LIMIT = 4096;
 if (PASSWORD.length < 8) throw new Error('the password file holds less than 8 characters');
 
 const PEOPLE = new Map([
   ['ada@example.com', { name: 'Ada Lovelace', groups: ['funkhaus-admins', 'engineering'] }],
   ['bob@example.com', { name: 'Bob Ross', groups: ['engineering'] }],
+  ['cem@example.com', { name: 'Cem Karaca', groups: [] }],
   ['eve@example.com', { name: 'Eve', groups: [], unverified: true }],
 ]);
 const account = (id) => {
@@ -41,22 +49,35 @@ const account = (id) => {
   };
 };
 
-const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
+function signingKey(file) {
+  if (file && existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'));
+  const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const made = { ...pair.privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' };
+  if (file) { // whole or not at all: half a key would keep this from ever starting again
+    writeFileSync(`${file}.new`, `${JSON.stringify(made)}\n`, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
+  return made;
+}
+
 const issuer = `http://${HOST}:${given.port}`;
 const provider = new Provider(issuer, {
   clients: [{
     client_id: given.client,
-    token_endpoint_auth_method: 'none', // a public client: PKCE is what protects its codes
+    // Without a secret a public client: PKCE is what protects its codes.
+    ...(SECRET
+      ? { token_endpoint_auth_method: 'client_secret_basic', client_secret: SECRET }
+      : { token_endpoint_auth_method: 'none' }),
     redirect_uris: given.redirect,
     grant_types: ['authorization_code'],
     response_types: ['code'],
   }],
-  jwks: { keys: [{ ...key, kid: randomUUID(), use: 'sig', alg: 'RS256' }] },
+  jwks: { keys: [signingKey(given['key-file'])] },
   cookies: { keys: [randomUUID()] },
   pkce: { methods: ['S256'], required: () => true },
   scopes: ['openid', 'profile', 'email', 'groups'],
   claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
-  conformIdTokenClaims: false, // claims in the ID token, as most providers send them
+  conformIdTokenClaims: given['lean-id-tokens'], // else claims are in the ID token, as most providers send them
   features: { devInteractions: { enabled: false } },
   findAccount: (_, id) => account(id),
   // Nobody is asked for consent: the only client is ours.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 HOPS_LIMIT = 32
+HOME_BITS = 64
+"""Of an IPv6 address: who has one has at least all that share these."""
 
 
 class Proxies:
@@ -45,6 +47,13 @@ class Proxies:
                 break
             address = _parsed(hop)
         return str(address) if address else ""
+
+    def home(self, request: web.Request) -> str:
+        """What attempts are counted by: the caller's address, of IPv6 the network it is in."""
+        address = _parsed(self.client(request))
+        if isinstance(address, IPv6Address):
+            return str(ip_network((address, HOME_BITS), strict=False))
+        return str(address or "")
 
     def _trusts(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in item for item in self._ranges)

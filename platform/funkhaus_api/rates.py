@@ -15,7 +15,7 @@ from aiohttp import web
 
 from funkhaus.domain.errors import TooManyError, UnauthenticatedError
 from funkhaus.domain.verdict import Finding
-from funkhaus_api.keys import SUBJECT, services
+from funkhaus_api.keys import PROXIES, SUBJECT, services
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -67,7 +67,8 @@ def failures_limited(limit: int) -> Middleware:
 
     @web.middleware
     async def watched(request: web.Request, handler: Handler) -> web.StreamResponse:
-        address, now = request.remote or "", services(request).clock.now().timestamp()
+        address = request.config_dict[PROXIES].home(request)
+        now = services(request).clock.now().timestamp()
         if "Authorization" in request.headers and (seconds := buckets.wait(address, now)):
             raise _too_many("failed sign-ins of your address", limit, seconds)
         try:

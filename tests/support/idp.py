@@ -70,8 +70,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, redirect: str, *, port: int = 0) -> Iterator[IdentityProvider]:
-    """A provider that sends browsers back to `redirect` only."""
+def running(
+    folder: Path, redirect: str, *options: str, port: int = 0
+) -> Iterator[IdentityProvider]:
+    """A provider that sends browsers back to `redirect` only; `options` are further ones of the script's."""
     password = folder / "idp-password"
     password.write_text(PASSWORD + "\n")
     port = port or free_port()
@@ -83,7 +85,7 @@ def running(folder: Path, redirect: str, *, port: int = 0) -> Iterator[IdentityP
     if not (home / "node_modules").exists():
         (home / "node_modules").symlink_to(_installed() / "node_modules")
     command = [
-        "node", "server.mjs", "--port", str(port), "--redirect", redirect, "--password-file", str(password),
+        "node", "server.mjs", "--port", str(port), "--redirect", redirect, "--password-file", str(password), *options,
     ]  # fmt: skip
     with (folder / "idp.log").open("ab") as log:
         server = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, stderr=log)

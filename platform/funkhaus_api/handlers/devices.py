@@ -8,7 +8,7 @@ from aiohttp import web
 
 from funkhaus.domain.errors import FunkhausError, TooManyError, UnauthenticatedError
 from funkhaus_api import sign_in_pages
-from funkhaus_api.keys import GUESSES, services
+from funkhaus_api.keys import GUESSES, PROXIES, services
 from funkhaus_api.places import CREATED, answer
 from funkhaus_api.wire.logins import device
 from funkhaus_api.wire.reading import MalformedError, read_bytes
@@ -20,7 +20,7 @@ REFUSED, TOO_MANY, UNAVAILABLE, SHOWN_LIMIT = 400, 429, 503, 16
 
 async def ask(request: web.Request) -> web.Response:
     """A device begins."""
-    begun = await services(request).logins.ask(request.remote or "")
+    begun = await services(request).logins.ask(request.config_dict[PROXIES].client(request))
     return answer(device(begun, services(request).public_url), CREATED)
 
 
@@ -32,7 +32,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def typed(request: web.Request) -> web.Response:
     """A code was typed: on to the provider, where it is one."""
-    fields, peer = await _form(request), request.remote or ""
+    fields, peer = await _form(request), request.config_dict[PROXIES].home(request)
     logins, guesses = services(request).logins, request.config_dict[GUESSES]
     code, status = fields.get("code", ""), UNAVAILABLE
     try:

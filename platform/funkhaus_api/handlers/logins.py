@@ -7,7 +7,7 @@ from aiohttp import web
 from funkhaus.domain.errors import FunkhausError, InvalidError, UnauthenticatedError
 from funkhaus.domain.verdict import Finding
 from funkhaus_api import sign_in_pages
-from funkhaus_api.keys import services
+from funkhaus_api.keys import PROXIES, services
 from funkhaus_api.places import CREATED, answer
 from funkhaus_api.wire.logins import NewLogin, NewSession, provider, session
 from funkhaus_api.wire.reading import read_body
@@ -28,7 +28,7 @@ async def start(request: web.Request) -> web.Response:
         redirect_uri=body.redirect_uri,
         challenge=body.code_challenge,
         state=body.state,
-        address=request.remote or "",
+        address=request.config_dict[PROXIES].client(request),
     )
     return answer({"authorizationUrl": url}, CREATED)
 

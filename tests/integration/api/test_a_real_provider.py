@@ -237,6 +237,47 @@ async def test_the_providers_keys_change_and_people_still_sign_in(tmp_path: Path
     await providers.close()
 
 
+async def test_a_key_that_is_kept_outlives_a_restart(tmp_path: Path) -> None:
+    port, kept = free_port(), ("--key-file", str(tmp_path / "key"))
+    with running(tmp_path, "http://127.0.0.1:1/cb", *kept, port=port) as idp:
+        providers = OidcProviders(settings(idp), "http://127.0.0.1:1/cb", SystemClock())
+        assert (await _identified(providers)).sub == "ada"
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    with running(tmp_path, "http://127.0.0.1:1/cb", *kept, port=port):
+        assert (await _identified(providers)).sub == "ada"
+    await providers.close()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+async def test_claims_that_only_userinfo_has(tmp_path: Path, asked: bool) -> None:  # noqa: FBT001 - a parameter
+    with running(tmp_path, "http://127.0.0.1:1/cb", "--lean-id-tokens") as idp:
+        providers = OidcProviders(
+            settings(idp, userinfo=asked), "http://127.0.0.1:1/cb", SystemClock()
+        )
+        ada = await _identified(providers)
+        await providers.close()
+    assert ada.sub == "ada"
+    more = (ada.display_name, ada.email, ada.groups)
+    there = ("Ada Lovelace", "ada@example.com", ("funkhaus-admins", "engineering"))
+    assert more == (there if asked else ("", "", ()))
+
+
+async def test_a_confidential_client_shows_its_secret(tmp_path: Path) -> None:
+    secret = "a s3cret: with + and %20"
+    (tmp_path / "secret").write_text(secret + "\n")
+    redirect = "http://127.0.0.1:1/cb"
+    with running(tmp_path, redirect, "--client-secret-file", str(tmp_path / "secret")) as idp:
+        for given, passes in ((secret, True), ("another secret", False), ("", False)):
+            more = {"clientSecret": given} if given else {}
+            providers = OidcProviders(settings(idp, **more), redirect, SystemClock())
+            if passes:
+                assert (await _identified(providers)).sub == "ada"
+            else:
+                with pytest.raises(UnauthenticatedError, match="did not take the code"):
+                    await _identified(providers)
+            await providers.close()
+
+
 async def _identified(providers: OidcProviders) -> Any:
     verifier = secrets.token_urlsafe(48)
     url = await providers.authorization_url("dev", state="s", nonce="n", verifier=verifier)

@@ -17,6 +17,7 @@ import pytest
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.login import new_user_code
 from funkhaus.domain.user import Identity
+from funkhaus_api.addresses import Proxies
 from tests.support.api import PUBLIC_URL, Client, Reply, World, serving
 from tests.support.providers import ISSUER, MemoryProviders
 
@@ -276,16 +277,20 @@ async def test_a_provider_that_fails_is_said(client: Client, idp: MemoryProvider
 # Devices
 
 
-async def ask(client: Client) -> dict[str, Any]:
-    reply = await client.ask("POST", "/v1/device-logins")
+async def ask(client: Client, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    reply = await client.ask("POST", "/v1/device-logins", headers=headers or {})
     assert reply.status == 201
     document: dict[str, Any] = reply.json
     return document
 
 
-async def type_code(client: Client, code: str) -> Reply:
+async def type_code(client: Client, code: str, headers: dict[str, str] | None = None) -> Reply:
     return await client.ask(
-        "POST", "/device", data={"code": code, "provider": "work"}, allow_redirects=False
+        "POST",
+        "/device",
+        data={"code": code, "provider": "work"},
+        allow_redirects=False,
+        headers=headers or {},
     )
 
 
@@ -383,6 +388,24 @@ async def test_guessing_codes_ends_soon(client: Client, idp: MemoryProviders) ->
     for guess in guesses:
         (await client.post("/v1/sessions", guess)).problem(401, "unauthenticated")
     assert not idp.broken
+
+
+async def test_behind_a_proxy_the_caller_counts_and_is_shown(
+    any_world: World, idp: MemoryProviders
+) -> None:
+    """One who guesses shuts out nobody else who comes through the same proxy."""
+    async with serving(any_world.services(), proxies=Proxies.parse("127.0.0.0/8")) as client:
+        device, one, other = (
+            await ask(client, {"X-Forwarded-For": "192.0.2.9"}),
+            {"X-Forwarded-For": "192.0.2.7"},
+            {"X-Forwarded-For": "192.0.2.8"},
+        )
+        tries = [(await type_code(client, new_user_code(), one)).status for _ in range(11)]
+        assert tries == [400] * 10 + [429]
+        sent = await type_code(client, device["userCode"], other)
+        assert sent.status == 303
+        page = (await back(client, idp.sign_in(sent.headers["Location"], ADA))).body.decode()
+        assert "192.0.2.9" in page
 
 
 async def test_codes_of_one_kind_open_nothing_of_another(

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from funkhaus.domain.subject import Role
 from funkhaus_api import middlewares
+from funkhaus_api.addresses import Proxies
 from funkhaus_api.keys import Limits
 from funkhaus_api.places import answer
 from funkhaus_api.preconditions import conditional, guarded
@@ -138,6 +139,39 @@ async def test_an_address_may_fail_so_often(world: World) -> None:
         (await good.get("/v1/me")).problem(429, "too-many")
         world.clock.pass_seconds(30)
         assert (await good.get("/v1/me")).status == 200
+
+
+async def test_behind_a_proxy_one_address_fails_for_itself_alone(world: World) -> None:
+    behind = Proxies.parse("127.0.0.0/8")
+    async with serving(world.services(), Limits(1000, 5, failures=2), behind) as nobody:
+        good, wrong = (
+            nobody.holding(await world.token("blue", Role.OWNER)),
+            nobody.holding("wrong"),
+        )
+
+        async def status(client: Client, address: str) -> int:
+            return (await client.get("/v1/me", headers={"X-Forwarded-For": address})).status
+
+        assert [await status(wrong, "192.0.2.7") for _ in range(3)] == [401, 401, 429]
+        assert await status(good, "192.0.2.7") == 429
+        assert await status(good, "192.0.2.8") == 200
+        # Of IPv6 a home is a /64: another address of it is no other attacker.
+        homes = ["2001:db8::1", "2001:db8::2:0:0:1", "2001:db8::3"]
+        assert [await status(wrong, address) for address in homes] == [401, 401, 429]
+        assert await status(good, "2001:db8:0:1::1") == 200
+
+
+async def test_an_address_nobody_trusted_told_is_not_believed(world: World) -> None:
+    async with serving(world.services(), Limits(1000, 5, failures=2)) as nobody:
+        statuses = [
+            (
+                await nobody.holding("wrong").get(
+                    "/v1/me", headers={"X-Forwarded-For": f"192.0.2.{last}"}
+                )
+            ).status
+            for last in range(3)
+        ]
+    assert statuses == [401, 401, 429]
 
 
 def test_buckets_are_bounded_in_number() -> None:

@@ -80,3 +80,11 @@ def test_a_database_that_cannot_be_used_is_refused_without_repeating_its_passwor
         settings.from_environ({"FUNKHAUS_DATABASE_URL": value}, checkout=CHECKOUT)
 
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["oidc.json", "/nowhere/oidc.json"])
+def test_a_file_of_providers_that_is_not_there(value: str) -> None:
+    with pytest.raises(
+        ClusterError, match=r"FUNKHAUS_OIDC_FILE=.* must be the absolute path of a file"
+    ):
+        settings.from_environ({"FUNKHAUS_OIDC_FILE": value}, checkout=CHECKOUT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.client import OAuth2Client
@@ -166,10 +167,12 @@ class _Relation:
         body = prepare_token_request(
             "authorization_code", redirect_uri=self._redirect_uri, code=code, code_verifier=verifier
         )
-        secret = self.settings.client_secret
-        auth = ClientAuth(
-            self.settings.client_id, secret, "client_secret_basic" if secret else "none"
-        )
+        client, secret = self.settings.client_id, self.settings.client_secret
+        if secret:
+            # RFC 6749, 2.3.1: form-encoded before they are joined, which Authlib leaves to its caller.
+            auth = ClientAuth(quote(client, safe=""), quote(secret, safe=""), "client_secret_basic")
+        else:
+            auth = ClientAuth(client, "", "none")
         url, headers, body = auth.prepare("POST", endpoint, dict(_FORM), body)
         status, tokens = await self._fetcher.post(url, body, headers)
         if status != _OK:
