@@ -25,9 +25,10 @@ class Books:
     charges: dict[tuple[str, Key], Charge] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)
     overrides: dict[str, Override] = field(default_factory=dict)
+    serial: int = 0
 
     def copy(self) -> Books:
-        return Books(dict(self.charges), dict(self.quotas), dict(self.overrides))
+        return Books(dict(self.charges), dict(self.quotas), dict(self.overrides), self.serial)
 
 
 class MemoryLedger:
@@ -95,8 +96,8 @@ class MemoryLedger:
         if after is None:
             self._books.charges.pop((self._tenant, key), None)
         else:
-            serial = (before.serial if before else 0) + 1
-            self._books.charges[self._tenant, key] = replace(after, serial=serial)
+            self._books.serial += 1
+            self._books.charges[self._tenant, key] = replace(after, serial=self._books.serial)
 
     async def set_namespace_quota(self, namespace: str, quota: Quota) -> None:
         await self.account(namespace)

@@ -35,7 +35,8 @@ class Charge:
     """`used` is what was last seen, at resource version `version`; `asked` the largest of the outstanding asks.
 
     `asked_at` is when the newest of them was made (``None``: there is none), `base` the newest version one was made
-    against, `creates` how many were creates (see `ask`). `serial` counts the changes of the stored row; 0 is not stored.
+    against, `creates` how many were creates (see `ask`). `serial` names this state of the stored row: no other
+    has it, also not of a row made anew after a delete; 0 is not stored.
     """
 
     key: Key

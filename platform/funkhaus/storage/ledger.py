@@ -7,6 +7,7 @@ held from this statement to the commit that follows it, not longer.
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, or_, select, text, update
@@ -17,6 +18,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.quota import AMOUNTS, NOTHING, Account, Amounts
 from funkhaus.ports import Override
 from funkhaus.storage import rows
+from funkhaus.storage.engine import translated
 from funkhaus.storage.schema import (
     ChargeRow,
     NamespaceRow,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from funkhaus.domain.quota import Quota
     from funkhaus.storage.rows import Row
 
+_CHECK_VIOLATION = "23514"
+_MOVED_ON = "there is no room, or the charge was changed meanwhile"
 _STATES = ("used", "asked")
 _COLUMNS = [f"{state}_{name}" for state in _STATES for name in AMOUNTS]
 _FACTS = ("asked_at", "base", "creates", "version", "checked_at", "serial")
@@ -218,9 +222,13 @@ class PostgresLedger(rows.Statements):
                 for name in AMOUNTS
             }
             values |= {name: getattr(after, name) for name in _FACTS}
-            values["serial"] = (before.serial if before else 0) + 1
-        if not (await self._run(_STORE if after else _FORGET, values)).scalar():
-            raise ConflictError("there is no room, or the charge was changed meanwhile")
+            # By chance and not by counting: a charge that was deleted and made anew would count the same again.
+            values["serial"] = 1 + secrets.randbits(62)
+        # The accounts come before the charge: what a charge no longer holds may take them below zero.
+        with translated({_CHECK_VIOLATION: (ConflictError, _MOVED_ON)}):
+            moved = await self._connection.execute(_STORE if after else _FORGET, values)
+        if not moved.scalar():
+            raise ConflictError(_MOVED_ON)
 
     async def set_namespace_quota(self, namespace: str, quota: Quota) -> None:
         """What a namespace may hold from now on; raises `NotFoundError`."""
