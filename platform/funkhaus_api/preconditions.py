@@ -6,8 +6,9 @@
 * ``@guarded(required=True)`` on a handler makes ``If-Match`` necessary (428 without): for writes of quotas, plans and
   policy, where the last word must not be said by accident. ``If-Match: *`` says "whatever it is" on purpose.
 
-The comparison comes right before the write, not inside its transaction: it catches what somebody changed since they
-read it, not a write of the same millisecond. A write that must not lose even that compares in its own transaction too.
+That comparison comes right before the write: it catches what somebody changed since they read it, not a write of the
+same millisecond. A write that must not lose even that is marked ``@guarded(inside=True)`` and hands `matching` to its
+use case, which makes the comparison in the write's own transaction, with what it compares locked.
 """
 
 from __future__ import annotations
@@ -32,16 +33,37 @@ _WRITES = frozenset({"PUT", "PATCH", "DELETE"})
 _TAGS = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e]*)"\s*(?:,|$))')
 _TAGS_LIMIT = 50
 H = TypeVar("H", bound="Callable[..., object]")
+S = TypeVar("S")
 
 
-def guarded(*, required: bool = False, by: Handler | None = None) -> Callable[[H], H]:
-    """Say about a writing handler that it needs ``If-Match``, or which GET its resource is read by."""
+def guarded(
+    *, required: bool = False, by: Handler | None = None, inside: bool = False
+) -> Callable[[H], H]:
+    """Say about a writing handler that it needs ``If-Match``, or which GET its resource is read by.
+
+    With `inside` it compares by itself: see `matching`.
+    """
 
     def mark(handler: H) -> H:
-        handler.__guard__ = (required, by)  # type: ignore[attr-defined]  # read by `conditional`
+        handler.__guard__ = (required, by, inside)  # type: ignore[attr-defined]  # read by `conditional`
         return handler
 
     return mark
+
+
+def matching(request: web.Request, shown: Callable[[S], web.Response]) -> Callable[[S], None]:
+    """What a use case calls with the state it found, once nobody else can change it; raises `PreconditionError`.
+
+    `shown` makes of a state the answer of the GET whose ETag is compared. Without ``If-Match`` everything passes.
+    """
+    wanted = request.headers.get("If-Match")
+    everything, tags = (True, []) if wanted is None else _parsed(wanted, "If-Match")
+
+    def compare(found: S) -> None:
+        if not everything:
+            _compare(shown(found), tags)
+
+    return compare
 
 
 def conditional(readers: Mapping[str, Handler], exempt: Collection[Handler]) -> Middleware:
@@ -63,7 +85,7 @@ def conditional(readers: Mapping[str, Handler], exempt: Collection[Handler]) -> 
 
 
 async def _check(request: web.Request, endpoint: Handler, readers: Mapping[str, Handler]) -> None:
-    required, by = getattr(endpoint, "__guard__", (False, None))
+    required, by, inside = getattr(endpoint, "__guard__", (False, None, False))
     wanted = request.headers.get("If-Match")
     if wanted is None:
         if required:
@@ -71,6 +93,8 @@ async def _check(request: web.Request, endpoint: Handler, readers: Mapping[str, 
                 "if-match-missing", "is required here: the ETag of the GET", "If-Match"
             )
             raise PreconditionMissingError(finding.sentence, findings=[finding])
+        return
+    if inside:
         return
     resource = request.match_info.route.resource
     reader = by or (readers.get(resource.canonical) if resource else None)
@@ -87,8 +111,11 @@ async def _check(request: web.Request, endpoint: Handler, readers: Mapping[str, 
         ):  # what it is compared with is another path's: there is no such place at all
             raise
         raise _failed("there is nothing here") from error
-    if everything:
-        return
+    if not everything:
+        _compare(current, tags)
+
+
+def _compare(current: object, tags: Collection[tuple[bool, str]]) -> None:
     etag = _etag(current)
     if etag is None or etag not in {tag for weak, tag in tags if not weak}:
         raise _failed("it was changed since you read it: read it again, and decide again")

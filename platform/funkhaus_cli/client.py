@@ -127,6 +127,14 @@ class Client:
         """The JSON answer of a GET."""
         return self._json("GET", path, params=params)
 
+    def read(self, path: str) -> tuple[Any, dict[str, str]]:
+        """The JSON answer of a GET, and the headers of a write that is to meet this state only."""
+        answer = self.raw("GET", path, seconds=self._seconds)
+        if not httpx.codes.is_success(answer.status):
+            raise problems.failure(answer.status, answer.headers, answer.content)
+        etag = answer.headers.get("ETag")
+        return self._parsed("GET", path, answer.content), {"If-Match": etag} if etag else {}
+
     def items(self, path: str) -> list[dict[str, Any]]:
         """All of a list, page after page; more than `PAGES` of them are refused rather than cut."""
         found: list[dict[str, Any]] = []
@@ -144,9 +152,15 @@ class Client:
         """The JSON answer of a POST."""
         return self._json("POST", path, json=body, params=params)
 
-    def put(self, path: str, body: Any, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def put(
+        self,
+        path: str,
+        body: Any,  # noqa: ANN401 - JSON
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer of a PUT."""
-        return self._json("PUT", path, json=body, params=params)
+        return self._json("PUT", path, json=body, params=params, headers=headers)
 
     def patch(self, path: str, body: Any, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer of a merge patch (RFC 7396)."""
@@ -158,9 +172,14 @@ class Client:
             params=params,
         )
 
-    def delete(self, path: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def delete(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer of a DELETE, ``None`` when it has no content."""
-        return self._json("DELETE", path, params=params)
+        return self._json("DELETE", path, params=params, headers=headers)
 
     def upload(self, path: str, content: bytes, media_type: str) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer to a POST of bytes."""
@@ -188,6 +207,9 @@ class Client:
             content = _bounded(answer)
         if not answer.is_success:
             raise problems.failure(answer.status_code, answer.headers, content)
+        return self._parsed(method, path, content)
+
+    def _parsed(self, method: str, path: str, content: bytes) -> Any:  # noqa: ANN401 - JSON
         if not content:
             return None
         try:

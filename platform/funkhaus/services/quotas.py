@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from funkhaus.domain.verdict import Finding
 from funkhaus.ports import Override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from funkhaus.domain.charge import Charge
     from funkhaus.ports import Clock, Stores, TenantWork
@@ -40,8 +41,15 @@ class QuotaState:
     override: Override | None
 
 
+Expectation = Callable[[QuotaState], None]
+
+
 class QuotaService:
-    """Use cases on quotas. `wake` is called after a transaction that put something into the outbox."""
+    """Use cases on quotas. `wake` is called after a transaction that put something into the outbox.
+
+    A write takes `expected`, which is called with the state it is about to change, locked until the transaction ends,
+    and raises `PreconditionError` when that is not what the asker had read.
+    """
 
     def __init__(self, stores: Stores, acts: Acts, clock: Clock, wake: Callable[[], None]) -> None:
         self._stores, self._acts, self._clock, self._wake = stores, acts, clock, wake
@@ -53,15 +61,16 @@ class QuotaService:
             self._stores.begin(tenant) as work,
         ):
             await work.tenant()
-            own, *namespaces = await work.ledger.accounts()
-            return QuotaState(
-                own,
-                namespaces,
-                await work.ledger.largest(limit=LARGEST),
-                await work.ledger.override(),
-            )
+            return await _state(work)
 
-    async def set_namespace(self, asker: Asker, tenant: str, name: str, quota: Quota) -> Account:
+    async def set_namespace(
+        self,
+        asker: Asker,
+        tenant: str,
+        name: str,
+        quota: Quota,
+        expected: Expectation,
+    ) -> Account:
         """Move quota between the tenant's own namespaces: what all of them may hold stays within the tenant's.
 
         It may go below what is held: nothing ends, nothing grows. Raises `PolicyError` with what would fit,
@@ -73,8 +82,10 @@ class QuotaService:
             async with self._stores.begin(tenant) as work:
                 await work.ledger.lock()
                 namespace = await work.namespace(name)
-                own, *namespaces = await work.ledger.accounts()
-                _check_division(own, [item for item in namespaces if item.namespace != name], quota)
+                found = await _state(work)
+                expected(found)
+                others = [item for item in found.namespaces if item.namespace != name]
+                _check_division(found.tenant, others, quota)
                 await work.ledger.set_namespace_quota(name, quota)
                 await work.enqueue(tenant_namespace.manifest(replace(namespace, quota=quota)))
                 await act.done_in(work)
@@ -83,7 +94,13 @@ class QuotaService:
         return account
 
     async def set_override(
-        self, asker: Asker, tenant: str, quota: Quota, reason: str, days: int
+        self,
+        asker: Asker,
+        tenant: str,
+        quota: Quota,
+        reason: str,
+        days: int,
+        expected: Expectation,
     ) -> Account:
         """Give a tenant another quota than its plan's for some days (platform admins).
 
@@ -97,19 +114,21 @@ class QuotaService:
             async with self._stores.begin(tenant) as work:
                 await work.tenant()
                 await work.ledger.lock()
+                expected(await _state(work))
                 by = asker.subject.username
                 await work.ledger.set_override(Override(quota, reason, by, expires))
                 await refresh(work, self._clock)
                 account = await work.ledger.account()
         return account
 
-    async def clear_override(self, asker: Asker, tenant: str) -> Account:
+    async def clear_override(self, asker: Asker, tenant: str, expected: Expectation) -> Account:
         """Back to what the plan gives; raises `NotFoundError`, `ForbiddenError`."""
         async with self._acts.doing(asker, Permission.QUOTA_OVERRIDE, None, tenant) as act:
             act.detail |= {"tenant": tenant, "cleared": True}
             async with self._stores.begin(tenant) as work:
                 await work.tenant()
                 await work.ledger.lock()
+                expected(await _state(work))
                 await work.ledger.set_override(None)
                 await refresh(work, self._clock)
                 return await work.ledger.account()
@@ -126,6 +145,16 @@ class QuotaService:
                     await work.ledger.set_override(None)
                 await refresh(work, self._clock)
         return len(tenants)
+
+
+async def _state(work: TenantWork) -> QuotaState:
+    own, *namespaces = await work.ledger.accounts()
+    return QuotaState(
+        own,
+        namespaces,
+        await work.ledger.largest(limit=LARGEST),
+        await work.ledger.override(),
+    )
 
 
 async def refresh(work: TenantWork, clock: Clock) -> None:

@@ -28,6 +28,8 @@ _WORDS = {
     "buildsPerDay": "builds/day",
 }
 """The limits, in the API's order, and what a table calls them."""
+_TRIES = 5
+"""Writes of a quota whose use changes while we look."""
 
 
 @click.group("quota", cls=Noun, aliases={"get": "show", "describe": "show"})
@@ -168,10 +170,42 @@ def set_quota(session: Session, /, *, namespace: str, output: str, **values: Any
     changes = given(values)
     if not changes:
         raise click.UsageError("nothing to set: give a limit, for example --cpu 2")
-    held = _of_namespace(session.api.get(session.tenant_path("quota")), namespace)
-    body = {**held["hard"], **changes}
-    document = session.api.put(session.tenant_path("namespaces", namespace, "quota"), body)
-    _shown(document, output, f"Namespace {namespace}")
+    path = session.tenant_path("namespaces", namespace, "quota")
+
+    def write(books: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+        hard = _of_namespace(books, namespace)["hard"]
+        changed: dict[str, Any] = session.api.put(path, {**hard, **changes}, headers=headers)
+        return changed
+
+    _shown(_written(session, write), output, f"Namespace {namespace}")
+
+
+def _written(
+    session: Session, write: Callable[[dict[str, Any], dict[str, str]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Have `write` change what was read; again where only use has changed in between, as it does all the time."""
+    books, headers = session.api.read(session.tenant_path("quota"))
+    for _ in range(_TRIES):
+        try:
+            return write(books, headers)
+        except Failure as failure:
+            if failure.code != "precondition-failed":
+                raise
+            before = books
+            books, headers = session.api.read(session.tenant_path("quota"))
+            if _decided(books) != _decided(before):
+                raise Failure(
+                    "somebody else changed the quota in this moment; nothing was done",
+                    hint="`funkhaus quota show` says what it is now",
+                    code=failure.code,
+                ) from failure
+    raise Failure("the quota is in so much use that it can't be changed now", hint="try again")
+
+
+def _decided(books: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    """What people decided of the books, without what is used."""
+    shares = {item["name"]: item["hard"] for item in books["namespaces"]}
+    return books["hard"], books["override"], shares
 
 
 @quota.command("override")
@@ -194,15 +228,20 @@ def override(
 ) -> None:
     """Give a tenant another quota than its plan's, for some days (platform admins)."""
     path = session.tenant_path("quota", "override")
-    if clear:
-        document = session.api.delete(path)
-    else:
-        changes = given(values)
-        if not changes or not reason:
-            raise click.UsageError("an override needs --reason and at least one limit")
-        hard = session.api.get(session.tenant_path("quota"))["hard"]
-        document = session.api.put(path, {**hard, **changes, "reason": reason, "days": days})
-    _shown(document, output, f"Tenant {session.tenant}")
+    changes = given(values)
+    if not clear and not (changes and reason):
+        raise click.UsageError("an override needs --reason and at least one limit")
+
+    def write(books: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+        facts = {"reason": reason, "days": days}
+        changed: dict[str, Any] = (
+            session.api.delete(path, headers=headers)
+            if clear
+            else session.api.put(path, {**books["hard"], **changes, **facts}, headers=headers)
+        )
+        return changed
+
+    _shown(_written(session, write), output, f"Tenant {session.tenant}")
 
 
 def _shown(document: dict[str, Any], output: str, title: str) -> None:

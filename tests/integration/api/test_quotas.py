@@ -52,6 +52,9 @@ async def quota(client: Client) -> dict[str, Any]:
     return found
 
 
+ANY = {"If-Match": "*"}
+
+
 async def test_what_is_held_and_left_and_by_whom(any_world: World, viewer: Client) -> None:
     ledger = LedgerService(any_world.stores, any_world.clock)
     asked = Amounts(functions=1, replicas=2, cpu_millis=500, memory_bytes=256 * 1024**2)
@@ -73,15 +76,15 @@ async def test_an_owner_moves_quota_and_the_cluster_follows(
     any_world: World, owner: Client
 ) -> None:
     assert (await owner.post("/v1/tenants/blue/namespaces", {"name": "shop"})).status == 201
-    assert (await owner.put(SHARE, HALF)).json["hard"] == HALF
+    assert (await owner.put(SHARE, HALF, headers=ANY)).json["hard"] == HALF
     await any_world.services().outbox.deliver()
     manifest = any_world.cluster.find(TENANT_NAMESPACE, "", "blue--default")
     assert manifest["spec"]["quota"]["cpu"] == "2"
     more = HALF | {"cpu": "8"}  # of 12: 4 are with shop
-    assert (await owner.put(SHARE, more)).status == 200
-    (finding,) = (await owner.put(SHARE, HALF | {"cpu": "8001m"})).problem(403, "policy-denied")[
-        "findings"
-    ]
+    assert (await owner.put(SHARE, more, headers=ANY)).status == 200
+    (finding,) = (await owner.put(SHARE, HALF | {"cpu": "8001m"}, headers=ANY)).problem(
+        403, "policy-denied"
+    )["findings"]
     assert (finding["code"], finding["path"]) == ("quota-above-tenant", "cpu")
     assert (finding["limit"], finding["value"], finding["passes"]) == ("12", "8001m", "8")
 
@@ -91,7 +94,7 @@ async def test_a_new_namespace_gets_what_is_left(owner: Client) -> None:
         "functions": 60, "triggers": 60, "replicas": 60, "cpu": "12", "memory": "11Gi", "hosts": 60,
         "requestsPerSecond": 300, "buildsPerDay": 300,
     }  # fmt: skip
-    assert (await owner.put(SHARE, all_of_it)).status == 200
+    assert (await owner.put(SHARE, all_of_it, headers=ANY)).status == 200
     made = await owner.post("/v1/tenants/blue/namespaces", {"name": "shop"})
     assert (made.json["quota"]["cpu"], made.json["quota"]["memory"]) == ("0", "1Gi")
 
@@ -101,7 +104,7 @@ async def test_below_what_is_held_is_allowed_and_nothing_is_left(
 ) -> None:
     ledger = LedgerService(any_world.stores, any_world.clock)
     await ledger.reserve("blue", Key("Function", "default", "hello"), Amounts(1, 0, 4, 3000, 0), 0)
-    changed = (await owner.put(SHARE, HALF)).json
+    changed = (await owner.put(SHARE, HALF, headers=ANY)).json
     assert (changed["left"]["cpu"], changed["reserved"]["cpu"]) == ("0", "3")
 
 
@@ -109,8 +112,8 @@ async def test_an_override_has_a_reason_and_an_end(
     any_world: World, boss: Client, owner: Client
 ) -> None:
     twice = HALF | {"cpu": "24", "reason": " a   fair ", "days": 3}
-    (await owner.put(OVERRIDE, twice)).problem(403, "forbidden")
-    assert (await boss.put(OVERRIDE, twice)).json["hard"]["cpu"] == "24"
+    (await owner.put(OVERRIDE, twice, headers=ANY)).problem(403, "forbidden")
+    assert (await boss.put(OVERRIDE, twice, headers=ANY)).json["hard"]["cpu"] == "24"
     found = await quota(owner)
     assert (found["hard"]["cpu"], found["override"]["reason"]) == ("24", "a fair")
     any_world.clock.pass_seconds(3 * 86400 - 1)
@@ -122,8 +125,8 @@ async def test_an_override_has_a_reason_and_an_end(
 
 
 async def test_an_override_can_be_taken_back(boss: Client) -> None:
-    await boss.put(OVERRIDE, HALF | {"reason": "x", "days": 3})
-    assert (await boss.delete(OVERRIDE)).json["hard"]["cpu"] == "12"
+    await boss.put(OVERRIDE, HALF | {"reason": "x", "days": 3}, headers=ANY)
+    assert (await boss.delete(OVERRIDE, headers=ANY)).json["hard"]["cpu"] == "12"
     assert (await quota(boss))["override"] is None
 
 
@@ -141,25 +144,33 @@ async def test_an_override_can_be_taken_back(boss: Client) -> None:
     ],
 )
 async def test_a_quota_that_is_none(owner: Client, change: dict[str, Any], path: str) -> None:
-    (finding,) = (await owner.put(SHARE, HALF | change)).problem(422, "invalid")["findings"]
+    (finding,) = (await owner.put(SHARE, HALF | change, headers=ANY)).problem(422, "invalid")[
+        "findings"
+    ]
     assert finding["path"] == path
 
 
 @pytest.mark.parametrize(("reason", "days"), [("", 1), ("  ", 1), ("x", 0), ("x", 366)])
 async def test_an_override_without_reason_or_end(boss: Client, reason: str, days: int) -> None:
-    (await boss.put(OVERRIDE, HALF | {"reason": reason, "days": days})).problem(422, "invalid")
+    (await boss.put(OVERRIDE, HALF | {"reason": reason, "days": days}, headers=ANY)).problem(
+        422, "invalid"
+    )
 
 
 async def test_who_may_not(any_world: World, house: Client, viewer: Client) -> None:
-    (await viewer.put(SHARE, HALF)).problem(403, "forbidden")
+    (await viewer.put(SHARE, HALF, headers=ANY)).problem(403, "forbidden")
     red = house.holding(await any_world.token("red", Role.OWNER))
     (await red.get("/v1/tenants/blue/quota")).problem(404, "not-found")
-    (await red.put(SHARE, HALF)).problem(404, "not-found")
-    (await red.delete(OVERRIDE)).problem(403, "forbidden")
+    (await red.put(SHARE, HALF, headers=ANY)).problem(404, "not-found")
+    (await red.delete(OVERRIDE, headers=ANY)).problem(403, "forbidden")
     (await viewer.get("/v1/tenants/blue/quota?x=1")).problem(422, "invalid")
 
 
 async def test_a_namespace_that_is_not_there(owner: Client, boss: Client) -> None:
-    (await owner.put("/v1/tenants/blue/namespaces/ghost/quota", HALF)).problem(404, "not-found")
+    (await owner.put("/v1/tenants/blue/namespaces/ghost/quota", HALF, headers=ANY)).problem(
+        404, "not-found"
+    )
     ghost = "/v1/tenants/ghost/quota/override"
-    (await boss.put(ghost, HALF | {"reason": "x", "days": 3})).problem(404, "not-found")
+    (await boss.put(ghost, HALF | {"reason": "x", "days": 3}, headers=ANY)).problem(
+        404, "not-found"
+    )

@@ -64,6 +64,11 @@ def check_request(request: httpx.Request) -> None:
         kind = queries[name].get("type")
         value = text if kind == "string" else json.loads(text)
         check(queries[name], value, name)
+    for item in parameters:
+        if item["in"] == "header" and item.get("required"):
+            assert item["name"] in request.headers, (
+                f"{found['operationId']} comes without {item['name']}"
+            )
     bodies = resolved(found.get("requestBody", {})).get("content", {})
     if request.content:
         media = request.headers["content-type"].partition(";")[0]

@@ -292,7 +292,7 @@ class FakeApi(FakeCredentials):
         return httpx.Response(204)
 
     def getQuota(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
-        return httpx.Response(200, json=quota())
+        return httpx.Response(200, json=quota(), headers={"ETag": '"q1"'})
 
     def setNamespaceQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         hard = json.loads(request.content)

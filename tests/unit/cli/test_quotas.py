@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import httpx
+
 from .conftest import answers
-from .fake_api import LIMITS, quota
+from .fake_api import LIMITS, Refusal, quota
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .conftest import Terminal
     from .fake_api import FakeApi
 
@@ -61,3 +65,47 @@ def test_an_admin_overrides_with_a_reason(funkhaus: Terminal, api: FakeApi) -> N
     }
     assert funkhaus("quota", "override", "--clear").out.startswith("Tenant demo\n")
     assert api.requests[-1].method == "DELETE"
+
+
+def late(times: int) -> Callable[[httpx.Request], httpx.Response]:
+    """Answers to a write whose first `times` come too late; each says what it was to meet."""
+    met: list[str] = []
+
+    def script(request: httpx.Request) -> httpx.Response:
+        met.append(request.headers["If-Match"])
+        assert met == [f'"q{number}"' for number in range(len(met))]
+        if len(met) <= times:
+            raise Refusal(412, "precondition-failed", "it was changed since you read it")
+        return httpx.Response(200, json={"name": "default", **quota()["namespaces"][0]})
+
+    return script
+
+
+def read(*books: dict[str, object]) -> Callable[[httpx.Request], httpx.Response]:
+    """The quota as it is at each look, the last from then on."""
+    looks = iter(range(10))
+
+    def script(_: httpx.Request) -> httpx.Response:
+        look = next(looks)
+        document = books[min(look, len(books) - 1)]
+        return httpx.Response(200, json=document, headers={"ETag": f'"q{look}"'})
+
+    return script
+
+
+def test_use_that_changes_meanwhile_is_no_reason_to_ask(funkhaus: Terminal, api: FakeApi) -> None:
+    api.scripts["getQuota"] = read(quota(), quota(largest=[]))
+    api.scripts["setNamespaceQuota"] = late(2)
+    assert funkhaus("quota", "set", "-n", "default", "--cpu", "2").code == 0
+    api.scripts["getQuota"] = read(quota())
+    api.scripts["setNamespaceQuota"] = late(9)
+    ran = funkhaus("quota", "set", "-n", "default", "--cpu", "2")
+    assert (ran.code, "in so much use" in ran.err) == (1, True)
+
+
+def test_a_decision_that_changes_meanwhile_is(funkhaus: Terminal, api: FakeApi) -> None:
+    api.scripts["getQuota"] = read(quota(), quota(hard=LIMITS | {"cpu": "3"}))
+    api.scripts["setNamespaceQuota"] = late(1)
+    ran = funkhaus("quota", "set", "-n", "default", "--cpu", "2")
+    assert (ran.code, "somebody else changed the quota" in ran.err) == (1, True)
+    assert [request.method for request in api.requests[-3:]] == ["GET", "PUT", "GET"]
