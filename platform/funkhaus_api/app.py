@@ -38,6 +38,7 @@ from funkhaus_api.handlers import (
 )
 from funkhaus_api.keys import GUESSES, LIMITS, PROXIES, SERVICES, Limits
 from funkhaus_api.noting import note
+from funkhaus_api.purging import purge_for_ever
 from funkhaus_api.sweeping import sweep_for_ever
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ READERS = {route.path: route.handler for route in ROUTES if route.method == "GET
 def create_app(
     services: Services, limits: Limits, proxies: Proxies | None = None
 ) -> web.Application:
-    """The API over its use cases. Once started it delivers the outbox and sweeps the ledger as well."""
+    """The API over its use cases. Once started it delivers the outbox, sweeps the ledger and ends tenants as well."""
     app = web.Application(
         middlewares=[
             middlewares.identified,
@@ -132,6 +133,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(deliver(services.outbox, services.bell)),
         asyncio.create_task(sweep_for_ever(services)),
+        asyncio.create_task(purge_for_ever(services.purge)),
         asyncio.create_task(note(services.uses)),
     ]
     yield

@@ -21,6 +21,7 @@ from funkhaus.services.lifecycle import GRACE_DAYS, LifecycleService
 from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
 from funkhaus.services.outbox import Outbox
+from funkhaus.services.purge import Purge
 from funkhaus.services.quota_requests import QuotaRequestService
 from funkhaus.services.quotas import QuotaService
 from funkhaus.services.replicas import LogService
@@ -145,6 +146,7 @@ def wired(
         quotas=QuotaService(stores, acts, clock, bell.ring),
         quota_requests=QuotaRequestService(stores, acts, clock, bell.ring),
         sweep=Sweep(stores, cluster, clock),
+        purge=Purge(stores, cluster, clock, bell.ring),
         bell=bell,
         clock=clock,
         cursors=Cursors(mint.digest("key of cursors, version 1")),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
     from funkhaus.services.outbox import Outbox
+    from funkhaus.services.purge import Purge
     from funkhaus.services.quota_requests import QuotaRequestService
     from funkhaus.services.quotas import QuotaService
     from funkhaus.services.replicas import LogService
@@ -68,6 +69,7 @@ class Services:
     quotas: QuotaService
     quota_requests: QuotaRequestService
     sweep: Sweep
+    purge: Purge
     bell: Bell
     clock: Clock
     cursors: Cursors

@@ -232,13 +232,21 @@ class MemoryPlatformWork:
 
     async def add_tenant(self, tenant: Tenant) -> None:
         await self.plan(tenant.plan)
-        if tenant.id in self._state.tenants:
+        if tenant.id in self._state.tenants or tenant.id in self._state.ended:
             raise ConflictError(f"tenant {tenant.id!r} exists, or existed: an id is given out once")
         self._state.tenants[tenant.id] = tenant
 
     async def tenants(self, *, after: str = "", limit: int = 100) -> Sequence[Tenant]:
         ids = sorted(tenant for tenant in self._state.tenants if tenant > after)[:limit]
         return [self._state.tenants[tenant] for tenant in ids]
+
+    async def doomed(self, now: datetime, *, limit: int = 50) -> Sequence[str]:
+        due = [
+            (tenant.deletion.after, tenant.id)
+            for tenant in self._state.tenants.values()
+            if tenant.deletion and tenant.deletion.after <= now
+        ]
+        return [tenant for _, tenant in sorted(due)][:limit]
 
     async def plan(self, plan_id: str) -> Plan:
         if plan_id not in self._state.plans:
@@ -250,6 +258,8 @@ class MemoryPlatformWork:
 
     async def facts(self, cluster_namespace: str) -> TenantFacts | None:
         for namespace, there in self._state.namespaces.values():
+            if namespace.tenant in self._state.ended:
+                continue
             if there and namespace.cluster_name == cluster_namespace:
                 tenant = self._state.tenants[namespace.tenant]
                 suffixes = await MemoryTenantWork(self._state, tenant.id).host_suffixes()

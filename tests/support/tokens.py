@@ -108,6 +108,9 @@ class MemoryBearers:
         known = self._state.tenants
         return frozenset(name for name in tenants if name in known and known[name].suspended)
 
+    async def gone(self, tenants: Collection[str]) -> frozenset[str]:
+        return frozenset(tenants) & self._state.ended
+
     async def touch(self, uses: Mapping[str, datetime]) -> None:
         for digest, token in self._state.tokens.items():
             if at := uses.get(token.id):

@@ -111,6 +111,8 @@ class Identities:
         user = session.user
         granted = await work.users.platform_roles(user.id)
         by_group, platform = roles_by_rule(self._rules, user.issuer, session.groups)
+        for gone in await work.bearers.gone(by_group):  # a rule outlives a tenant
+            del by_group[gone]
         # What a tenant's owners decided goes before a rule.
         roles = by_group | dict(await work.users.roles(user.id))
         return Subject(

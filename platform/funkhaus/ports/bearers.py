@@ -35,6 +35,9 @@ class Bearers(Protocol):
     async def suspended(self, tenants: Collection[str]) -> frozenset[str]:
         """Which of these tenants are suspended."""
 
+    async def gone(self, tenants: Collection[str]) -> frozenset[str]:
+        """Which of these tenants were deleted for good."""
+
     async def touch(self, uses: Mapping[str, datetime]) -> None:
         """Note when tokens, by id, were last used; what is noted already and later stays."""
 

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from funkhaus.domain.tenant import Deletion, Suspension
+
+
+class Belonging(StrEnum):
+    """What a tenant has beside its namespaces, tokens and audit rows. Charges go before quotas."""
+
+    INVITATIONS = "invitations"
+    MEMBERS = "members"
+    SERVICE_ACCOUNTS = "service accounts"
+    QUOTA_REQUESTS = "quota requests"
+    OVERRIDE = "quota override"
+    HOST_SUFFIXES = "host suffixes"
+    CHARGES = "charges"
+    QUOTAS = "quotas"
+    TENANT_QUOTA = "tenant quota"
 
 
 class Lifecycle(Protocol):
@@ -16,3 +33,15 @@ class Lifecycle(Protocol):
 
     async def doom(self, deletion: Deletion | None) -> None:
         """Have it go at the deletion's time, or stay."""
+
+    async def revoke_tokens(self, now: datetime, *, limit: int) -> int:
+        """Revoke some that are not revoked yet; how many."""
+
+    async def forget(self, what: Belonging, *, limit: int) -> int:
+        """Delete some rows; how many."""
+
+    async def outstanding(self) -> bool:
+        """Whether the outbox holds anything of the tenant's."""
+
+    async def bury(self, now: datetime) -> None:
+        """Leave nothing but the id, which is never given out again: from now on there is no such tenant."""

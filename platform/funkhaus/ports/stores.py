@@ -149,6 +149,9 @@ class PlatformWork(Protocol):
     async def tenants(self, *, after: str = "", limit: int = 100) -> Sequence[Tenant]:
         """Tenants by id, keyset-paged."""
 
+    async def doomed(self, now: datetime, *, limit: int = 50) -> Sequence[str]:
+        """Ids of tenants whose deletion is due, longest due first."""
+
     async def plan(self, plan_id: str) -> Plan:
         """One plan; raises `NotFoundError`."""
 

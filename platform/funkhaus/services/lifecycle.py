@@ -84,7 +84,8 @@ class LifecycleService:
     ) -> Tenant:
         """Have it rest at once and go after the grace; admins may shorten that to `days`, with a reason.
 
-        Again changes nothing, unless an admin says `days`. Raises `ForbiddenError`, `InvalidError`, `NotFoundError`.
+        Again changes nothing, unless an admin says `days`. Raises `ForbiddenError`, `InvalidError`, `NotFoundError`,
+        `ConflictError` (it is going already).
         """
         async with self._acts.doing(
             asker, Permission.TENANT_DELETE, tenant, tenant, takes_away=True
@@ -93,6 +94,8 @@ class LifecycleService:
             act.detail |= {"days": self._grace_days if days is None else days, "reason": reason}
             async with self._stores.begin(tenant) as work:
                 before = await _locked(work)
+                if before.deletion and before.deletion.after <= self._clock.now():
+                    raise ConflictError(f"tenant {tenant!r} is going already")
                 if before.deletion is None or days is not None:
                     await work.lifecycle.doom(self._deletion(asker, tenant, days, reason))
                 after = await _told(work)

@@ -60,6 +60,15 @@ class PostgresBearers(rows.Statements):
         )
         return frozenset(row.tenant_id for row in await self._run(statement))
 
+    async def gone(self, tenants: Collection[str]) -> frozenset[str]:
+        """Which of these tenants were deleted for good."""
+        if not tenants:
+            return frozenset()
+        statement = select(TenantRow.tenant_id).where(
+            TenantRow.tenant_id.in_(tenants), TenantRow.deleted_at.is_not(None)
+        )
+        return frozenset(row.tenant_id for row in await self._run(statement))
+
     async def touch(self, uses: Mapping[str, datetime]) -> None:
         """Note when tokens, by id, were last used."""
         for token_id, at in sorted(

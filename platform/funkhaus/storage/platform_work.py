@@ -94,6 +94,16 @@ class PostgresPlatformWork(rows.Statements):
         )
         return [rows.tenant(row) for row in await self._run(statement)]
 
+    async def doomed(self, now: datetime, *, limit: int = 50) -> Sequence[str]:
+        """Ids of tenants whose deletion is due, longest due first."""
+        statement = (
+            select(TenantRow.tenant_id)
+            .where(TenantRow.delete_after <= now, TenantRow.deleted_at.is_(None))
+            .order_by(TenantRow.delete_after, TenantRow.tenant_id)
+            .limit(limit)
+        )
+        return [row.tenant_id for row in await self._run(statement)]
+
     async def plan(self, plan_id: str) -> Plan:
         """One plan; raises `NotFoundError`."""
         statement = select(*rows.PLAN).where(PlanRow.id == plan_id)

@@ -30,7 +30,8 @@ class InvitationRow(Table):
 
     __tablename__ = "invitations"
     access = Access(
-        tenant="SELECT, INSERT, UPDATE (accepted_by, accepted_at, revoked_at)", platform="SELECT"
+        tenant="SELECT, INSERT, UPDATE (accepted_by, accepted_at, revoked_at), DELETE",
+        platform="SELECT",
     )
     __table_args__ = (
         Index("ix_invitations_tenant_id_created_at", "tenant_id", "created_at"),

@@ -21,7 +21,7 @@ class OutboxEntry(Table):
 
     __tablename__ = "outbox"
     access = Access(
-        tenant="INSERT, SELECT (sequence)",
+        tenant="INSERT, SELECT (sequence, tenant_id)",
         platform="SELECT, DELETE, UPDATE (attempts, last_error, not_before)",
     )
     __table_args__ = (Index("ix_outbox_object_sequence", "object", "sequence"),)

@@ -17,7 +17,7 @@ class QuotaRequestRow(Table):
     """A request; the limit columns are what comes on top."""
 
     __tablename__ = "quota_requests"
-    access = Access(tenant="SELECT, INSERT, UPDATE", platform="SELECT")
+    access = Access(tenant="SELECT, INSERT, UPDATE, DELETE", platform="SELECT")
     __table_args__ = (
         CheckConstraint(f"least({LIMITS}) >= 0", name="not_below_zero"),
         Index("ix_quota_requests_tenant_id_requested_at", "tenant_id", "requested_at"),

@@ -48,7 +48,7 @@ class QuotaRow(_Account, Table):
     """A namespace's account."""
 
     __tablename__ = "quotas"
-    access = Access(tenant="SELECT, INSERT, UPDATE")
+    access = Access(tenant="SELECT, INSERT, UPDATE, DELETE")
     __table_args__ = (
         ForeignKeyConstraint(
             ["tenant_id", "namespace"], ["namespaces.tenant_id", "namespaces.name"]
@@ -65,7 +65,7 @@ class TenantQuotaRow(_Account, Table):
     """A tenant's account over all its namespaces: the row every admission of the tenant's goes through."""
 
     __tablename__ = "tenant_quotas"
-    access = Access(tenant="SELECT, UPDATE", platform="SELECT, INSERT")
+    access = Access(tenant="SELECT, UPDATE, DELETE", platform="SELECT, INSERT")
     __table_args__ = (
         CheckConstraint(f"least({LIMITS}) >= 0", name="not_below_zero"),
         CheckConstraint(f"least({HELD}) >= 0", name="held_not_below_zero"),

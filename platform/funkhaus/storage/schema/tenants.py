@@ -33,7 +33,7 @@ class TenantRow(Table):
     """The reason that was given; for its members to read."""
     suspended_by: Mapped[str] = mapped_column(server_default="")
     """The name of who said so."""
-    delete_after: Mapped[datetime | None]
+    delete_after: Mapped[datetime | None] = mapped_column(index=True)
     """When everything of it is taken away, unless it is taken back before."""
     delete_asked_at: Mapped[datetime | None]
     delete_asked_by: Mapped[str] = mapped_column(server_default="")
