@@ -98,6 +98,7 @@ def reconcilers(
         stores=world.stores,
         clock=world.clock,
         standing=standing,
+        kept=settings.revisions_kept,
     )
     triggers = TriggerMaterialiser(
         cluster=world.cluster,

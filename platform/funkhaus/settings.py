@@ -130,6 +130,8 @@ class Controller(Common, Database):
     """CIDRs of DNS servers that are no pods (a node-local cache), with commas between: functions may ask them."""
     opa_url: str = "http://127.0.0.1:8181"
     opa_timeout: float = 1.0
+    revisions_kept: int = 10
+    """Revisions of a function kept for going back to, beside those in use; the oldest goes first."""
     resync: float = 30.0
     """Every object is compared with what it should be at least this often."""
 

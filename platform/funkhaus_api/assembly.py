@@ -25,6 +25,7 @@ from funkhaus.services.purge import Purge
 from funkhaus.services.quota_requests import QuotaRequestService
 from funkhaus.services.quotas import QuotaService
 from funkhaus.services.replicas import LogService
+from funkhaus.services.revisions import RevisionService
 from funkhaus.services.runtimes import RuntimeService
 from funkhaus.services.service_accounts import ServiceAccountService
 from funkhaus.services.sessions import SessionService
@@ -137,6 +138,7 @@ def wired(
         service_accounts=ServiceAccountService(stores, acts, clock),
         uses=uses,
         functions=functions,
+        revisions=RevisionService(functions, cluster, stores),
         http_triggers=http_triggers(stores, acts, cluster),
         runtimes=RuntimeService(cluster),
         invocations=InvocationService(functions, cluster, dialer, clock),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from funkhaus.services.quotas import QuotaService
     from funkhaus.services.replicas import LogService
     from funkhaus.services.resources import ResourceService
+    from funkhaus.services.revisions import RevisionService
     from funkhaus.services.runtimes import RuntimeService
     from funkhaus.services.service_accounts import ServiceAccountService
     from funkhaus.services.sessions import SessionService
@@ -60,6 +61,7 @@ class Services:
     service_accounts: ServiceAccountService
     uses: Uses
     functions: FunctionService
+    revisions: RevisionService
     http_triggers: ResourceService
     runtimes: RuntimeService
     invocations: InvocationService

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from funkhaus.crd import revision as revision_crd
 from funkhaus.domain.errors import PolicyError
 from funkhaus.domain.kinds import (
     AUTOSCALER,
     DEPLOYMENT,
     EVENT,
     FUNCTION,
+    FUNCTION_REVISION,
     HTTP_TRIGGER,
     INGRESS,
     LEASE,
@@ -280,6 +282,40 @@ async def test_what_happened_while_it_was_away_is_caught_up_with(stage: Stage) -
         assert service["spec"]["selector"]["funkhaus.dev/revision"] == new
 
 
+async def test_going_back_is_a_change_of_where_traffic_goes(stage: Stage) -> None:
+    async with stage.controller():
+        await stage.tenant_namespace()
+        await stage.function()
+        old = await stage.bring_up()
+        await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+        await stage.function(timeout=31)
+        new = await stage.bring_up(other_than=old)
+        await stage.until(lambda: serves(stage, new))
+        await stage.until(lambda: has_served(stage, new))
+        before = await stage.admin.get(FUNCTION_REVISION, stage.namespace, old)
+        assert before is not None
+        asked = revision_crd.asked_for(revision_crd.parse(before))
+        pushes = len(stage.registry.pushes)
+        await stage.function(**asked or {})
+        assert await stage.bring_up(other_than=new) == old
+        await stage.until(lambda: serves(stage, old))
+        await stage.until(lambda: has_served(stage, old))
+        assert len(stage.registry.pushes) == pushes, "nothing was built"
+        after = await stage.admin.get(FUNCTION_REVISION, stage.namespace, old)
+        assert after is not None
+        assert revision_crd.served_at(after) > revision_crd.served_at(before)
+
+
+async def serves(stage: Stage, revision: str) -> bool:
+    service = await stage.admin.get(SERVICE, stage.namespace, "hello")
+    selector = ((service or {}).get("spec") or {}).get("selector") or {}
+    return selector.get("funkhaus.dev/revision") == revision
+
+
+async def has_served(stage: Stage, revision: str) -> bool:
+    return bool((await stage.status(FUNCTION_REVISION, revision)).get("servedAt"))
+
+
 async def test_drift_is_repaired_as_soon_as_it_is_seen(stage: Stage) -> None:
     async with stage.controller():
         await stage.tenant_namespace()
@@ -387,6 +423,7 @@ async def test_a_namespace_ends_when_its_object_does(stage: Stage) -> None:
 CAN = [
     ("create", "deployments.apps", True),
     ("patch", "functions.funkhaus.dev/status", True),
+    ("patch", "functionrevisions.funkhaus.dev/status", True),
     ("patch", "functions.funkhaus.dev", False),
     ("delete", "functions.funkhaus.dev", False),
     ("delete", "tenantnamespaces.funkhaus.dev", False),

@@ -75,6 +75,7 @@ class House:
             stores=self.stores,
             clock=self.clock,
             standing=standing,
+            kept=10,
         )
         self.triggers = TriggerMaterialiser(
             cluster=self.cluster,

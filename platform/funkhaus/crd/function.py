@@ -16,6 +16,7 @@ from funkhaus.domain.function import (
     Source,
 )
 from funkhaus.domain.kinds import API_VERSION
+from funkhaus.domain.question import CHANGED_BY, CREATED_BY
 
 
 def parse(manifest: dict[str, Any]) -> Function:
@@ -27,7 +28,14 @@ def parse(manifest: dict[str, Any]) -> Function:
         spec=parse_spec(field(manifest, "spec", dict, "")),
         uid=field(meta, "uid", str, "metadata", ""),
         generation=field(meta, "generation", int, "metadata", 0),
+        author=_author(meta),
     )
+
+
+def _author(meta: dict[str, Any]) -> str:
+    annotations = meta.get("annotations")
+    noted: dict[str, Any] = annotations if isinstance(annotations, dict) else {}
+    return str(noted.get(CHANGED_BY) or noted.get(CREATED_BY) or "")
 
 
 def parse_spec(spec: dict[str, Any]) -> FunctionSpec:
@@ -36,7 +44,7 @@ def parse_spec(spec: dict[str, Any]) -> FunctionSpec:
     return FunctionSpec(
         runtime=field(spec, "runtime", str, "spec"),
         handler=field(spec, "handler", str, "spec"),
-        source=_source(field(spec, "source", dict, "spec")),
+        source=parse_source(field(spec, "source", dict, "spec")),
         dependencies=field(spec, "dependencies", str, "spec", ""),
         env=parse_env(field(spec, "env", list, "spec", [])),
         resources=parse_resources(field(spec, "resources", dict, "spec", {})),
@@ -50,7 +58,8 @@ def parse_spec(spec: dict[str, Any]) -> FunctionSpec:
     )
 
 
-def _source(source: dict[str, Any]) -> Source:
+def parse_source(source: dict[str, Any]) -> Source:
+    """The source."""
     if archive := field(source, "archive", dict, "spec.source", {}):
         return Source(archive=field(archive, "digest", str, "spec.source.archive"))
     inline = field(source, "inline", dict, "spec.source")
@@ -104,16 +113,11 @@ def manifest(function: Function) -> dict[str, Any]:
 
 def spec_manifest(spec: FunctionSpec) -> dict[str, Any]:
     """The spec alone."""
-    source: dict[str, Any] = (
-        {"archive": {"digest": spec.source.archive}}
-        if spec.source.archive
-        else {"inline": {"files": dict(spec.source.inline)}}
-    )
     resources = {"cpu": spec.resources.cpu, "memory": spec.resources.memory}
     document: dict[str, Any] = {
         "runtime": spec.runtime,
         "handler": spec.handler,
-        "source": source,
+        "source": source_manifest(spec.source),
         "dependencies": spec.dependencies or None,
         "env": env_manifest(spec.env) or None,
         "resources": {key: text for key, text in resources.items() if text} or None,
@@ -126,6 +130,13 @@ def spec_manifest(spec: FunctionSpec) -> dict[str, Any]:
         },
     }
     return {key: value for key, value in document.items() if value is not None}
+
+
+def source_manifest(source: Source) -> dict[str, Any]:
+    """The source as the Function and FunctionRevision schemas write it."""
+    if source.archive:
+        return {"archive": {"digest": source.archive}}
+    return {"inline": {"files": dict(source.inline)}}
 
 
 def env_manifest(env: tuple[EnvVar, ...]) -> list[dict[str, Any]]:

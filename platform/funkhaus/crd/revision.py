@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from funkhaus.crd.fields import field
-from funkhaus.crd.function import env_manifest, parse_env, parse_resources
-from funkhaus.domain.function import RevisionSpec
+from funkhaus.crd.function import (
+    env_manifest,
+    parse_env,
+    parse_resources,
+    parse_source,
+    source_manifest,
+)
+from funkhaus.domain.function import RevisionSpec, Source
 from funkhaus.domain.kinds import API_VERSION
 from funkhaus.domain.names import revision_name
 
@@ -14,6 +20,7 @@ from funkhaus.domain.names import revision_name
 def parse(manifest: dict[str, Any]) -> RevisionSpec:
     """The revision of a manifest; raises `InvalidError` naming the field."""
     spec = field(manifest, "spec", dict, "")
+    source = field(spec, "source", dict, "spec", {})
     return RevisionSpec(
         function=field(spec, "function", str, "spec"),
         runtime=field(spec, "runtime", str, "spec"),
@@ -25,6 +32,7 @@ def parse(manifest: dict[str, Any]) -> RevisionSpec:
         resources=parse_resources(field(spec, "resources", dict, "spec")),
         timeout=field(spec, "timeout", int, "spec"),
         concurrency=field(spec, "concurrency", int, "spec"),
+        source=parse_source(source) if source else Source(),
     )
 
 
@@ -42,6 +50,8 @@ def manifest(namespace: str, revision: RevisionSpec) -> dict[str, Any]:
         "timeout": revision.timeout,
         "concurrency": revision.concurrency,
     }
+    if revision.source != Source():
+        spec["source"] = source_manifest(revision.source)
     if revision.env:
         spec["env"] = env_manifest(revision.env)
     return {
@@ -53,3 +63,28 @@ def manifest(namespace: str, revision: RevisionSpec) -> dict[str, Any]:
         },
         "spec": spec,
     }
+
+
+def asked_for(revision: RevisionSpec) -> dict[str, Any] | None:
+    """The part of a Function's spec that asks for this revision; ``None`` where its source was not kept.
+
+    Scaling is missing: it is the Function's own, and no revision's.
+    """
+    if revision.source == Source():
+        return None
+    spec: dict[str, Any] = {
+        "runtime": revision.runtime,
+        "handler": revision.handler,
+        "source": source_manifest(revision.source),
+        "resources": {"cpu": revision.resources.cpu, "memory": revision.resources.memory},
+        "timeout": revision.timeout,
+        "concurrency": revision.concurrency,
+    }
+    if revision.env:
+        spec["env"] = env_manifest(revision.env)
+    return spec
+
+
+def served_at(manifest: dict[str, Any]) -> str:
+    """When a stored revision last began to serve, RFC 3339; empty while it never has."""
+    return str((manifest.get("status") or {}).get("servedAt") or "")

@@ -89,11 +89,16 @@ class Function:
     spec: FunctionSpec
     uid: str = ""
     generation: int = 0
+    author: str = ""
+    """The cluster user whose change the spec is (`funkhaus.services.marks`); empty where nobody wrote it down."""
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionSpec:
-    """What a revision runs: everything that is materialised, resolved; scaling is the Function's and not part of it."""
+    """What a revision runs: everything that is materialised, resolved; scaling is the Function's and not part of it.
+
+    `source` is kept beside its digest so that the revision can be asked for again; older revisions have none.
+    """
 
     function: str
     runtime: str
@@ -105,6 +110,7 @@ class RevisionSpec:
     resources: Resources
     timeout: int
     concurrency: int
+    source: Source = field(default_factory=Source)
 
     @property
     def content(self) -> dict[str, Any]:

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from funkhaus.domain.trigger import HTTPTrigger
 
 
+CREATED_BY = f"{GROUP}/created-by"
+"""Annotation: the cluster user who created the object. Added once; an approval must come from somebody else."""
+CHANGED_BY = f"{GROUP}/changed-by"
+"""Annotation: the cluster user who last changed what the object asks for. Admission writes it, nobody else may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
     """Labels and annotations below ``funkhaus.dev/``: only the platform sets them, because decisions go by them."""

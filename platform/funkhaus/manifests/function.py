@@ -15,6 +15,7 @@ from funkhaus.domain.kinds import (
     Kind,
 )
 from funkhaus.domain.names import revision_name
+from funkhaus.domain.question import CREATED_BY
 from funkhaus.manifests import labels
 from funkhaus.manifests.labels import Owner, Site, metadata
 from funkhaus.manifests.pod import pod_spec
@@ -65,6 +66,8 @@ def revision_object(site: Site, function: Function, revision: RevisionSpec) -> d
     manifest["metadata"] = metadata(
         site, manifest["metadata"]["name"], owner(function), {labels.FUNCTION: function.name}
     )
+    if function.author:
+        manifest["metadata"]["annotations"] = {CREATED_BY: function.author}
     return manifest
 
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from funkhaus.crd.fields import field, metadata
-from funkhaus.domain.question import Marks, is_mark
+from funkhaus.domain.question import CHANGED_BY, CREATED_BY, Marks, is_mark
 from funkhaus.manifests import labels
 
 if TYPE_CHECKING:
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.ports import Manifest
-
-CREATED_BY = "funkhaus.dev/created-by"
-"""Annotation: the cluster user who created the object. Added once; an approval must come from somebody else."""
 
 
 def marks_of(manifest: Manifest) -> Marks:
@@ -43,11 +40,17 @@ def place_labels(facts: TenantFacts) -> dict[str, str]:
     return {labels.TENANT: facts.tenant, labels.NAMESPACE: facts.namespace}
 
 
-def owned_by_tenant(old: Marks | None, facts: TenantFacts, requester: str) -> Marks:
-    """What a tenant's change may carry; `old` is what the object had, ``None`` when it is new."""
+def owned_by_tenant(
+    old: Marks | None, facts: TenantFacts, requester: str, *, author: str = ""
+) -> Marks:
+    """What a tenant's change may carry; `old` is what the object had, ``None`` when it is new.
+
+    `author` is whom the object may name as the one who last changed what it asks for.
+    """
     if old is None:
-        return Marks(place_labels(facts), {CREATED_BY: requester})
-    return Marks({**old.labels, **place_labels(facts)}, old.annotations)
+        return Marks(place_labels(facts), {CREATED_BY: requester, CHANGED_BY: requester})
+    named = {CHANGED_BY: author} if author else {}
+    return Marks({**old.labels, **place_labels(facts)}, {**old.annotations, **named})
 
 
 def owned_by_platform(marks: Marks, facts: TenantFacts) -> Marks:

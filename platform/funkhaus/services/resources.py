@@ -105,14 +105,26 @@ class ResourceService:
             return await self._apply(asker, manifest, force=force, dry_run=dry_run)
 
     async def update(
-        self, asker: Asker, place: Place, name: str, patch: Manifest, *, dry_run: bool = False
+        self,
+        asker: Asker,
+        place: Place,
+        name: str,
+        patch: Manifest,
+        *,
+        dry_run: bool = False,
+        verb: str = "update",
+        detail: Mapping[str, Any] | None = None,
     ) -> Manifest:
         """Change what `patch` names (RFC 7396, below ``spec``); raises `NotFoundError` and as `create` does.
+
+        `verb` and `detail` are how the audit log calls it.
 
         It is a server-side apply of the whole, merged spec, so that a later `apply` finds one owner of every field; what
         the patch removes and another manager owns is removed after it.
         """
-        async with self._writing(asker, place, name, "update", dry_run=dry_run) as namespace:
+        async with self._writing(
+            asker, place, name, verb, dry_run=dry_run, detail=detail
+        ) as namespace:
             for attempt in range(1, TRIES + 1):
                 live = await self.one(asker, namespace, name)
                 spec = merged(live.get("spec") or {}, patch)
@@ -172,7 +184,14 @@ class ResourceService:
 
     @asynccontextmanager
     async def _writing(
-        self, asker: Asker, place: Place, name: str, verb: str, *, dry_run: bool = False
+        self,
+        asker: Asker,
+        place: Place,
+        name: str,
+        verb: str,
+        *,
+        dry_run: bool = False,
+        detail: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Namespace]:
         action, target = f"{self._noun}:{verb}", f"{place.text}/{name}"
         async with self._acts.doing(
@@ -184,6 +203,7 @@ class ResourceService:
             namespace=place.namespace,
             takes_away=verb == "delete",
         ) as act:
+            act.detail |= detail or {}
             if dry_run:
                 act.detail["dryRun"] = True
             namespace = await self._namespace(place)
@@ -255,6 +275,19 @@ def merged(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON
         else:
             result[key] = merged(result.get(key), value)
     return result
+
+
+def difference(before: Manifest, after: Manifest) -> Manifest:
+    """The patch (RFC 7396) that makes `after` of `before`; neither holds a null."""
+    patch: Manifest = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            if inner := difference(old, value):
+                patch[key] = inner
+        elif key not in before or old != value:
+            patch[key] = value
+    return patch
 
 
 def leftover(patch: Manifest, before: Manifest, after: Manifest) -> Manifest:

@@ -58,7 +58,7 @@ def deploy(
     else:
         document = _created(session, name, body, params)
     done = "Deployed" if not replace else "Deployed (or replaced)"
-    _finish(
+    finish(
         session,
         name,
         document,
@@ -123,7 +123,7 @@ def update(
     patch = specs.change(session, asked, before.get("spec") or {}, dry_run=dry_run)
     document = session.api.patch(path, {"spec": patch}, flags_set(dryRun=dry_run))
     done = "Updated" if document.get("generation") != before.get("generation") else "Unchanged:"
-    _finish(
+    finish(
         session,
         name,
         document,
@@ -135,7 +135,7 @@ def update(
     )
 
 
-def _finish(
+def finish(
     session: Session, name: str, document: dict[str, Any], done: str, *, dry_run: bool, wait: bool,
     wait_seconds: float, output: str,
 ) -> None:  # fmt: skip

@@ -60,6 +60,10 @@ def test_marks_hold_without_the_webhook(alone: House) -> None:
     manifest = function("forged")
     manifest["metadata"]["annotations"] = {"funkhaus.dev/approved": "yes"}
     assert "funkhaus-marks" in alone.apply(manifest).stderr
+    manifest["metadata"]["annotations"] = {"funkhaus.dev/changed-by": "fh:somebody-else"}
+    assert "funkhaus-marks" in alone.apply(manifest).stderr
+    manifest["metadata"]["annotations"] = {"funkhaus.dev/changed-by": "fh:0b9e"}
+    assert alone.apply(manifest, "--dry-run=server").returncode == 0
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",

@@ -59,6 +59,27 @@ def test_server_side_appliers_meet_no_conflict_over_what_was_filled_in(house: Ho
     assert stored["metadata"]["annotations"]["funkhaus.dev/created-by"] == "fh:0b9e"
 
 
+def test_whose_change_it_is_stands_on_it(house: House) -> None:
+    assert house.apply(function("authored")).returncode == 0
+    notes = "funkhaus.dev/created-by", "funkhaus.dev/changed-by"
+
+    def people() -> list[str]:
+        found = house.get("function", "authored")["metadata"]["annotations"]
+        return [found[key] for key in notes]
+
+    assert people() == ["fh:0b9e", "fh:0b9e"]
+    other = ("--as=fh:other", "--as-group=fh:demo:developer")
+    done = house.kubectl("apply", "-f", "-", stdin=function("authored", timeout=61), who=other)
+    assert done.returncode == 0, done.stderr
+    assert people() == ["fh:0b9e", "fh:other"]
+    assert house.apply(function("authored", timeout=61)).returncode == 0
+    assert people() == ["fh:0b9e", "fh:other"], "who changes nothing is no author"
+    forged = function("authored", timeout=62)
+    forged["metadata"]["annotations"] = {"funkhaus.dev/changed-by": "fh:somebody-else"}
+    done = house.apply(forged)
+    assert "only the platform sets" in done.stderr
+
+
 def test_a_trigger_gets_its_default_host(house: House) -> None:
     manifest = http_trigger("hosted")
     del manifest["spec"]["host"]

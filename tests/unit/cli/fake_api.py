@@ -115,11 +115,40 @@ def trigger(name: str = "hello", function_name: str = "hello", **change: Any) ->
     } | change
 
 
+def revision(digits: str, state: str = "kept", **change: Any) -> Document:
+    """A revision that is kept, as the API shows it alone."""
+    return {
+        "name": f"hello-{digits}",
+        "function": "hello",
+        "state": state,
+        "author": {"id": "fh:7d1c", "name": "Ada"},
+        "createdAt": "2026-03-01T11:00:00Z",
+        "servedAt": "2026-03-01T11:01:00Z",
+        "image": "r.example/tenants/demo/default/hello@sha256:" + digits * 6 + "0123",
+        "runtimeImage": "r.example/python@sha256:" + "0" * 64,
+        "sourceDigest": "sha256:" + "1" * 64,
+        "previous": "hello-0000000000",
+        "changes": ["timeout 30 s → 31 s"],
+        "spec": {
+            "runtime": "python3.11",
+            "handler": "hello.handler",
+            "source": {
+                "inline": {"files": {"hello.py": "def handler(event, context):\n    return 1\n"}}
+            },
+            "env": [],
+            "resources": {"cpu": "250m", "memory": "128Mi"},
+            "timeout": 30,
+            "concurrency": 8,
+        },
+    } | change
+
+
 @dataclass
 class FakeApi(FakeCredentials):
     """What it holds, what it was asked, and what it does when asked (`scripts`, by operation id, come first)."""
 
     functions: dict[str, Document] = field(default_factory=dict)
+    revisions: list[Document] = field(default_factory=list)
     triggers: dict[str, Document] = field(default_factory=dict)
     namespaces: dict[str, Document] = field(default_factory=dict)
     tenants: dict[str, Document] = field(default_factory=dict)
@@ -231,6 +260,24 @@ class FakeApi(FakeCredentials):
         held = _held(self.functions, request, part=-2)
         whole = {"function": held, "revisions": [], "pods": [], "triggers": [], "events": []}
         return httpx.Response(200, json=whole | self.descriptions.get(held["name"], {}))
+
+    def listRevisions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        _held(self.functions, request, part=-2)
+        items = [{key: item[key] for key in item if key != "spec"} for item in self.revisions]
+        return httpx.Response(200, json={"items": items, "next": ""})
+
+    def getRevision(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        asked = _name(request)
+        found = [item for item in self.revisions if asked in item["name"]]
+        if not found:
+            raise Refusal(404, "not-found", f"no revision {asked!r}")
+        return httpx.Response(200, json=found[0])
+
+    def rollbackFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        held = dict(_held(self.functions, request, part=-2))
+        held |= {"generation": held["generation"] + 1}
+        held["status"] = serving(held["name"], held["generation"])
+        return httpx.Response(200, json=_kept(self.functions, held, request))
 
     def functionLogs(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         name = _held(self.functions, request, part=-2)["name"]

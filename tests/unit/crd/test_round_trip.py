@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,6 +56,16 @@ def test_function() -> None:
 
 def test_revision() -> None:
     assert revision.parse(revision.manifest("demo--default", REVISION)) == REVISION
+
+
+def test_a_revision_with_its_source_asks_for_itself() -> None:
+    assert revision.asked_for(REVISION) is None
+    for source in (Source(archive="sha256:9"), FUNCTION.spec.source):
+        kept = dataclasses.replace(REVISION, source=source)
+        assert revision.parse(revision.manifest("demo--default", kept)) == kept
+        assert kept.digest == REVISION.digest, "the source's digest says what the source is"
+        spec = function.parse_spec(revision.asked_for(kept) or {})
+        assert (spec.source, spec.env, spec.timeout) == (source, ENV, 5)
 
 
 def test_http_trigger() -> None:

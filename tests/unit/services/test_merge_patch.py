@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from funkhaus.services.resources import leftover, merged
+from funkhaus.services.resources import difference, leftover, merged
 
 RFC_7396 = [
     ({"a": "b"}, {"a": "c"}, {"a": "c"}),
@@ -58,3 +58,18 @@ def test_only_what_stayed_as_it_was_is_left_over() -> None:
     before = {"a": 1, "b": 180, "c": {"d": 2}}
     after = {"a": 1, "b": 60, "c": {"d": 2, "e": 1}}
     assert leftover(patch, before, after) == {"a": None, "c": {"d": None}}
+
+
+SOLID = st.recursive(
+    st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+SOLID_OBJECTS = st.dictionaries(st.sampled_from("abc"), SOLID, max_size=3)
+
+
+@given(before=SOLID_OBJECTS, after=SOLID_OBJECTS)
+def test_the_difference_makes_one_of_the_other(before: Any, after: Any) -> None:
+    patch = difference(before, after)
+    assert merged(before, patch) == after
+    assert bool(patch) == (before != after)

@@ -19,11 +19,10 @@ from funkhaus.domain.errors import (
     UnavailableError,
 )
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, RUNTIME, Kind
-from funkhaus.domain.question import Change, Doing, Marks
+from funkhaus.domain.question import CHANGED_BY, CREATED_BY, Change, Doing, Marks
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Suspension, Tenant
 from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.services.ledger import LedgerService
-from funkhaus.services.marks import CREATED_BY
 from funkhaus.services.reviews import Judgement, Operation, Review, ReviewService
 from tests.support.clock import FakeClock
 from tests.support.decider import FakeDecider
@@ -147,7 +146,7 @@ async def test_a_new_function_gets_amounts_labels_and_its_creator(house: House) 
     changed = patched(manifest, await house.mutate(manifest))
     assert changed["spec"]["resources"] == {"cpu": "250m", "memory": "128Mi"}
     assert changed["metadata"]["labels"] == LABELS
-    assert changed["metadata"]["annotations"] == {CREATED_BY: USER}
+    assert changed["metadata"]["annotations"] == {CREATED_BY: USER, CHANGED_BY: USER}
 
 
 async def test_a_new_trigger_gets_a_host(house: House) -> None:
@@ -160,7 +159,7 @@ async def test_what_is_there_is_left_alone(house: House) -> None:
     manifest = function(resources={"cpu": "9"})
     manifest["metadata"] |= {
         "labels": {"funkhaus.dev/tenant": "other", "app": "x"},
-        "annotations": {CREATED_BY: "somebody"},
+        "annotations": {CREATED_BY: "somebody", CHANGED_BY: "anybody"},
     }
     changed = patched(manifest, await house.mutate(manifest))
     assert changed["spec"]["resources"] == {"cpu": "9", "memory": "128Mi"}
@@ -169,7 +168,7 @@ async def test_what_is_there_is_left_alone(house: House) -> None:
         "app": "x",
         "funkhaus.dev/namespace": "default",
     }
-    assert changed["metadata"]["annotations"] == {CREATED_BY: "somebody"}
+    assert changed["metadata"]["annotations"] == {CREATED_BY: "somebody", CHANGED_BY: "anybody"}
 
 
 async def test_the_creator_is_not_whoever_changes_it_later(house: House) -> None:
@@ -177,9 +176,59 @@ async def test_the_creator_is_not_whoever_changes_it_later(house: House) -> None
     old["metadata"]["annotations"] = {CREATED_BY: "fh:first"}
     new = function(timeout=61)
     changed = patched(new, await house.mutate(new, old=old, requester="fh:second"))
-    assert changed["metadata"]["annotations"] == {CREATED_BY: "fh:first"}
+    assert changed["metadata"]["annotations"] == {CREATED_BY: "fh:first", CHANGED_BY: "fh:second"}
     unknown = await house.mutate(function(timeout=62), old=function(), requester="fh:second")
     assert CREATED_BY not in str(unknown.patch)
+
+
+def changed_by(who: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    manifest["metadata"]["annotations"] = {CREATED_BY: "fh:first", CHANGED_BY: who}
+    return manifest
+
+
+async def test_who_changes_what_is_asked_for_is_its_author(house: House) -> None:
+    old = changed_by("fh:first", function())
+    new = changed_by("fh:first", function(timeout=61))
+    changed = patched(new, await house.mutate(new, old=old, requester="fh:second"))
+    assert changed["metadata"]["annotations"][CHANGED_BY] == "fh:second"
+    assert (await house.mutate(changed, old=old, requester="fh:second")).patch == ()
+    assert not (await house.validate(changed, old=old, requester="fh:second")).refused
+
+
+async def test_who_changes_only_labels_is_not(house: House) -> None:
+    old = changed_by("fh:first", function())
+    old["metadata"]["labels"] = dict(LABELS)
+    new = copy.deepcopy(old)
+    new["metadata"]["labels"] |= {"app": "x"}
+    assert (await house.mutate(new, old=old, requester="fh:second")).patch == ()
+    replaced = {**new, "metadata": {**new["metadata"], "annotations": {"mine": "x"}}}
+    again = patched(replaced, await house.mutate(replaced, old=old, requester="fh:second"))
+    assert again["metadata"]["annotations"][CHANGED_BY] == "fh:first"
+
+
+async def test_nobody_is_named_who_did_not_ask(house: House) -> None:
+    old = changed_by("fh:first", function())
+    new = changed_by("fh:third", function(timeout=61))
+    kept = patched(new, await house.mutate(new, old=old, requester="fh:second"))
+    assert kept["metadata"]["annotations"][CHANGED_BY] == "fh:third", "for admission to refuse"
+    for named in ("fh:third", "fh:first"):
+        await house.validate(
+            changed_by(named, function(timeout=61)), old=old, requester="fh:second"
+        )
+        asked = house.decider.asked[-1]
+        assert (
+            asked.owned.annotations[CHANGED_BY]
+            == "fh:second"
+            != asked.marks.annotations[CHANGED_BY]
+        )
+
+
+async def test_what_turns_out_unchanged_may_name_either(house: House) -> None:
+    old = changed_by("fh:first", function())
+    for named in ("fh:first", "fh:second"):
+        new = changed_by(named, function())
+        new["metadata"]["labels"] = {"app": "x", **LABELS}
+        assert not (await house.validate(new, old=old, requester="fh:second")).refused
 
 
 async def test_a_name_yet_to_be_made_is_no_obstacle(house: House) -> None:
@@ -194,7 +243,9 @@ METADATA = st.fixed_dictionaries(
     {"name": st.just("hello")},
     optional={
         name: st.none()
-        | st.dictionaries(st.sampled_from(["app", *LABELS, CREATED_BY]), st.text(max_size=3))
+        | st.dictionaries(
+            st.sampled_from(["app", *LABELS, CREATED_BY, CHANGED_BY]), st.text(max_size=3)
+        )
         for name in ("labels", "annotations")
     },
 )
@@ -261,9 +312,9 @@ async def test_a_tenant_may_carry_only_what_the_platform_wrote(house: House) -> 
     await house.validate(new, old=old)
     created, updated = house.decider.asked
     assert created.marks == updated.marks == Marks({"funkhaus.dev/approved": "yes"}, {})
-    assert created.owned == Marks(LABELS, {CREATED_BY: USER})
+    assert created.owned == Marks(LABELS, {CREATED_BY: USER, CHANGED_BY: USER})
     assert updated.owned == Marks(
-        {**LABELS, "funkhaus.dev/profile": "gpu"}, {CREATED_BY: "fh:first"}
+        {**LABELS, "funkhaus.dev/profile": "gpu"}, {CREATED_BY: "fh:first", CHANGED_BY: USER}
     )
 
 

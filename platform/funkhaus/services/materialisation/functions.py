@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class FunctionMaterialiser:
-    """The one `reconcile` of Functions."""
+    """The one `reconcile` of Functions. `kept` is how many revisions stay for going back to, beside those in use."""
 
     def __init__(
         self,
@@ -44,11 +44,12 @@ class FunctionMaterialiser:
         stores: Stores,
         clock: Clock,
         standing: Standing,
+        kept: int,
     ) -> None:
         self._cluster, self._judge, self._stores, self._clock = cluster, judge, stores, clock
         self._standing, self._ledger = standing, ledger
         self._assembly = Assembly(cluster, registry)
-        self._rollout = Rollout(cluster, clock)
+        self._rollout = Rollout(cluster, clock, kept)
 
     async def reconcile(self, namespace: str, name: str) -> Next:
         """Make the cluster what the Function asks for, as far as that goes now.

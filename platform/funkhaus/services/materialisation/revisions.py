@@ -42,13 +42,16 @@ class Assembly:
         """The revision for the function's present spec, or the Built condition that says why there is none.
 
         `known` are the function's FunctionRevisions by name, `latest` the name of the last one made for it: as long as
-        nothing but the catalogue's image differs from it, its image stays pinned. Raises `UnavailableError`.
+        nothing but the catalogue's image differs from it, its image stays pinned. So does any other's that is kept: going
+        back to a revision is going back to that very one. Raises `UnavailableError`.
         """
         missing = _unready(function)
         if missing:
             return missing
-        if latest in known:
-            pinned = revision_crd.parse(known[latest])
+        for name in sorted(
+            known, key=lambda name: (name == latest, last_of_use(known[name])), reverse=True
+        ):
+            pinned = revision_crd.parse(known[name])
             same = _spec(function, pinned.runtime_image, pinned.image)
             if same.digest == pinned.digest:
                 return pinned
@@ -123,6 +126,13 @@ def _same_content(existing: RevisionSpec, wanted: RevisionSpec, name: str) -> Re
     return existing
 
 
+def last_of_use(manifest: Manifest) -> str:
+    """When a revision was last of use: it served, or was made."""
+    return revision_crd.served_at(manifest) or str(
+        manifest["metadata"].get("creationTimestamp") or ""
+    )
+
+
 def _spec(function: Function, runtime_image: str, image: str) -> RevisionSpec:
     spec = function.spec
     return RevisionSpec(
@@ -136,6 +146,7 @@ def _spec(function: Function, runtime_image: str, image: str) -> RevisionSpec:
         resources=spec.resources,
         timeout=spec.timeout,
         concurrency=spec.concurrency,
+        source=spec.source,
     )
 
 

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from funkhaus.crd import revision as revision_crd
-from funkhaus.domain.kinds import DEPLOYMENT
+from funkhaus.domain.errors import NotFoundError
+from funkhaus.domain.kinds import DEPLOYMENT, FUNCTION_REVISION
 from funkhaus.domain.names import revision_name
 from funkhaus.manifests import function as builders
 from funkhaus.manifests import labels
 from funkhaus.services.materialisation.diagnosis import replicas
+from funkhaus.services.materialisation.revisions import last_of_use
 from funkhaus.services.materialisation.upkeep import ensure, remove
 
 if TYPE_CHECKING:
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
 LINGER = timedelta(seconds=15)
 """How long what served before goes on after the switch: proxies learn of it, calls in flight end."""
-HISTORY = 10
-"""FunctionRevisions kept for going back to, beside those in use."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -43,8 +43,8 @@ class Rolled:
 class Rollout:
     """One step of it, as far as it goes now."""
 
-    def __init__(self, cluster: Cluster, clock: Clock) -> None:
-        self._cluster, self._clock = cluster, clock
+    def __init__(self, cluster: Cluster, clock: Clock, kept: int) -> None:
+        self._cluster, self._clock, self._kept = cluster, clock, kept
 
     async def advance(
         self,
@@ -117,6 +117,8 @@ class Rollout:
             if new.complete or (new.ready and not old.ready):
                 serving, switched_at = rolled.desired, now
         rolled.active = serving
+        if replicas(rolled.deployments[serving]).ready:
+            await self._note_serving(site, seen, serving, switched_at)
         await ensure(
             self._cluster,
             builders.public_service(site, function, serving, switched_at),
@@ -124,6 +126,26 @@ class Rollout:
             public,
         )
         return max(0.0, (switched_at + LINGER - now).total_seconds())
+
+    async def _note_serving(
+        self, site: Site, seen: Observed, revision: str, switched_at: datetime
+    ) -> None:
+        """Write into the revision that it serves, and since when: what `rollback` goes back to."""
+        since = switched_at.strftime(_TIME)
+        known = seen.revisions.get(revision)
+        if known and revision_crd.served_at(known) == since:
+            return
+        try:
+            await self._cluster.apply_status(
+                {
+                    "apiVersion": FUNCTION_REVISION.api_version,
+                    "kind": FUNCTION_REVISION.name,
+                    "metadata": {"namespace": site.namespace, "name": revision},
+                    "status": {"servedAt": since},
+                }
+            )
+        except NotFoundError:
+            return  # somebody deleted it just now: it is made again in the next round
 
     async def _autoscale(
         self, site: Site, function: Function, seen: Observed, rolled: Rolled
@@ -153,14 +175,11 @@ class Rollout:
                 await remove(self._cluster, item, owner)
         newest = sorted(
             seen.revisions.values(),
-            key=lambda item: (
-                item["metadata"].get("creationTimestamp", ""),
-                item["metadata"]["name"],
-            ),
+            key=lambda item: (last_of_use(item), item["metadata"]["name"]),
             reverse=True,
         )
         unused = [item for item in newest if item["metadata"]["name"] not in keep]
-        for item in unused[HISTORY:]:
+        for item in unused[self._kept :]:
             await remove(self._cluster, item, owner)
 
 
