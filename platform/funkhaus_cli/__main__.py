@@ -14,8 +14,11 @@ from funkhaus_cli.commands.account import completion, version, whoami
 from funkhaus_cli.commands.autoscale import autoscale
 from funkhaus_cli.commands.contexts import config
 from funkhaus_cli.commands.functions import function
+from funkhaus_cli.commands.grants import grant
+from funkhaus_cli.commands.invitations import invitation
 from funkhaus_cli.commands.kubeconfig import kubeconfig, kubectl_credential
 from funkhaus_cli.commands.login import login, logout
+from funkhaus_cli.commands.members import member
 from funkhaus_cli.commands.namespaces import namespace
 from funkhaus_cli.commands.quotas import quota
 from funkhaus_cli.commands.runtimes import runtime
@@ -114,6 +117,9 @@ def _forget_stdout() -> None:
         "ns": "namespace",
         "namespaces": "namespace",
         "sa": "serviceaccount",
+        "members": "member",
+        "invitations": "invitation",
+        "grants": "grant",
     },
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": WIDTH},
 )
@@ -131,8 +137,8 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    function, trigger, autoscale, runtime, namespace, quota, tenant, token, service_account, config, login, logout, whoami,
-    kubeconfig, kubectl_credential, version, completion,
+    function, trigger, autoscale, runtime, namespace, quota, tenant, member, invitation, token, service_account, grant,
+    config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)
 

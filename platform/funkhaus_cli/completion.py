@@ -56,6 +56,21 @@ NAMESPACE = Completed(lambda session: session.api.get(session.tenant_path("names
 RUNTIME = Completed(lambda session: session.api.get("/v1/runtimes"), key="id", note="status")
 TENANT = Completed(lambda session: session.api.get("/v1/tenants"), key="id", note="displayName")
 
+MEMBER = Completed(lambda session: _members(session.api.get(session.tenant_path("members"))))
+INVITATION = Completed(
+    lambda session: session.api.get(session.tenant_path("invitations")), key="id", note="email"
+)
+
+
+def _members(answer: Any) -> Any:  # noqa: ANN401 - JSON
+    """By address, which people know, where the provider checked one."""
+    return {
+        "items": [
+            {"name": item.get("email") or item["user"], "note": item.get("role")}
+            for item in answer["items"]
+        ]
+    }
+
 
 def script(root: click.Command, shell: str) -> str:
     """The script a shell reads to complete `funkhaus`; raises `Failure` for a shell that can't."""

@@ -49,7 +49,10 @@ def tenant() -> None:
 def create(
     session: Session, tenant_id: str, *, plan: str | None, display_name: str | None, output: str
 ) -> None:
-    """Create a tenant (platform admins). Its id is never given out again."""
+    """Create a tenant: whoever signed in, within what is free for them, and owns it then; platform admins any.
+
+    Its id is never given out again.
+    """
     body: dict[str, Any] = {"id": tenant_id}
     if plan is not None:
         body["plan"] = plan

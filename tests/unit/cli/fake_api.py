@@ -12,6 +12,7 @@ import httpx
 
 from . import contract
 from .fake_credentials import FakeCredentials
+from .fake_people import FakePeople
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,7 +145,7 @@ def revision(digits: str, state: str = "kept", **change: Any) -> Document:
 
 
 @dataclass
-class FakeApi(FakeCredentials):
+class FakeApi(FakePeople, FakeCredentials):
     """What it holds, what it was asked, and what it does when asked (`scripts`, by operation id, come first)."""
 
     functions: dict[str, Document] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from funkhaus_cli.progress import Progress
 from funkhaus_cli.session import Session
 
 from .fake_api import NOW, function
+from .fake_people import member
 from .test_lists import golden
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ def test_names_are_completed(funkhaus: Terminal, api: FakeApi) -> None:
     assert complete(session(funkhaus, api), "function", "describe", "-t", "acme", "o") == ["other"]
     assert "/tenants/acme/" in api.requests[-1].url.path
     assert complete(session(funkhaus, api), "tri") == ["trigger"]
+    api.members = {"u1": member("u1", "cem@example.com"), "c-2": member("c-2")}
+    assert complete(session(funkhaus, api), "member", "remove", "c") == ["cem@example.com", "c-2"]
 
 
 def test_completion_never_complains_and_never_lingers(

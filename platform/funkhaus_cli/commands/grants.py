@@ -1,0 +1,78 @@
+"""`funkhaus grant list|create|delete`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from funkhaus_cli.failure import Exit, Failure, plain
+from funkhaus_cli.options import NAME, Noun, confirmed, connection, output
+from funkhaus_cli.output import Column, show_list
+
+if TYPE_CHECKING:
+    from funkhaus_cli.session import Session
+
+_PATH = "/v1/platform/grants"
+_ROLES = click.Choice(("admin", "approver", "auditor"))
+
+
+@click.group("grant", cls=Noun)
+def grant() -> None:
+    """Platform roles of people, beside those that groups of an identity provider give (platform admins)."""
+
+
+@grant.command("list")
+@output()
+@connection()
+@click.pass_obj
+def list_grants(session: Session, *, output: str) -> None:
+    """Who was granted what."""
+    columns = [
+        Column("USER", lambda item: item["user"]),
+        Column("ADDRESS", lambda item: item.get("email")),
+        Column("NAME", lambda item: item.get("displayName")),
+        Column("ROLE", lambda item: item.get("role")),
+    ]
+    show_list(
+        session.api.items(_PATH),
+        columns,
+        output,
+        none="No grants.",
+        name=lambda item: f"{item['user']}/{item['role']}",
+    )
+
+
+@grant.command(
+    "create",
+    examples=("funkhaus grant create 7d1c0f8e-2f0a-4a53-9a3e-0a7c7f1f5b10 --role approver",),
+)
+@click.argument("user", type=NAME)
+@click.option("--role", type=_ROLES, required=True, help="What they may do in all tenants.")
+@connection()
+@click.pass_obj
+def create(session: Session, user: str, *, role: str) -> None:
+    """Grant a platform role. USER is the id that their `funkhaus whoami` shows."""
+    if "@" in user:
+        raise Failure(
+            f"{plain(user)} is an address, and an address is no proof of who somebody is",
+            Exit.USAGE,
+            hint="the id passes that their `funkhaus whoami` shows",
+        )
+    session.api.post(_PATH, {"user": user, "role": role})
+    click.echo(f"Granted {role} to {user}.")
+
+
+@grant.command("delete")
+@click.argument("user", type=NAME)
+@click.option("--role", type=_ROLES, required=True, help="What to withdraw.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@connection()
+@click.pass_obj
+def delete(session: Session, user: str, *, role: str, yes: bool) -> None:
+    """Withdraw a platform role; in force with their next request. Group rules are not touched."""
+    from funkhaus_cli.client import segment  # noqa: PLC0415 - httpx, see `session`
+
+    confirmed(f"Withdraw {role} from {user}?", yes=yes)
+    session.api.delete(segment("platform", "grants", user, role))
+    click.echo(f"Withdrew {role} from {user}.")

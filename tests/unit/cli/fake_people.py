@@ -1,0 +1,87 @@
+"""The part of the stand-in API that knows members, invitations and grants."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+
+Document = dict[str, Any]
+NOW = "2026-03-01T12:00:00Z"
+
+
+def member(user: str, email: str = "", name: str = "", role: str = "developer") -> Document:
+    return {
+        "user": user, "email": email, "displayName": name, "role": role, "since": "2026-02-28T12:00:00Z",
+    }  # fmt: skip
+
+
+def invitation(invitation_id: str = "in1", **change: Any) -> Document:
+    return {
+        "id": invitation_id, "tenant": "demo", "email": "cem@example.com", "role": "developer", "state": "open",
+        "invitedBy": "fh:7d1c", "createdAt": NOW, "expiresAt": "2026-03-08T12:00:00Z",
+    } | change  # fmt: skip
+
+
+def _part(request: httpx.Request, part: int) -> str:
+    return unquote(request.url.raw_path.decode().partition("?")[0].split("/")[part])
+
+
+def _items(items: list[Document]) -> httpx.Response:
+    return httpx.Response(200, json={"items": items, "next": ""})
+
+
+@dataclass
+class FakePeople:
+    """Who is in the tenant, who is invited, who has a platform role."""
+
+    members: dict[str, Document] = field(default_factory=dict)
+    invitations: dict[str, Document] = field(default_factory=dict)
+    grants: list[Document] = field(default_factory=list)
+
+    def listMembers(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
+        return _items(list(self.members.values()))
+
+    def putMember(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        asked = json.loads(request.content)
+        held = self.members.get(asked["user"], member(asked["user"]))
+        self.members[asked["user"]] = held | {"role": asked["role"]}
+        return httpx.Response(200, json=self.members[asked["user"]])
+
+    def removeMember(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        del self.members[_part(request, -1)]
+        return httpx.Response(204)
+
+    def listInvitations(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _items(list(self.invitations.values()))
+
+    def listMyInvitations(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _items([item for item in self.invitations.values() if item["email"]])
+
+    def invite(self, request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)
+        asked.pop("expiresInDays", None)
+        self.invitations["in1"] = made = invitation(**asked)
+        return httpx.Response(201, json=made | {"secret": "fh_inv_secret"})
+
+    def revokeInvitation(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        held = self.invitations[_part(request, -1)] | {"state": "revoked"}
+        return httpx.Response(200, json=held)
+
+    def acceptInvitation(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json={"tenant": "demo", "role": "developer"})
+
+    def listGrants(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _items(self.grants)
+
+    def grant(self, request: httpx.Request) -> httpx.Response:
+        self.grants.append(json.loads(request.content) | {"email": "", "displayName": ""})
+        return httpx.Response(204)
+
+    def withdrawGrant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        gone = (_part(request, -2), _part(request, -1))
+        self.grants = [item for item in self.grants if (item["user"], item["role"]) != gone]
+        return httpx.Response(204)

@@ -1,0 +1,161 @@
+"""Members, invitations and platform roles: what a person types and sees, what a program gets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import answers
+from .fake_people import invitation, member
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Terminal
+    from .fake_api import FakeApi
+
+
+@pytest.fixture
+def house(api: FakeApi) -> FakeApi:
+    api.members = {
+        "u1": member("u1", "ada@example.com", "Ada", "owner"),
+        "u2": member("u2", "cem@example.com", "Cem"),
+        "u3": member("u3", "", "Eve", "viewer"),
+    }
+    return api
+
+
+@pytest.mark.usefixtures("house")
+def test_members_as_a_table_and_for_programs(funkhaus: Terminal) -> None:
+    assert [line.split() for line in funkhaus("member", "list").out.splitlines()] == [
+        ["USER", "ADDRESS", "NAME", "ROLE", "SINCE"],
+        ["u1", "ada@example.com", "Ada", "owner", "24h"],
+        ["u2", "cem@example.com", "Cem", "developer", "24h"],
+        ["u3", "-", "Eve", "viewer", "24h"],
+    ]
+    assert funkhaus("members", "ls", "-o", "name").out == "u1\nu2\nu3\n"
+    (first, *_) = json.loads(funkhaus("member", "list", "-o", "json").out)["items"]
+    assert first["role"] == "owner"
+
+
+@pytest.mark.parametrize("who", ["u2", "cem@example.com", "Cem@Example.com"])
+def test_a_role_by_id_or_by_a_members_address(funkhaus: Terminal, house: FakeApi, who: str) -> None:
+    ran = funkhaus("member", "set", who, "--role", "viewer")
+    assert (ran.code, ran.out) == (0, "Cem is viewer of tenant demo.\n")
+    assert house.members["u2"]["role"] == "viewer"
+
+
+def test_an_address_of_nobodys_here_is_told_how_to_come(funkhaus: Terminal, house: FakeApi) -> None:
+    ran = funkhaus("member", "set", "bob@example.com", "--role", "viewer")
+    assert ran.code == 3
+    assert "funkhaus invitation create --email bob@example.com" in ran.err
+    assert not list(house.asked("POST"))
+
+
+def test_an_address_of_two_names_neither(funkhaus: Terminal, house: FakeApi) -> None:
+    house.members["u4"] = member("u4", "cem@example.com", "Cem elsewhere")
+    ran = funkhaus("member", "remove", "cem@example.com", "--yes")
+    assert (ran.code, "name an id" in ran.err) == (2, True)
+    assert len(house.members) == 4
+
+
+def test_removing_asks_first(funkhaus: Terminal, house: FakeApi) -> None:
+    assert funkhaus("member", "remove", "u2").code == 2
+    ran = funkhaus("member", "rm", "cem@example.com", "--yes")
+    assert (ran.code, ran.out) == (0, "Removed cem@example.com from tenant demo.\n")
+    assert list(house.members) == ["u1", "u3"]
+
+
+def test_inviting_shows_a_secret_once_and_nothing_beside_it(
+    funkhaus: Terminal, api: FakeApi
+) -> None:
+    words = ("invitation", "create", "--email", "cem@example.com", "--expires-in-days", "2")
+    ran = funkhaus(*words)
+    assert ran.out == "fh_inv_secret\n"
+    assert "developer of demo, for cem@example.com" in ran.err
+    assert next(api.asked("POST"))[2] == {
+        "email": "cem@example.com", "role": "developer", "expiresInDays": 2,
+    }  # fmt: skip
+    assert "whoever has its secret" in funkhaus("invitation", "create").err
+    assert funkhaus("invitation", "create", "-o", "name").out == "in1\n"
+    assert json.loads(funkhaus("invitation", "create", "-o", "json").out)["id"] == "in1"
+
+
+def test_invitations_of_the_tenant_and_ones_own(funkhaus: Terminal, api: FakeApi) -> None:
+    api.invitations = {
+        "in1": invitation(),
+        "in2": invitation("in2", email="", role="viewer", state="expired"),
+    }
+    assert [line.split() for line in funkhaus("invitation", "list").out.splitlines()] == [
+        ["ID", "ADDRESS", "ROLE", "STATE", "AGE", "ENDS"],
+        ["in1", "cem@example.com", "developer", "open", "0s", "in", "7d"],
+        ["in2", "-", "viewer", "expired", "0s", "in", "7d"],
+    ]
+    api.roles = {}  # a stranger, who has no tenant to name
+    own = [line.split() for line in funkhaus("invitation", "list", "--mine").out.splitlines()]
+    assert own[1][:4] == ["in1", "demo", "cem@example.com", "developer"]
+    api.invitations = {}
+    assert funkhaus("invitation", "list", "--mine").err == "No open invitations to you.\n"
+
+
+def test_revoking(funkhaus: Terminal, api: FakeApi) -> None:
+    api.invitations = {"in1": invitation()}
+    ran = funkhaus("invitation", "revoke", "in1")
+    assert ran.out == "Invitation in1 of tenant demo is revoked.\n"
+
+
+def test_taking_one_by_id_by_file_and_by_pipe(
+    funkhaus: Terminal, api: FakeApi, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("fh_inv_secret\n")
+    for words, body in (
+        (("in1",), {"id": "in1"}),
+        (("--secret-file", str(secret)), {"secret": "fh_inv_secret"}),
+        (("--secret-file", "-"), {"secret": "fh_inv_piped"}),
+    ):
+        ran = funkhaus("invitation", "accept", *words, stdin="fh_inv_piped\n")
+        assert (ran.code, ran.out) == (0, "You are developer of tenant demo.\n")
+        assert json.loads(api.requests[-1].content) == body
+    for wrong in ((), ("in1", "--secret-file", str(secret))):
+        assert funkhaus("invitation", "accept", *wrong).code == 2
+
+
+def test_platform_roles(funkhaus: Terminal, api: FakeApi) -> None:
+    assert funkhaus("grant", "list").err == "No grants.\n"
+    assert (
+        funkhaus("grant", "create", "u2", "--role", "approver").out == "Granted approver to u2.\n"
+    )
+    assert funkhaus("grant", "list", "-o", "name").out == "u2/approver\n"
+    assert [line.split() for line in funkhaus("grant", "list").out.splitlines()][1] == [
+        "u2", "-", "-", "approver",
+    ]  # fmt: skip
+    assert funkhaus("grant", "delete", "u2", "--role", "approver").code == 2
+    ran = funkhaus("grant", "delete", "u2", "--role", "approver", "--yes")
+    assert ran.out == "Withdrew approver from u2.\n"
+    assert api.grants == []
+
+
+def test_a_platform_role_goes_to_somebody_and_not_to_an_address(
+    funkhaus: Terminal, api: FakeApi
+) -> None:
+    ran = funkhaus("grant", "create", "cem@example.com", "--role", "admin")
+    assert (ran.code, "whoami" in ran.err) == (2, True)
+    assert not api.requests
+
+
+@pytest.mark.usefixtures("house")
+def test_the_apis_refusals_come_through(funkhaus: Terminal, api: FakeApi) -> None:
+    document = {
+        "type": "/problems/conflict", "title": "That is in conflict with what there is.", "status": 409,
+        "detail": "this is the last owner, and a tenant keeps one: make somebody else an owner first",
+        "code": "conflict", "requestId": "r-1",
+        "findings": [{"code": "last-owner", "outcome": "deny", "message": "this is the last owner", "path": "user"}],
+    }  # fmt: skip
+    api.scripts["removeMember"] = answers(
+        409, content=json.dumps(document), headers={"Content-Type": "application/problem+json"}
+    )
+    ran = funkhaus("member", "remove", "u1", "--yes")
+    assert (ran.code, "last owner" in ran.err) == (1, True)
