@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from funkhaus.auth import KeyedMint
 from funkhaus.crd import tenant_namespace
+from funkhaus.domain.restriction import Restriction
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.domain.token import Token, TokenKind
 from funkhaus.domain.user import Identity, Session
@@ -141,7 +142,13 @@ class World:
         self.cluster.put({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
 
     async def token(
-        self, tenant: str, role: Role | None, *, days: float = 30, revoked: bool = False
+        self,
+        tenant: str,
+        role: Role | None,
+        *,
+        days: float = 30,
+        revoked: bool = False,
+        scopes: tuple[str, ...] = (),
     ) -> str:
         """The text of a new token; of a platform admin's without a role."""
         text = self.mint.mint(TokenKind.USER if role else TokenKind.ADMIN)
@@ -157,6 +164,7 @@ class World:
             created_at=now,
             expires_at=now + timedelta(days=days),
             revoked_at=now if revoked else None,
+            restriction=Restriction(scopes),
         )
         if role:
             async with self.stores.begin(tenant) as work:

@@ -25,6 +25,16 @@ def document() -> dict[str, Any]:
     return loaded
 
 
+def operations() -> list[dict[str, Any]]:
+    """Every operation with its `method` and `path`."""
+    return [
+        {**entry[method], "method": method.upper(), "path": path}
+        for path, entry in sorted(document()["paths"].items())
+        for method in ("get", "post", "put", "patch", "delete")
+        if method in entry
+    ]
+
+
 def resolved(node: Any) -> Any:
     while isinstance(node, dict) and "$ref" in node:
         target: Any = document()

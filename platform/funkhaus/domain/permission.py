@@ -102,6 +102,14 @@ def require(subject: Subject, permission: Permission, tenant: str | None = None)
     `NotFoundError` or `ForbiddenError`. What the role holds and the credential's scopes leave out is refused.
     """
     _held(subject, permission, tenant)
+    require_scope(subject, permission)
+
+
+def require_scope(subject: Subject, permission: Permission) -> None:
+    """Pass if the subject's credential does not leave `permission` out; raises `ForbiddenError`.
+
+    By itself this is for what a subject may do without a role: reading catalogues and founding a tenant.
+    """
     scopes = subject.restriction.scopes
     if scopes and permission.value not in scopes:
         raise ForbiddenError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from funkhaus.domain import names
 from funkhaus.domain.errors import InvalidError, NotFoundError
-from funkhaus.domain.permission import Permission
+from funkhaus.domain.permission import Permission, require_scope
 from funkhaus.domain.tenant import Tenant
 from funkhaus.domain.verdict import Finding
 
@@ -37,6 +37,7 @@ class TenantService:
         async with self._acts.doing(
             asker, permission, None, tenant_id, action=Permission.TENANT_CREATE.value
         ) as act:
+            require_scope(asker.subject, Permission.TENANT_CREATE)
             tenant = Tenant(names.tenant_id(tenant_id), plan, display_name[:DISPLAY_NAME_LIMIT])
             act.detail["plan"] = plan
             async with self._stores.begin_platform() as work:
@@ -64,6 +65,7 @@ class TenantService:
 
     async def page(self, asker: Asker, *, after: str, limit: int) -> tuple[Sequence[Tenant], str]:
         """Tenants by id, and where the next page begins ("" for none): with a platform role all, else one's own."""
+        require_scope(asker.subject, Permission.TENANT_READ)
         if asker.subject.platform_roles:
             async with self._stores.begin_platform() as work:
                 found = list(await work.tenants(after=after, limit=limit + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from funkhaus_api.keys import services
+from funkhaus_api.keys import asker, services
 from funkhaus_api.pages import Page
 
 
@@ -19,7 +19,7 @@ async def listed(request: web.Request) -> web.Response:
             "dependencyFile": runtime.dependency_file,
             "fileSuffix": runtime.file_suffix,
         }
-        for runtime in await services(request).runtimes.list()
+        for runtime in await services(request).runtimes.list(asker(request))
     ]
     return page.cut(items, lambda item: str(item["id"]), lambda item: item)
 

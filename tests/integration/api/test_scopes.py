@@ -1,0 +1,126 @@
+"""Every operation says which scope a token needs for it (`x-scope` in the contract), and that is what it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission
+from funkhaus.domain.subject import Role
+from tests.support.published import WHERE, operations, resolved
+
+if TYPE_CHECKING:
+    from tests.support.api import Client, Reply, World
+
+OPERATIONS = {item["operationId"]: item for item in operations() if item.get("security") != []}
+NONE = {
+    "me": "a credential may learn what it is",
+    "revokeOwnToken": "and end itself: whoever finds one can make it harmless",
+    "rotateOwnToken": "and get another text, which may and lasts no more than the one before",
+    "exchangeForKubectl": "refused to every token that is less than its role",
+    "endSession": "sessions only, which have no scopes",
+    "getCluster": "an address and its certificates, which every kubeconfig holds",
+    "listMyInvitations": "offers to an address that a provider checked: no token has one",
+    "acceptInvitation": "taken by a person who signed in, never by a token",
+}
+"""What needs no scope, and why."""
+QUOTA = {
+    "functions": 1, "triggers": 1, "replicas": 1, "cpu": "1", "memory": "1Gi", "hosts": 1,
+    "requestsPerSecond": 1, "buildsPerDay": 1,
+}  # fmt: skip
+NEW_OBJECT: dict[str, Any] = {"name": "x", "spec": {}}
+BODIES: dict[str, Any] = {
+    "acceptInvitation": {"id": "x"},
+    "applyFunction": {"spec": {}},
+    "applyHTTPTrigger": {"spec": {}},
+    "approveQuotaRequest": {},
+    "createFunction": NEW_OBJECT,
+    "createHTTPTrigger": NEW_OBJECT,
+    "createNamespace": {"name": "shop"},
+    "createServiceAccount": {"name": "x", "role": "viewer"},
+    "createTenant": {"id": "green", "plan": "small"},
+    "exchangeForKubectl": {},
+    "grant": {"user": "x", "role": "auditor"},
+    "invite": {"email": "a@example.com", "role": "viewer"},
+    "issueToken": {"name": "x", "role": "viewer"},
+    "overrideQuota": QUOTA | {"reason": "x", "days": 1},
+    "putMember": {"user": "x", "role": "viewer"},
+    "rejectQuotaRequest": {},
+    "requestQuota": {"namespace": "default", "extra": {"cpu": "1"}, "reason": "x", "days": 1},
+    "rotateOwnToken": {},
+    "rotateToken": {},
+    "scaleFunction": {"min": 1, "max": 1, "cpuPercent": 50},
+    "setNamespaceQuota": QUOTA,
+    "suspendTenant": {"reason": "x"},
+    "updateFunction": {"spec": {}},
+    "updateHTTPTrigger": {"spec": {}},
+}
+"""A body that is read without complaint, where one is."""
+PLACES = {"tenant": "blue", "namespace": "default", "role": "auditor"}
+
+
+async def ask(client: Client, name: str) -> Reply:
+    operation = OPERATIONS[name]
+    path = operation["path"]
+    for part in path.split("{")[1:]:
+        key = part.partition("}")[0]
+        path = path.replace(f"{{{key}}}", PLACES.get(key, "x"))
+    names = {resolved(item)["name"] for item in operation.get("parameters", [])}
+    headers = {"If-Match": "*"} if "If-Match" in names else {}
+    return await client.ask(operation["method"], path, json=BODIES.get(name), headers=headers)
+
+
+def refused(reply: Reply) -> str:
+    """The permission that a token's scopes leave out, as the answer names it."""
+    if reply.status != 403 or "among this token's scopes" not in reply.json["detail"]:
+        return ""
+    return str(reply.json["detail"]).split()[0]
+
+
+@pytest.fixture
+async def holder(world: World, nobody: Client) -> Any:
+    """Whose token has these scopes: an owner's, or an admin's where owners don't hold the permission."""
+
+    async def made(permission: Permission | None, scopes: set[str]) -> Client:
+        own = permission is None or permission in ROLE_PERMISSIONS[Role.OWNER]
+        role = Role.OWNER if own else None
+        token = await world.token("blue" if own else "", role, scopes=tuple(sorted(scopes)))
+        return nobody.holding(token)
+
+    return made
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_every_operation_names_its_scope(name: str) -> None:
+    scope = OPERATIONS[name].get("x-scope")
+    assert scope in {item.value for item in Permission} | {"none"}, (
+        f"{name}: add `x-scope:` in {WHERE}, the permission its use case asks for"
+    )
+    assert (scope == "none") == (name in NONE), f"say in NONE why {name} needs no scope"
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATIONS) - set(NONE)))
+async def test_b70_the_scope_is_needed_and_suffices(name: str, holder: Any) -> None:
+    permission = Permission(OPERATIONS[name]["x-scope"])
+    others = {item.value for item in Permission} - {permission.value}
+    without = await ask(await holder(permission, others), name)
+    assert refused(without) == permission.value, without.body
+    only = await ask(await holder(permission, {permission.value}), name)
+    assert not refused(only), only.body
+
+
+@pytest.mark.parametrize("name", sorted(NONE))
+async def test_what_needs_no_scope(name: str, holder: Any) -> None:
+    reply = await ask(await holder(None, {"runtime:read"}), name)
+    assert not refused(reply), reply.body
+    if name == "exchangeForKubectl":
+        assert "its scopes leave out" in reply.problem(403, "forbidden")["detail"]
+
+
+async def test_a_token_founds_nothing_and_takes_no_invitation(world: World, nobody: Client) -> None:
+    wide = nobody.holding(await world.token("blue", Role.OWNER))
+    (await wide.post("/v1/tenants", {"id": "green", "plan": "small"})).problem(403, "forbidden")
+    (await wide.post("/v1/me/invitations/accept", {"id": "x"})).problem(403, "forbidden")
+    (await wide.delete("/v1/me/session")).problem(403, "forbidden")
+    assert (await wide.get("/v1/me/invitations")).json["items"] == []
