@@ -30,9 +30,8 @@ check:           ## lint, types, import contracts, policy syntax
 unit:            ## no socket, no cluster, seconds
 	@$(PYTEST) -q -n auto tests/unit tests/architecture
 
-policy:          ## the house rules' own tests, with coverage
-	@$(DEV) opa test policies --coverage --threshold 95 --format=pretty >/dev/null || { opa test policies; exit 1; }
-	@$(DEV) opa test policies
+policy:          ## are the house rules fit to decide: data, tests, coverage, mutations, pages
+	@$(DEV) python -m funkhaus_cli policy check policies --docs docs/rules --seconds 300
 
 netpol:          ## the network policy translation
 	@$(DEV) cd cluster/go && go vet ./cmd/netpol/... && go test ./cmd/netpol/...

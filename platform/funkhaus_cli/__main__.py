@@ -20,6 +20,7 @@ from funkhaus_cli.commands.kubeconfig import kubeconfig, kubectl_credential
 from funkhaus_cli.commands.login import login, logout
 from funkhaus_cli.commands.members import member
 from funkhaus_cli.commands.namespaces import namespace
+from funkhaus_cli.commands.policy import policy
 from funkhaus_cli.commands.quotas import quota
 from funkhaus_cli.commands.runtimes import runtime
 from funkhaus_cli.commands.service_accounts import service_account
@@ -137,8 +138,8 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    function, trigger, autoscale, runtime, namespace, quota, tenant, member, invitation, token, service_account, grant,
-    config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
+    function, trigger, autoscale, runtime, policy, namespace, quota, tenant, member, invitation, token, service_account,
+    grant, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -19,3 +19,8 @@ test_a_trigger_gets_a_host_in_the_first_suffix if {
 test_an_unknown_plan_gives_nothing if {
 	defaults.fields == set() with input as samples.function with data.data.plans as {}
 }
+
+test_other_kinds_get_nothing if {
+	asked := object.union(samples.function, {"kind": "CronJobTrigger", "object": {"function": "hello"}})
+	defaults.fields == set() with input as asked with data.data as samples.catalogue
+}

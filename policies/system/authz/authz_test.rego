@@ -22,6 +22,9 @@ test_everything_else_is_refused if {
 		["POST", "v1/query"],
 		["POST", "v1/data/funkhaus/main/decision/.."],
 		["GET", "v1/config"],
+		["GET", "v1/data/funkhaus/main/decision"],
+		["PUT", "v1/data/funkhaus/main/defaults"],
+		["POST", "health"],
 	] {
 		not authz.allow with input as _asks(asked[0], asked[1])
 	}

@@ -4,6 +4,10 @@
 #   An annotation on a trigger reaches no ingress controller: the platform writes the Ingress, with its own annotations
 #   alone. One that speaks to such a controller (policies/data/annotations.yaml) is refused and not silently ignored.
 #   How many an object carries is bounded.
+# custom:
+#   findings:
+#     annotations-foreign: a trigger carries an annotation that speaks to an ingress controller
+#     annotations-too-many: the object carries more annotations than the ceiling
 package funkhaus.admission.annotations
 
 import data.data.annotations

@@ -21,6 +21,26 @@ test_outside_of_bounds_is_denied if {
 	samples.codes(_judged("")) == {"concurrency-missing"}
 }
 
+test_a_plan_without_bounds_denies if {
+	plans := json.patch(samples.plans, [{"op": "remove", "path": "/small/function/concurrency"}])
+	findings := concurrency.findings with input as samples.function with data.data.plans as plans
+	samples.codes(findings) == {"concurrency-unbounded"}
+}
+
+test_the_finding_names_the_field if {
+	findings := concurrency.findings with input as samples.function with data.data.plans as {}
+	some finding in findings
+	finding.path == "spec.concurrency"
+	finding.outcome == "deny"
+	contains(finding.message, "bounds for concurrency;")
+}
+
 test_other_kinds_are_left_alone if {
 	concurrency.findings == set() with input as samples.trigger
+}
+
+test_no_field_is_nothing_asked if {
+	asked := json.patch(samples.function, [{"op": "remove", "path": "/object/concurrency"}])
+	findings := concurrency.findings with input as asked with data.data as samples.catalogue
+	samples.codes(findings) == {"concurrency-missing"}
 }

@@ -1,6 +1,13 @@
 # METADATA
 # title: CPU of one replica
 # description: A function asks for CPU in Kubernetes' quantities, between its plan's floor and ceiling.
+# custom:
+#   findings:
+#     cpu-above-ceiling: more cpu is asked than the plan's ceiling
+#     cpu-below-floor: less cpu is asked than the plan's floor
+#     cpu-malformed: what is asked is no amount
+#     cpu-missing: nothing is asked and nothing was filled in
+#     cpu-unbounded: the plan has no floor or no ceiling, so nothing passes
 package funkhaus.admission.cpu
 
 import data.funkhaus.lib.amount

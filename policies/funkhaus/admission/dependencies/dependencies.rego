@@ -1,6 +1,9 @@
 # METADATA
 # title: Dependencies
 # description: Refused by name until functions are built; installing at the start of a pod is nothing we offer.
+# custom:
+#   findings:
+#     dependencies-unsupported: the function names dependencies
 package funkhaus.admission.dependencies
 
 findings contains {

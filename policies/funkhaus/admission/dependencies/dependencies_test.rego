@@ -18,3 +18,19 @@ test_any_is_denied if {
 test_other_kinds_are_left_alone if {
 	dependencies.findings == set() with input as samples.trigger
 }
+
+test_the_finding_says_everything if {
+	asked := samples.with_field(samples.function, "dependencies", {"bytes": 7})
+	dependencies.findings == {{
+		"code": "dependencies-unsupported",
+		"outcome": "deny",
+		"path": "spec.dependencies",
+		"limit": 0,
+		"value": 7,
+		"passes": "",
+		"message": concat(" ", [
+			"this platform does not build dependencies yet;",
+			"leave the field out and use the runtime's own library",
+		]),
+	}} with input as asked
+}

@@ -3,6 +3,10 @@
 # description: |
 #   A function sets no variable the platform, the runtime or the loader owns (policies/data/env.yaml), and takes Secrets
 #   and ConfigMaps by their plain name, so from its own namespace.
+# custom:
+#   findings:
+#     env-reference-malformed: a variable refers to something that is not a plain name, so perhaps to another namespace
+#     env-reserved: a variable's name is the platform's, the runtime's or the loader's, or is empty
 package funkhaus.admission.env
 
 import data.data.env

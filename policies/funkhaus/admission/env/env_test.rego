@@ -47,3 +47,22 @@ test_references_are_plain_names if {
 test_other_kinds_are_left_alone if {
 	env.findings == set() with input as samples.trigger
 }
+
+test_the_finding_about_a_reference_says_everything if {
+	_findings(_referring("other/db")) == {{
+		"code": "env-reference-malformed",
+		"outcome": "deny",
+		"path": "spec.env[0]",
+		"value": "other/db",
+		"message": `the variable A refers to "other/db", which is not the name of a Secret of the same namespace`,
+	}}
+}
+
+test_a_variable_without_a_name_is_denied if {
+	samples.codes(_findings([{"from": "value"}])) == {"env-reserved"}
+}
+
+test_a_trigger_s_fields_are_not_read if {
+	asked := samples.with_field(samples.trigger, "env", _named("PATH"))
+	env.findings == set() with input as asked with data.data as samples.catalogue
+}

@@ -5,6 +5,11 @@
 #   window says so. What is stored already is left alone. An exception breaks the glass of one window for one tenant, with
 #   a reason, a name and an end; what passes by it carries a warning, so that the audit has each such change. A window
 #   whose times can't be read is in force; an exception with anything missing is none.
+# custom:
+#   findings:
+#     freeze-change-unknown: the question does not say what changes and when
+#     freeze-in-force: a change falls into a window (deny, or require_approval where the window says so)
+#     freeze-lifted: a change passes by an exception (warn)
 package funkhaus.admission.freeze
 
 import data.data.freezes

@@ -1,6 +1,10 @@
 # METADATA
 # title: Handler
 # description: A handler is module.function, and its module is among the inline files.
+# custom:
+#   findings:
+#     handler-malformed: the handler is not module.function
+#     handler-module-missing: no inline file is the handler's module
 package funkhaus.admission.handler
 
 import data.data.runtimes

@@ -59,3 +59,30 @@ test_an_archive_s_files_are_not_known_here if {
 test_other_kinds_are_left_alone if {
 	handler.findings == set() with input as samples.trigger
 }
+
+test_the_finding_about_a_malformed_one_says_everything if {
+	_judged("handler", ["hello.py"]) == {
+		"code": "handler-malformed",
+		"outcome": "deny",
+		"path": "spec.handler",
+		"value": "handler",
+		"passes": "hello.handler",
+		"message": `handler "handler" is not module.function; for example hello.handler passes`,
+	}
+}
+
+test_no_handler_is_malformed if {
+	asked := json.patch(samples.function, [{"op": "remove", "path": "/object/handler"}])
+	findings := handler.findings with input as asked with data.data as samples.catalogue
+	some finding in findings
+	finding.value == ""
+}
+
+test_a_trigger_s_fields_are_not_read if {
+	spoilt := samples.with_field(samples.trigger, "handler", "hello.handler")
+	asked := json.patch(spoilt, [
+		{"op": "add", "path": "/object/source", "value": {"files": {}}},
+		{"op": "add", "path": "/object/runtime", "value": "python3.11"},
+	])
+	handler.findings == set() with input as asked with data.data as samples.catalogue
+}

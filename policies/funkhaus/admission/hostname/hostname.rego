@@ -3,6 +3,18 @@
 # description: |
 #   A host is a DNS name in the one form every ingress compares alike, and it lies in a suffix the tenant owns, whole
 #   label by whole label. Hosts that begin with xn-- are refused: they show as letters they do not hold.
+# custom:
+#   findings:
+#     hostname-address: the host is an IP address
+#     hostname-malformed: the host is no DNS name
+#     hostname-missing: no host is given and none was filled in
+#     hostname-outside: the host lies in no suffix the tenant owns
+#     hostname-punycode: a label of the host begins with xn--
+#     hostname-reserved: the host lies below a name of the cluster's own
+#     hostname-too-long: the host has more than 253 characters
+#     hostname-trailing-dot: the host ends in a dot
+#     hostname-uppercase: the host has upper-case letters
+#     hostname-wildcard: the host has a wildcard
 package funkhaus.admission.hostname
 
 import data.data.hosts

@@ -8,7 +8,7 @@ _findings(host) := findings if {
 	findings := hostname.findings with input as asked with data.data as samples.catalogue
 }
 
-_codes(host) := {trim_prefix(code, "hostname-") | some code in samples.codes(_findings(host))}
+_codes(host) := samples.codes(_findings(host))
 
 test_hosts_in_an_owned_suffix_pass if {
 	every host in [
@@ -32,24 +32,24 @@ test_the_suffix_ends_at_a_label if {
 		"shop.example.com",
 		"com",
 	] {
-		"outside" in _codes(host)
+		"hostname-outside" in _codes(host)
 	}
 }
 
 test_each_mistake_is_named_once if {
-	_codes("Hello.demo.example.com") == {"uppercase"}
-	_codes("hello.demo.example.com.") == {"trailing-dot"}
-	_codes("Hello.demo.example.com.") == {"trailing-dot", "uppercase"}
-	_codes("*.demo.example.com") == {"wildcard"}
-	_codes("*") == {"malformed", "outside", "wildcard"}
-	_codes("xn--bcher-kva.demo.example.com") == {"punycode"}
-	_codes("hello.demo.example.com:80") == {"malformed", "outside"}
-	_codes("") == {"missing"}
+	_codes("Hello.demo.example.com") == {"hostname-uppercase"}
+	_codes("hello.demo.example.com.") == {"hostname-trailing-dot"}
+	_codes("Hello.demo.example.com.") == {"hostname-trailing-dot", "hostname-uppercase"}
+	_codes("*.demo.example.com") == {"hostname-wildcard"}
+	_codes("*") == {"hostname-malformed", "hostname-outside", "hostname-wildcard"}
+	_codes("xn--bcher-kva.demo.example.com") == {"hostname-punycode"}
+	_codes("hello.demo.example.com:80") == {"hostname-malformed", "hostname-outside"}
+	_codes("") == {"hostname-missing"}
 }
 
 test_addresses_are_denied if {
 	every host in ["10.0.0.1", "127.1", "::1", "[::1]", "::ffff:10.0.0.1", "2001:db8::1"] {
-		_codes(host) == {"address", "outside"}
+		_codes(host) == {"hostname-address", "hostname-outside"}
 	}
 }
 
@@ -65,11 +65,11 @@ test_what_is_no_dns_name_is_denied if {
 		"bücher.demo.example.com",
 		"a。demo.example.com",
 	] {
-		"malformed" in _codes(host)
+		"hostname-malformed" in _codes(host)
 	}
-	_codes(sprintf("%s.demo.example.com", [_repeated("a", 64)])) == {"malformed"}
+	_codes(sprintf("%s.demo.example.com", [_repeated("a", 64)])) == {"hostname-malformed"}
 	_codes(sprintf("%s.demo.example.com", [_repeated("a", 63)])) == set()
-	"too-long" in _codes(sprintf("%sdemo.example.com", [_repeated("a.", 120)]))
+	"hostname-too-long" in _codes(sprintf("%sdemo.example.com", [_repeated("a.", 120)]))
 	_codes(sprintf("%sdemo.example.com", [_repeated("a.", 118)])) == set()
 }
 
@@ -111,4 +111,17 @@ test_a_tenant_without_suffixes_owns_nothing if {
 
 test_other_kinds_are_left_alone if {
 	hostname.findings == set() with input as samples.function
+}
+
+test_no_host_is_missing_and_nothing_else if {
+	asked := json.patch(samples.trigger, [{"op": "remove", "path": "/object/host"}])
+	findings := hostname.findings with input as asked with data.data as samples.catalogue
+	samples.codes(findings) == {"hostname-missing"}
+}
+
+test_the_length_is_bounded_exactly if {
+	name := sprintf("%s%s.demo.example.com", [_repeated("a.", 117), "aa"])
+	count(name) == 253
+	_codes(name) == set()
+	_codes(sprintf("a%s", [name])) == {"hostname-too-long"}
 }

@@ -22,6 +22,26 @@ test_outside_of_bounds_is_denied if {
 	samples.codes(_judged("", null)) == {"memory-missing"}
 }
 
+test_a_plan_without_bounds_denies if {
+	plans := json.patch(samples.plans, [{"op": "remove", "path": "/small/function/memory"}])
+	findings := memory.findings with input as samples.function with data.data.plans as plans
+	samples.codes(findings) == {"memory-unbounded"}
+}
+
+test_the_finding_names_the_field if {
+	findings := memory.findings with input as samples.function with data.data.plans as {}
+	some finding in findings
+	finding.path == "spec.resources.memory"
+	finding.outcome == "deny"
+	contains(finding.message, "bounds for memory;")
+}
+
 test_other_kinds_are_left_alone if {
 	memory.findings == set() with input as samples.trigger
+}
+
+test_no_field_is_nothing_asked if {
+	asked := json.patch(samples.function, [{"op": "remove", "path": "/object/resources/memory"}])
+	findings := memory.findings with input as asked with data.data as samples.catalogue
+	samples.codes(findings) == {"memory-missing"}
 }

@@ -3,6 +3,11 @@
 # description: |
 #   A path has one form that every proxy reads alike: no empty segment, no "." or "..", no escapes, no query. The schema
 #   refuses most of it first; here it is refused for whoever asks without kube-apiserver.
+# custom:
+#   findings:
+#     path-ambiguous: the path has an empty segment, . or ..
+#     path-malformed: the path has a character that proxies read differently, or does not begin with /
+#     path-too-long: the path has more than 256 characters
 package funkhaus.admission.path
 
 findings contains {

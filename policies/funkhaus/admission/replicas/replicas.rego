@@ -3,6 +3,14 @@
 # description: |
 #   At least one replica, at most as many as the plan allows, and a target the autoscaler can hold. `min` 0 is refused
 #   by name until functions can be woken from zero.
+# custom:
+#   findings:
+#     replicas-above-ceiling: max is above the plan's ceiling
+#     replicas-below-floor: min is no whole number of 1 or more
+#     replicas-crossed: max is below min
+#     replicas-target-out-of-range: cpuPercent is no percentage
+#     replicas-unbounded: the plan has no ceiling, so nothing passes
+#     replicas-zero: min is 0; functions are not woken from zero yet
 package funkhaus.admission.replicas
 
 import data.funkhaus.lib.plan

@@ -52,3 +52,73 @@ test_a_plan_without_a_ceiling_denies if {
 test_other_kinds_are_left_alone if {
 	replicas.findings == set() with input as samples.trigger
 }
+
+_finding(least, most) := finding if {
+	asked := samples.with_field(samples.function, "scaling", {"min": least, "max": most, "cpu_percent": 80})
+	findings := replicas.findings with input as asked with data.data as samples.catalogue
+	some finding in findings
+}
+
+test_the_findings_say_everything if {
+	_finding(0, 1) == {
+		"code": "replicas-zero",
+		"outcome": "deny",
+		"path": "spec.scaling.min",
+		"value": 0,
+		"limit": 1,
+		"passes": 1,
+		"message": "min 0 needs scale to zero, which this platform does not offer yet; 1 passes",
+	}
+	_finding(-1, 1) == {
+		"code": "replicas-below-floor",
+		"outcome": "deny",
+		"path": "spec.scaling.min",
+		"value": -1,
+		"limit": 1,
+		"passes": 1,
+		"message": "min -1 is not a whole number of 1 or more; 1 passes",
+	}
+	_finding(1, 6) == {
+		"code": "replicas-above-ceiling",
+		"outcome": "deny",
+		"path": "spec.scaling.max",
+		"value": 6,
+		"limit": 5,
+		"passes": 5,
+		"message": "max 6 is above the plan small's ceiling of 5 replicas; at most 5 passes",
+	}
+	_finding(3, 2) == {
+		"code": "replicas-crossed",
+		"outcome": "deny",
+		"path": "spec.scaling.max",
+		"value": 2,
+		"limit": 3,
+		"passes": 3,
+		"message": "max 2 is below min 3; 3 or more passes",
+	}
+}
+
+test_the_finding_about_the_target_says_everything if {
+	asked := samples.with_field(samples.function, "scaling", {"min": 1, "max": 2, "cpu_percent": 0})
+	findings := replicas.findings with input as asked with data.data as samples.catalogue
+	findings == {{
+		"code": "replicas-target-out-of-range",
+		"outcome": "deny",
+		"path": "spec.scaling.cpuPercent",
+		"value": 0,
+		"limit": 100,
+		"passes": 80,
+		"message": "cpuPercent 0 is not a percentage; 1 to 100 pass",
+	}}
+}
+
+test_the_finding_about_a_missing_ceiling_names_the_field if {
+	findings := replicas.findings with input as samples.function with data.data.plans as {}
+	some finding in findings
+	finding.path == "spec.scaling.max"
+}
+
+test_texts_are_no_numbers if {
+	_judged("2", 2) == {"replicas-below-floor", "replicas-crossed"}
+	_judged(1, "2") == {"replicas-above-ceiling"}
+}

@@ -3,6 +3,13 @@
 # description: |
 #   A rule that finds nothing to judge says nothing, so what would make all of them silent is refused here: a kind no
 #   rule knows, no tenant, a plan that does not exist.
+# custom:
+#   findings:
+#     request-data-missing: a catalogue is missing
+#     request-kind-unknown: no rule judges objects of this kind
+#     request-object-missing: the question holds no object
+#     request-plan-unknown: the tenant's plan is not in the catalogue
+#     request-tenant-missing: the question names no tenant
 package funkhaus.admission.request
 
 import data.data.plans

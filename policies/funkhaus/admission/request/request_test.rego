@@ -44,3 +44,39 @@ test_missing_data_is_denied if {
 		finding.value == name
 	}
 }
+
+test_every_finding_refuses if {
+	findings := request.findings with input as {} with data.data as {"plans": {}}
+	samples.codes(findings) == {
+		"request-data-missing",
+		"request-kind-unknown",
+		"request-object-missing",
+		"request-plan-unknown",
+		"request-tenant-missing",
+	}
+	every finding in findings {
+		finding.outcome == "deny"
+	}
+}
+
+test_the_finding_about_a_kind_says_everything if {
+	findings := request.findings with input as object.union(samples.function, {"kind": "Pod"})
+		with data.data as samples.catalogue
+	findings == {{
+		"code": "request-kind-unknown",
+		"outcome": "deny",
+		"path": "kind",
+		"limit": ["Function", "HTTPTrigger"],
+		"value": "Pod",
+		"message": `no rule judges the kind "Pod"; a change of policy is needed before it passes`,
+	}}
+}
+
+test_what_is_absent_is_shown_as_nothing if {
+	findings := request.findings with input as {} with data.data as samples.catalogue
+	every code in ["request-kind-unknown", "request-plan-unknown"] {
+		some finding in findings
+		finding.code == code
+		finding.value == ""
+	}
+}

@@ -3,6 +3,12 @@
 # description: |
 #   The runtime is one the plan allows and the catalogue (policies/data/runtimes.yaml) has as active; a deprecated one
 #   passes with a warning.
+# custom:
+#   findings:
+#     runtime-blocked: the runtime is blocked, or has a status nobody knows
+#     runtime-deprecated: the runtime is deprecated (warn)
+#     runtime-not-in-plan: the plan does not allow the runtime
+#     runtime-unknown: the catalogue has no such runtime
 package funkhaus.admission.runtime
 
 import data.data.runtimes

@@ -17,6 +17,7 @@ test_active_passes if {
 
 test_deprecated_warns if {
 	count(_findings("python3.9")) == 1
+	_judged("python3.9").code == "runtime-deprecated"
 	_judged("python3.9").outcome == "warn"
 	_judged("python3.9").message == `runtime "python3.9" is deprecated; move to python3.11`
 }
@@ -66,4 +67,19 @@ test_no_runtime_at_all_is_denied if {
 
 test_other_kinds_are_left_alone if {
 	runtime.findings == set() with input as samples.trigger
+}
+
+test_a_trigger_s_fields_are_not_read if {
+	every id in ["python3.9", "cobol74"] {
+		asked := samples.with_field(samples.trigger, "runtime", id)
+		runtime.findings == set() with input as asked with data.data as samples.catalogue
+	}
+}
+
+test_a_deprecated_one_outside_of_the_plan_is_denied_alone if {
+	plans := json.patch(samples.plans, [{"op": "replace", "path": "/small/function/runtimes", "value": ["python3.11"]}])
+	findings := runtime.findings with input as samples.with_field(samples.function, "runtime", "python3.9")
+		with data.data as samples.catalogue
+		with data.data.plans as plans
+	samples.codes(findings) == {"runtime-not-in-plan"}
 }

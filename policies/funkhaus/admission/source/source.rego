@@ -3,6 +3,13 @@
 # description: |
 #   Source written into the object is bounded: it lives in etcd and travels in every review twice. More goes into an
 #   archive.
+# custom:
+#   findings:
+#     source-above-ceiling: more source is asked than the plan's ceiling
+#     source-archive-malformed: an archive is not named by its digest
+#     source-below-floor: less source is asked than the plan's floor
+#     source-missing: nothing is asked and nothing was filled in
+#     source-unbounded: the plan has no floor or no ceiling, so nothing passes
 package funkhaus.admission.source
 
 import data.funkhaus.lib.amount

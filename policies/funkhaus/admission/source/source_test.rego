@@ -34,6 +34,35 @@ test_archives_go_by_digest if {
 	samples.codes(_judged({"archive": 5})) == {"source-archive-malformed"}
 }
 
+test_a_plan_without_bounds_denies if {
+	plans := json.patch(samples.plans, [{"op": "remove", "path": "/small/function/source"}])
+	findings := source.findings with input as samples.function with data.data.plans as plans
+	samples.codes(findings) == {"source-unbounded"}
+}
+
+test_the_finding_names_the_field if {
+	findings := source.findings with input as samples.function with data.data.plans as {}
+	some finding in findings
+	finding.path == "spec.source.inline.files"
+	finding.outcome == "deny"
+	contains(finding.message, "bounds for source;")
+}
+
 test_other_kinds_are_left_alone if {
 	source.findings == set() with input as samples.trigger
+}
+
+test_the_finding_about_an_archive_says_everything if {
+	_judged({"archive": "latest"}) == {{
+		"code": "source-archive-malformed",
+		"outcome": "deny",
+		"path": "spec.source.archive.digest",
+		"value": "latest",
+		"message": `"latest" is not a digest; sha256: and 64 hexadecimal digits pass`,
+	}}
+}
+
+test_a_trigger_s_fields_are_not_read if {
+	asked := samples.with_field(samples.trigger, "source", {"archive": "latest"})
+	source.findings == set() with input as asked
 }

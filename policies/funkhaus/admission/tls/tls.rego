@@ -1,6 +1,9 @@
 # METADATA
 # title: Certificate of a trigger
 # description: The Secret with the certificate is named plainly, so it is one of the trigger's own namespace.
+# custom:
+#   findings:
+#     tls-secret-malformed: the certificate's Secret is not named plainly, so perhaps of another namespace
 package funkhaus.admission.tls
 
 findings contains {

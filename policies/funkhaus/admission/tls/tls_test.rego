@@ -22,3 +22,17 @@ test_anything_else_is_denied if {
 test_other_kinds_are_left_alone if {
 	tls.findings == set() with input as samples.with_field(samples.function, "tls_secret", "a/b")
 }
+
+test_the_finding_says_everything if {
+	findings := tls.findings with input as samples.with_field(samples.trigger, "tls_secret", "other/tls")
+	findings == {{
+		"code": "tls-secret-malformed",
+		"outcome": "deny",
+		"path": "spec.tls.secretName",
+		"value": "other/tls",
+		"message": concat(" ", [
+			`"other/tls" is not the name of a Secret of the same namespace;`,
+			"lower-case letters, digits, '-' and '.' pass",
+		]),
+	}}
+}
