@@ -45,6 +45,22 @@ AUDIT_LOST = Counter(
     "Audit rows of refusals that could not be written",
     registry=REGISTRY,
 )
+AUDIT_LAG = Gauge(
+    "funkhaus_audit_oldest_unchained_seconds",
+    "Age of the oldest audit row without a place in its chain",
+    registry=REGISTRY,
+)
+AUDIT_LINKED = Counter(
+    "funkhaus_audit_rows_chained_total", "Audit rows given their place", registry=REGISTRY
+)
+AUDIT_SIGNED = Counter(
+    "funkhaus_audit_checkpoints_total", "Checkpoints of audit chains signed", registry=REGISTRY
+)
+AUDIT_FAILURES = Counter(
+    "funkhaus_audit_chain_failures_total",
+    "Chains, or rounds over them, that failed",
+    registry=REGISTRY,
+)
 CERTIFICATE_EXPIRY = Gauge(
     "funkhaus_webhook_certificate_expiry_timestamp_seconds",
     "When the serving certificate ends",

@@ -55,6 +55,10 @@ class Api(Common, Database):
     api_port: int = 8780
     token_pepper: str = ""
     """Secret that keys the digests of stored tokens; 32 characters at least; required."""
+    audit_keys: str = ""
+    """PEM blocks, by ``_FILE``: the Ed25519 private key that signs the audit log's checkpoints, and those before it
+    (docs/audit.md); empty: no checkpoints are made.
+    """
     registry: str = "127.0.0.1:5050"
     """``host[:port][/prefix]`` of the OCI registry function images and archives go to."""
     registry_plain_http: bool = False

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from funkhaus_api import middlewares, negotiation, preconditions, rates, repetition
 from funkhaus_api.addresses import Proxies
+from funkhaus_api.chaining import chain_for_ever
 from funkhaus_api.deliveries import deliver
 from funkhaus_api.guesses import Guesses
 from funkhaus_api.handlers import (
@@ -137,6 +138,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(sweep_for_ever(services)),
         asyncio.create_task(purge_for_ever(services.purge)),
         asyncio.create_task(note(services.uses)),
+        asyncio.create_task(chain_for_ever(services.chainer)),
     ]
     yield
     for task in tasks:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from funkhaus.auth import Identities, KeyedMint
+from funkhaus.auth import Ed25519Signer, Identities, KeyedMint
 from funkhaus.auth.oidc import OidcProviders, parse
 from funkhaus.factory import Opener, SystemClock, cluster_address
 from funkhaus.services.acts import Acts
+from funkhaus.services.audit_chain import Chainer
 from funkhaus.services.descriptions import DescriptionService
 from funkhaus.services.device_logins import DeviceLoginService
 from funkhaus.services.founding import SelfService
@@ -44,7 +45,16 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.group_rule import GroupRule
-    from funkhaus.ports import Clock, Cluster, Dialer, ImageRegistry, Providers, Stores, TokenMint
+    from funkhaus.ports import (
+        Clock,
+        Cluster,
+        Dialer,
+        ImageRegistry,
+        Providers,
+        Signer,
+        Stores,
+        TokenMint,
+    )
     from funkhaus.settings import Api
 
 NAME = "funkhaus-api"
@@ -80,6 +90,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             public_url=settings.public_url,
             redirects=_words(settings.login_redirects),
             founding=founding_of(settings),
+            signer=Ed25519Signer(settings.audit_keys),
             rules=[rule for provider in configured for rule in provider.rules],
             address=await cluster_address(settings),
             grace_days=settings.deletion_grace_days,
@@ -113,6 +124,7 @@ def wired(
     public_url: str,
     redirects: Sequence[str] = (),
     founding: SelfService,
+    signer: Signer,
     rules: Sequence[GroupRule] = (),
     address: ClusterAddress | None = None,
     grace_days: int = GRACE_DAYS,
@@ -149,6 +161,7 @@ def wired(
         quota_requests=QuotaRequestService(stores, acts, clock, bell.ring),
         sweep=Sweep(stores, cluster, clock),
         purge=Purge(stores, cluster, clock, bell.ring),
+        chainer=Chainer(stores, clock, signer),
         bell=bell,
         clock=clock,
         cursors=Cursors(mint.digest("key of cursors, version 1")),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.subject import Subject
     from funkhaus.ports import Clock, Stores
+    from funkhaus.services.audit_chain import Chainer
     from funkhaus.services.descriptions import DescriptionService
     from funkhaus.services.device_logins import DeviceLoginService
     from funkhaus.services.functions import FunctionService
@@ -72,6 +73,7 @@ class Services:
     quota_requests: QuotaRequestService
     sweep: Sweep
     purge: Purge
+    chainer: Chainer
     bell: Bell
     clock: Clock
     cursors: Cursors

@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 from jsonschema import Draft202012Validator
 
-from funkhaus.auth import KeyedMint
+from funkhaus.auth import Ed25519Signer, KeyedMint
 from funkhaus.crd import tenant_namespace
 from funkhaus.domain.restriction import Restriction
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
@@ -25,6 +25,7 @@ from funkhaus_api.assembly import wired
 from funkhaus_api.keys import Limits
 
 from . import published
+from .audit import a_key
 from .clock import FakeClock
 from .cluster import MemoryCluster
 from .dialer import MemoryDialer
@@ -100,6 +101,7 @@ class World:
     mint: KeyedMint = field(default_factory=lambda: KeyedMint(PEPPER))
     founding: SelfService = field(default_factory=lambda: SelfService(("small",), 2))
     rules: tuple[GroupRule, ...] = ()
+    signer: Ed25519Signer = field(default_factory=lambda: Ed25519Signer(a_key()))
     providers: Providers = field(default_factory=MemoryProviders)
     public_url: str = PUBLIC_URL
     cluster_address: ClusterAddress | None = None
@@ -113,6 +115,7 @@ class World:
             self.mint,
             self.clock,
             founding=self.founding,
+            signer=self.signer,
             rules=self.rules,
             providers=self.providers,
             public_url=self.public_url,

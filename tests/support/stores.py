@@ -17,6 +17,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant, TenantFacts
 from funkhaus.ports import OutboxItem
 
+from .audit import MemoryAuditChains, MemoryAuditTrail, Trails, append
 from .idempotency import Held, MemoryIdempotencyKeys
 from .ledger import Books, MemoryLedger, MemoryPlatformLedger
 from .lifecycle import MemoryLifecycle
@@ -75,6 +76,7 @@ class State:
     waits: dict[int, datetime] = field(default_factory=dict)
     sequence: int = 0
     audit: list[AuditRow] = field(default_factory=list)
+    trails: Trails = field(default_factory=Trails)
     people: People = field(default_factory=People)
     books: Books = field(default_factory=Books)
     kept: Held = field(default_factory=dict)
@@ -114,7 +116,7 @@ class MemoryStores:
 
 
 def _copy(value: Any) -> Any:
-    return value.copy() if isinstance(value, Books) else copy.copy(value)
+    return value.copy() if isinstance(value, Books | Trails) else copy.copy(value)
 
 
 class MemoryTenantWork:
@@ -206,7 +208,11 @@ class MemoryTenantWork:
 
     async def audit(self, row: AuditRow) -> None:
         self._must_be_ours(row.tenant)
-        self._state.audit.append(row)
+        append(self._state, row)
+
+    @property
+    def audit_trail(self) -> MemoryAuditTrail:
+        return MemoryAuditTrail(self._state, self._tenant)
 
     def _must_be_ours(self, tenant: str) -> None:
         if tenant != self._tenant:
@@ -305,7 +311,15 @@ class MemoryPlatformWork:
         ]
 
     async def audit(self, row: AuditRow) -> None:
-        self._state.audit.append(row)
+        append(self._state, row)
+
+    @property
+    def audit_trail(self) -> MemoryAuditTrail:
+        return MemoryAuditTrail(self._state, "")
+
+    @property
+    def audit_chains(self) -> MemoryAuditChains:
+        return MemoryAuditChains(self._state)
 
 
 def _add_token(state: State, token: Token, digest: bytes) -> None:

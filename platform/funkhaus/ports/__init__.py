@@ -4,6 +4,7 @@
 A manifest is a plain JSON object (``dict[str, Any]``) as kube-apiserver speaks it.
 """
 
+from funkhaus.ports.audit import AuditChains, AuditFilter, AuditListed, AuditTrail, Signer
 from funkhaus.ports.bearers import Bearers
 from funkhaus.ports.idempotency import IdempotencyKeys
 from funkhaus.ports.ledger import Ledger, Override, PlatformLedger
@@ -30,7 +31,11 @@ from funkhaus.ports.world import (
 
 __all__ = [
     "Answer",
+    "AuditChains",
+    "AuditFilter",
+    "AuditListed",
     "AuditRow",
+    "AuditTrail",
     "Bearers",
     "Clock",
     "Cluster",
@@ -53,6 +58,7 @@ __all__ = [
     "Providers",
     "QuotaRequests",
     "ServiceAccounts",
+    "Signer",
     "Stores",
     "TenantWork",
     "TokenMint",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.tenant import Namespace, Plan, Tenant, TenantFacts
     from funkhaus.domain.token import Token
+    from funkhaus.ports.audit import AuditChains, AuditTrail
     from funkhaus.ports.bearers import Bearers
     from funkhaus.ports.idempotency import IdempotencyKeys
     from funkhaus.ports.ledger import Ledger, PlatformLedger
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """Who did what, with which outcome. `tenant` is empty for platform-wide acts."""
+    """Who did what, with which outcome. `tenant` is empty for platform-wide acts; the fields are those of
+    `funkhaus.domain.audit.Entry`.
+    """
 
     tenant: str
     subject: str
@@ -37,6 +40,11 @@ class AuditRow:
     outcome: str
     request_id: str
     detail: Manifest
+    issuer: str = ""
+    sub: str = ""
+    uid: str = ""
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,10 @@ class TenantWork(Protocol):
     async def audit(self, row: AuditRow) -> None:
         """Append an audit row, in this transaction."""
 
+    @property
+    def audit_trail(self) -> AuditTrail:
+        """The tenant's audit log."""
+
 
 class PlatformWork(Protocol):
     """One transaction across tenants: a different type, so that crossing is conspicuous."""
@@ -188,6 +200,14 @@ class PlatformWork(Protocol):
 
     async def audit(self, row: AuditRow) -> None:
         """Append an audit row."""
+
+    @property
+    def audit_trail(self) -> AuditTrail:
+        """The audit log of what is no tenant's."""
+
+    @property
+    def audit_chains(self) -> AuditChains:
+        """The chains of all audit logs."""
 
 
 class Stores(Protocol):

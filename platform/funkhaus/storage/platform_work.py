@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
+from funkhaus.domain.audit import PLATFORM
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import TenantFacts
 from funkhaus.ports import OutboxItem
 from funkhaus.storage import rows
+from funkhaus.storage.audit import PostgresAuditChains, PostgresAuditTrail
 from funkhaus.storage.bearers import PostgresBearers
 from funkhaus.storage.idempotency import PostgresIdempotencyKeys
 from funkhaus.storage.ledger import PostgresPlatformLedger
@@ -209,3 +211,13 @@ class PostgresPlatformWork(rows.Statements):
     async def audit(self, row: AuditRow) -> None:
         """Append an audit row."""
         await self._audit(row)
+
+    @property
+    def audit_trail(self) -> PostgresAuditTrail:
+        """The audit log of what is no tenant's."""
+        return PostgresAuditTrail(self._connection, PLATFORM)
+
+    @property
+    def audit_chains(self) -> PostgresAuditChains:
+        """The chains of all audit logs."""
+        return PostgresAuditChains(self._connection)

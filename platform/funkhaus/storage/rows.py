@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, or_
 
+from funkhaus.domain.audit import storable
 from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.quota import LIMITS, Quota
 from funkhaus.domain.restriction import Restriction
@@ -63,6 +64,10 @@ TOKEN = (
     TokenRow.last_used_at,
 )
 
+_AUDITED = (
+    "issuer", "sub", "subject", "token_id", "action", "target", "uid", "before", "after", "outcome", "request_id", "detail",
+)  # fmt: skip
+
 
 class Statements:
     """A transaction's connection; every statement's failure is one of our errors."""
@@ -103,17 +108,8 @@ class Statements:
         await self._insert(insert(TokenRow).values(values), "there is such a token already")
 
     async def _audit(self, row: AuditRow) -> None:
-        values = {
-            "tenant_id": row.tenant or None,
-            "subject": row.subject,
-            "token_id": row.token_id,
-            "action": row.action,
-            "target": row.target,
-            "outcome": row.outcome,
-            "request_id": row.request_id,
-            "detail": row.detail,
-        }
-        await self._run(insert(AuditEntry).values(values))
+        values = {name: storable(getattr(row, name)) for name in _AUDITED}
+        await self._run(insert(AuditEntry).values(tenant_id=row.tenant or None, **values))
 
 
 def quota(row: Row, prefix: str = "") -> Quota:

@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select, update
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import Namespace
 from funkhaus.storage import rows
+from funkhaus.storage.audit import PostgresAuditTrail
 from funkhaus.storage.ledger import PostgresLedger
 from funkhaus.storage.lifecycle import PostgresLifecycle
 from funkhaus.storage.members import PostgresMembers
@@ -198,6 +199,11 @@ class PostgresTenantWork(rows.Statements):
         """Append an audit row, in this transaction."""
         self._must_be_ours(row.tenant)
         await self._audit(row)
+
+    @property
+    def audit_trail(self) -> PostgresAuditTrail:
+        """The tenant's audit log."""
+        return PostgresAuditTrail(self._connection, self._tenant)
 
     def _must_be_ours(self, tenant: str) -> None:
         if tenant != self._tenant:

@@ -104,3 +104,50 @@ def razed(table: str) -> list[str]:
 def closed(table: str) -> list[str]:
     """Statements that take all grants away."""
     return [f"REVOKE ALL ON {table} FROM {TENANT_ROLE}, {PLATFORM_ROLE}"]
+
+
+def kept(*tables: str) -> list[str]:
+    """Statements that keep what tables of the audit log hold, also from their owner: a row gets its place once, and is not
+    changed or deleted otherwise. Somebody who may drop a trigger can take this away; the chain then shows what they did.
+    """
+    return [
+        """
+        CREATE FUNCTION audit_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'UPDATE' THEN
+                IF OLD.position IS NULL AND NEW.position IS NOT NULL
+                   AND to_jsonb(NEW) - '{position,previous,hash}'::text[]
+                     = to_jsonb(OLD) - '{position,previous,hash}'::text[]
+                THEN RETURN NEW; END IF;
+            END IF;
+            RAISE EXCEPTION 'the audit log is appended to: % of % is refused', TG_OP, TG_TABLE_NAME
+                USING ERRCODE = 'insufficient_privilege';
+        END $$
+        """,
+        *(
+            statement
+            for table in tables
+            for statement in (
+                (
+                    f"CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE ON {table} "
+                    "FOR EACH ROW EXECUTE FUNCTION audit_stays()"
+                ),
+                (
+                    f"CREATE TRIGGER audit_stays_whole BEFORE TRUNCATE ON {table} "
+                    "FOR EACH STATEMENT EXECUTE FUNCTION audit_stays()"
+                ),
+            )
+        ),
+    ]
+
+
+def unkept(*tables: str) -> list[str]:
+    """Statements that take `kept` away again."""
+    return [
+        *(
+            f"DROP TRIGGER {trigger} ON {table}"
+            for table in tables
+            for trigger in ("audit_stays", "audit_stays_whole")
+        ),
+        "DROP FUNCTION audit_stays()",
+    ]

@@ -4,7 +4,7 @@ Every table of tenants' data has a column `tenant_id`, so that row-level securit
 """
 
 from funkhaus.storage.schema._declaration import REVISION, Table
-from funkhaus.storage.schema.audit import AuditEntry
+from funkhaus.storage.schema.audit import AuditChainRow, AuditCheckpointRow, AuditEntry
 from funkhaus.storage.schema.charges import ChargeRow
 from funkhaus.storage.schema.host_suffixes import HostSuffix
 from funkhaus.storage.schema.idempotency import IdempotencyRow
@@ -26,6 +26,8 @@ metadata = Table.metadata
 
 __all__ = [
     "REVISION",
+    "AuditChainRow",
+    "AuditCheckpointRow",
     "AuditEntry",
     "ChargeRow",
     "HostSuffix",
