@@ -162,7 +162,7 @@ def next_steps(site: Site) -> str:
         return f"  4. Sign in with a provider of {site.settings.oidc_file}:\n       unset FUNKHAUS_TOKEN; funkhaus login\n"
     return f"""\
   4. Sign in as a person: bob@example.com and cem@example.com are strangers, who may found a tenant; ada@example.com is
-     a platform admin. Everybody's password:
+     a platform admin (docs/tour.md). Everybody's password:
        cat {password_file(site)}
        unset FUNKHAUS_TOKEN; funkhaus login
 """

@@ -35,16 +35,19 @@ const PEOPLE = new Map([
   ['cem@example.com', { name: 'Cem Karaca', groups: [] }],
   ['eve@example.com', { name: 'Eve', groups: [], unverified: true }],
 ]);
-const account = (id) => {
-  const person = PEOPLE.get(id);
-  return person && {
+// Whoever is wanted beside them: a new stranger for every run of a test.
+const STRANGER = /^([a-z][a-z0-9-]{0,39})@strangers\.example\.com$/;
+const person = (id) => PEOPLE.get(id) ?? (STRANGER.test(id) ? { sub: id, name: STRANGER.exec(id)[1], groups: [] } : undefined);
+const account = (_, id) => {
+  const found = person(id);
+  return found && {
     accountId: id,
     claims: () => ({
-      sub: id.split('@')[0],
-      name: person.name,
+      sub: found.sub ?? id.split('@')[0],
+      name: found.name,
       email: id,
-      email_verified: !person.unverified,
-      groups: person.groups,
+      email_verified: !found.unverified,
+      groups: found.groups,
     }),
   };
 };
@@ -79,7 +82,7 @@ const provider = new Provider(issuer, {
   claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
   conformIdTokenClaims: given['lean-id-tokens'], // else claims are in the ID token, as most providers send them
   features: { devInteractions: { enabled: false } },
-  findAccount: (_, id) => account(id),
+  findAccount: account,
   // Nobody is asked for consent: the only client is ours.
   loadExistingGrant: async ({ oidc }) => {
     const grant = new provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
@@ -131,7 +134,7 @@ provider.use(async (ctx, next) => {
   }
   const fields = await read(ctx.req);
   const id = (fields.get('login') ?? '').trim().toLowerCase();
-  if (prompt.name !== 'login' || !PEOPLE.has(id) || !same(fields.get('password') ?? '', PASSWORD)) {
+  if (prompt.name !== 'login' || !person(id) || !same(fields.get('password') ?? '', PASSWORD)) {
     ctx.status = 401;
     ctx.body = form(uid, true);
     return undefined;

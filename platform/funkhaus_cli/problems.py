@@ -37,7 +37,8 @@ def failure(status: int, headers: Mapping[str, str], content: bytes) -> Failure:
     exit_code = Exit.REFUSED if code == _POLICY else _BY_STATUS.get(status, Exit.REFUSED)
     detail = str(problem.get("detail") or problem.get("title") or "") or _excerpt(status, content)
     findings = [item for item in problem.get("findings") or [] if isinstance(item, dict)]
-    if findings and detail == "; ".join(_sentence(item) for item in findings):
+    said = {"; ".join(words(item) for item in findings) for words in (_sentence, _message)}
+    if findings and detail in said:
         # The findings follow below; what remains to say is what they did.
         detail = str(problem.get("title") or "refused").rstrip(".")
     if status >= _SERVER_ERROR and (request_id := headers.get(REQUEST_ID)):
@@ -46,8 +47,12 @@ def failure(status: int, headers: Mapping[str, str], content: bytes) -> Failure:
 
 
 def _sentence(finding: Mapping[str, Any]) -> str:
-    path, message = finding.get("path"), finding.get("message", "")
-    return f"{path}: {message}" if path else str(message)
+    path, message = finding.get("path"), _message(finding)
+    return f"{path}: {message}" if path else message
+
+
+def _message(finding: Mapping[str, Any]) -> str:
+    return str(finding.get("message", ""))
 
 
 def _problem(content: bytes) -> dict[str, Any]:

@@ -58,3 +58,13 @@ def test_asking_for_too_much_is_refused_with_the_limit(said: str) -> None:
     assert ran.code != 0
     assert "spec.resources.cpu" in ran.err
     assert "limit" in ran.err or "at most" in ran.err
+
+
+def test_it_says_how_to_sign_in(said: str) -> None:
+    """The last line opens a browser, which `test_a_stranger_signs_in` does by hand."""
+    block = re.split(r"\n\s+\d\. ", said)[4]
+    assert "ada@example.com" in block
+    assert "funkhaus login" in block
+    shown = re.search(r"cat (\S+)", block)
+    assert shown, block
+    assert len(Path(shown[1]).read_text().strip()) >= 8

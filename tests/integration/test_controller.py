@@ -33,6 +33,7 @@ from funkhaus.domain.kinds import (
     SERVICE,
     TENANT_NAMESPACE,
 )
+from funkhaus.domain.subject import ADMIN_GROUP
 from funkhaus.domain.tenant import Namespace, Suspension, Tenant
 from funkhaus.factory import SystemClock
 from funkhaus.kube import KubeCluster, KubeLease
@@ -440,6 +441,7 @@ CAN = [
     ("escalate", "clusterroles.rbac.authorization.k8s.io", False),
     ("bind", "clusterroles.rbac.authorization.k8s.io/cluster-admin", False),
     ("bind", "clusterroles.rbac.authorization.k8s.io/funkhaus-tenant-suspended", True),
+    ("bind", "clusterroles.rbac.authorization.k8s.io/funkhaus-tenant-admin", True),
     ("impersonate", "users", False),
     ("get", "nodes", False),
     ("create", "persistentvolumeclaims", False),
@@ -464,6 +466,43 @@ def test_its_rights(
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.stdout.strip() == ("yes" if allowed else "no"), done.stderr
+
+
+ADMINS_MAY = [
+    ("list", "functions.funkhaus.dev", True),
+    ("patch", "functions.funkhaus.dev", True),
+    ("delete", "httptriggers.funkhaus.dev", True),
+    ("list", "pods", True),
+    ("get", "secrets", False),
+    ("create", "deployments.apps", False),
+    ("create", "rolebindings.rbac.authorization.k8s.io", False),
+]
+
+
+async def test_platform_admins_reach_functions_in_every_tenants_namespace_and_no_further(
+    apiserver: ApiServer, stage: Stage
+) -> None:
+    def may(verb: str, resource: str, namespace: str) -> bool:
+        done = subprocess.run(
+            ["kubectl", f"--kubeconfig={apiserver.kubeconfig}", "auth", "can-i", verb, resource,
+             "--as", "fh:somebody", "--as-group", ADMIN_GROUP, "-n", namespace],
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert done.stdout.strip() in {"yes", "no"}, done.stderr
+        return done.stdout.strip() == "yes"
+
+    async with stage.controller():
+        await stage.tenant_namespace()
+
+        async def bound() -> bool:
+            return (
+                await stage.admin.get(ROLE_BINDING, stage.namespace, "funkhaus-admin") is not None
+            )
+
+        await stage.until(bound)
+    for verb, resource, allowed in ADMINS_MAY:
+        assert may(verb, resource, stage.namespace) is allowed, (verb, resource)
+        assert not may(verb, resource, "default"), (verb, resource)
 
 
 async def test_it_writes_in_tenants_namespaces_only(stage: Stage) -> None:

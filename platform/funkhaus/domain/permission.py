@@ -143,7 +143,8 @@ def _held(subject: Subject, permission: Permission, tenant: str | None) -> None:
     if any(permission in PLATFORM_PERMISSIONS[held] for held in subject.platform_roles):
         return
     if tenant is None:
-        raise ForbiddenError(f"{permission.value} needs the platform role admin")
+        roles = [role.value for role, held in PLATFORM_PERMISSIONS.items() if permission in held]
+        raise ForbiddenError(f"{permission.value} needs the platform role {' or '.join(roles)}")
     role = subject.roles.get(tenant)
     if role is None:
         raise NotFoundError(f"tenant {tenant!r} does not exist, or you have no role in it")

@@ -12,7 +12,7 @@ from funkhaus.domain.kinds import (
     TENANT_NAMESPACE,
 )
 from funkhaus.domain.quantity import cpu_text, memory_text
-from funkhaus.domain.subject import Role, group, suspended_group
+from funkhaus.domain.subject import ADMIN_GROUP, Role, group, suspended_group
 from funkhaus.manifests.labels import Owner, Site, metadata
 
 if TYPE_CHECKING:
@@ -55,13 +55,14 @@ def kubernetes_namespace(place: Site, owned_by: Owner) -> dict[str, Any]:
 def role_bindings(place: Site, owned_by: Owner) -> list[dict[str, Any]]:
     """One RoleBinding per role, on the platform's group for it; the ClusterRoles come with the chart.
 
-    `suspended` is what is left of owner and developer while the tenant rests, beside viewer.
+    `suspended` is what is left of owner and developer while the tenant rests, beside viewer; `admin` is what platform
+    admins may, who are no members.
     """
     groups = {
         # billing reads numbers, not the cluster
         role.value: group(place.tenant, role)
         for role in (Role.OWNER, Role.DEVELOPER, Role.VIEWER)
-    } | {"suspended": suspended_group(place.tenant)}
+    } | {"suspended": suspended_group(place.tenant), "admin": ADMIN_GROUP}
     return [
         {
             "apiVersion": ROLE_BINDING.api_version,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .conftest import answers
+from .fake_api import Refusal, finding
 from .fake_people import invitation, member
 
 if TYPE_CHECKING:
@@ -159,3 +160,20 @@ def test_the_apis_refusals_come_through(funkhaus: Terminal, api: FakeApi) -> Non
     )
     ran = funkhaus("member", "remove", "u1", "--yes")
     assert (ran.code, "last owner" in ran.err) == (1, True)
+
+
+def test_a_refusal_is_said_once(funkhaus: Terminal, api: FakeApi) -> None:
+    """The API's sentence is that of its findings, with the place before it or without."""
+    said = "plan 'large' is not for self-service, small is"
+    found = finding(message=said, path="plan", passes="small")
+    for detail in (said, f"plan: {said}"):
+        refusal = Refusal(403, "policy-denied", detail, [found])
+        answer = {"content": json.dumps(refusal.document)}
+        headers = {"Content-Type": "application/problem+json"}
+        api.scripts["createTenant"] = answers(403, headers=headers, **answer)
+        ran = funkhaus("tenant", "create", "bobs", "--plan", "large")
+        assert ran.err.splitlines() == [
+            "Error: The house rules refuse this",
+            f"  plan: {said}",
+            "    passes: small",
+        ]

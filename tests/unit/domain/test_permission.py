@@ -23,8 +23,10 @@ def test_a_viewer_reads_and_does_not_write() -> None:
 
 def test_only_an_admin_acts_on_the_platform() -> None:
     require(ADMIN, Permission.TENANT_CREATE)
-    with pytest.raises(ForbiddenError):
+    with pytest.raises(ForbiddenError, match=r"needs the platform role admin\Z"):
         require(VIEWER, Permission.TENANT_CREATE)
+    with pytest.raises(ForbiddenError, match=r"needs the platform role admin or approver\Z"):
+        require(VIEWER, Permission.QUOTA_DECIDE)
 
 
 def test_roles_grow() -> None:

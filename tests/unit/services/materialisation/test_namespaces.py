@@ -36,6 +36,7 @@ async def test_a_namespace_stands_with_all_its_guards(house: House) -> None:
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     assert len(house.cluster.named(NETWORK_POLICY, NAME)) == 5
     assert house.cluster.named(ROLE_BINDING, NAME) == (
+        "funkhaus-admin",
         "funkhaus-developer",
         "funkhaus-owner",
         "funkhaus-suspended",
