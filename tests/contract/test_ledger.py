@@ -153,7 +153,7 @@ async def test_a_guarded_move_never_grows_above_a_quota(
     assert await held(stores) == (NOTHING, fits.asked)
 
 
-async def test_a_lowered_quota_refuses_growth_and_lets_shrink(stores: Stores) -> None:
+async def test_b45_a_lowered_quota_refuses_growth_and_lets_shrink(stores: Stores) -> None:
     stored = await moved(stores, None, Charge(KEY, NOW, used=ONE, version=1))
     async with stores.begin("blue") as work:
         await work.ledger.set_namespace_quota("default", Quota(*(0 for _ in Quota.__slots__)))
@@ -209,7 +209,7 @@ async def test_what_is_due_and_who_holds_most(stores: Stores) -> None:
 # ── the use cases on both ──
 
 
-async def test_many_at_once_fill_a_quota_to_the_brim_and_no_further(
+async def test_b44_many_at_once_fill_a_quota_to_the_brim_and_no_further(
     stores: Stores, ledger: LedgerService
 ) -> None:
     answers = await asyncio.gather(
@@ -227,7 +227,7 @@ async def test_many_at_once_fill_a_quota_to_the_brim_and_no_further(
     assert (finding.limit, finding.value, finding.passes) == (4, 5, 4)
 
 
-async def test_a_retry_is_the_same_reservation(stores: Stores, ledger: LedgerService) -> None:
+async def test_b46_a_retry_is_the_same_reservation(stores: Stores, ledger: LedgerService) -> None:
     for amounts in (ONE, ONE, Amounts(1, 0, 1, 100, 64)):
         assert await ledger.reserve("blue", KEY, amounts, 0) == ()
     assert await held(stores) == (NOTHING, ONE)
@@ -248,6 +248,6 @@ async def test_a_dry_run_says_the_same_and_writes_nothing(
     assert await held(stores) == (NOTHING, NOTHING)
 
 
-async def test_a_namespace_that_is_gone_takes_nothing(ledger: LedgerService) -> None:
+async def test_b50_a_namespace_that_is_gone_takes_nothing(ledger: LedgerService) -> None:
     with pytest.raises(NotFoundError):
         await ledger.reserve("blue", Key("Function", "ghost", "x"), ONE, 0)

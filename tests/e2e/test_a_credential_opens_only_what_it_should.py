@@ -29,7 +29,7 @@ def test_one_changed_character_closes_the_door(house: House, tenant: Tenant) -> 
     assert house.rest(changed, "GET", "/v1/me").status_code == 401
 
 
-def test_a_revoked_token_is_dead_everywhere_within_the_stated_time(
+def test_b71_a_revoked_token_is_dead_everywhere_within_the_stated_time(
     house: House, tenant: Tenant
 ) -> None:
     issued = tenant.cli(

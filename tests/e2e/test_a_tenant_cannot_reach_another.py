@@ -54,7 +54,9 @@ def red(new_tenant: Callable[[], Tenant], examples: Path) -> Tenant:
         "/tokens",
     ],
 )
-def test_the_neighbour_reads_as_absent(house: House, blue: Tenant, red: Tenant, path: str) -> None:
+def test_b22_the_neighbour_reads_as_absent(
+    house: House, blue: Tenant, red: Tenant, path: str
+) -> None:
     theirs = house.rest(blue.token, "GET", f"/v1/tenants/{red.id}{path}")
     nobodys = house.rest(blue.token, "GET", f"/v1/tenants/nobody-there{path}")
     assert theirs.status_code == nobodys.status_code == 404
@@ -70,7 +72,7 @@ def test_writing_there_reads_as_absent_too(house: House, blue: Tenant, red: Tena
 
 
 @pytest.mark.parametrize("what", ["fn", "pods", "secrets", "deploy", "ing"])
-def test_kubectl_is_forbidden_there(house: House, blue: Tenant, red: Tenant, what: str) -> None:
+def test_b22_kubectl_is_forbidden_there(house: House, blue: Tenant, red: Tenant, what: str) -> None:
     ran = house.kubectl("get", what, "-n", red.cluster_namespace, token=blue.token)
     assert ran.code != 0
     assert "forbidden" in ran.err.lower()
@@ -93,7 +95,7 @@ def test_kubectl_is_forbidden_there(house: House, blue: Tenant, red: Tenant, wha
         ("impersonate", "users"),
     ],
 )
-def test_an_owner_may_not_step_around_the_house(blue: Tenant, verb: str, what: str) -> None:
+def test_b15_b23_an_owner_may_not_step_around_the_house(blue: Tenant, verb: str, what: str) -> None:
     assert blue.kubectl("auth", "can-i", verb, *what.split()).out.strip() == "no"
 
 

@@ -117,7 +117,7 @@ REFUSED = "42501"
 """insufficient_privilege: no grant for it, or a row that WITH CHECK turns away."""
 
 
-async def test_without_a_tenant_there_are_no_rows(filled: str) -> None:
+async def test_b76_without_a_tenant_there_are_no_rows(filled: str) -> None:
     tables = await tables_of(filled)
     assert {"tenants", "namespaces", "tokens", "audit", "outbox"} <= set(tables)
     async with session(filled, TENANT_ROLE) as app:
@@ -130,7 +130,7 @@ async def test_without_a_tenant_there_are_no_rows(filled: str) -> None:
             await app.rollback()
 
 
-async def test_a_tenant_meets_its_own_rows_only(filled: str) -> None:
+async def test_b76_a_tenant_meets_its_own_rows_only(filled: str) -> None:
     met = 0
     async with session(filled, TENANT_ROLE) as app:
         for table in await tables_of(filled):
@@ -187,7 +187,7 @@ async def forge(connection: AsyncConnection, table: str, tenant: str) -> None:
 
 
 @pytest.mark.parametrize("role", [TENANT_ROLE, PLATFORM_ROLE])
-async def test_the_roles_own_nothing_and_can_change_no_wall(filled: str, role: str) -> None:
+async def test_b76_the_roles_own_nothing_and_can_change_no_wall(filled: str, role: str) -> None:
     async with session(filled) as owner:
         row = (await owner.execute(text(f"SELECT * FROM pg_roles WHERE rolname = '{role}'"))).one()
         assert not any((row.rolsuper, row.rolbypassrls, row.rolcanlogin, row.rolcreaterole))
@@ -252,7 +252,7 @@ async def test_the_owner_is_behind_the_wall_too(filled: str) -> None:
         await owner.commit()
 
 
-async def test_no_function_of_ours_runs_with_its_owners_rights(database: str) -> None:
+async def test_b76_no_function_of_ours_runs_with_its_owners_rights(database: str) -> None:
     """SECURITY DEFINER and views would look over the wall; there are none, and a new one must be argued for here."""
     async with session(database) as owner:
         found = await owner.scalars(
@@ -285,7 +285,7 @@ WHO = text(
 )
 
 
-async def test_cancelled_and_failed_requests_leave_nothing_in_the_pool(
+async def test_b75_cancelled_and_failed_requests_leave_nothing_in_the_pool(
     stores: PostgresStores,
 ) -> None:
     """Hundreds of transactions of both tenants and of the platform, most of them torn at a random moment."""

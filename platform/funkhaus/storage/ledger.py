@@ -71,7 +71,12 @@ _GIVEN = ", ".join(
     )
 )
 _SETS = ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS, *_FACTS))
-_IN_NAMESPACE = "namespace = :namespace AND EXISTS (SELECT 1 FROM tenant)"
+_IN_NAMESPACE = (
+    "namespace = :namespace AND EXISTS (SELECT 1 FROM tenant) "
+    # What is let in is let into a namespace that is there; what goes may go from one that is not any more.
+    "AND (NOT CAST(:guarded AS boolean) OR EXISTS (SELECT 1 FROM namespaces "
+    "WHERE tenant_id = :tenant AND name = :namespace AND deleted_at IS NULL))"
+)
 _TENANT, _NAMESPACE = _account("tenant_quotas", "true"), _account("quotas", _IN_NAMESPACE)
 _ACCOUNTS = f"WITH tenant AS ({_TENANT}), namespace AS ({_NAMESPACE}), "
 _READ = text(f"SELECT {_WRITTEN}, kind, namespace, name FROM charges WHERE {_KEY}")  # noqa: S608 - likewise

@@ -236,7 +236,7 @@ def test_outside_of_tenants_namespaces_there_are_no_functions(house: House) -> N
     assert "funkhaus namespace create" in done.stderr
 
 
-def test_a_labelled_namespace_the_database_does_not_know_is_no_tenant_s(house: House) -> None:
+def test_b16_a_labelled_namespace_the_database_does_not_know_is_no_tenant_s(house: House) -> None:
     labels = {"funkhaus.dev/tenant": "demo", "funkhaus.dev/namespace": "forged"}
     forged = {
         "apiVersion": "v1",
@@ -261,7 +261,9 @@ def test_a_labelled_namespace_the_database_does_not_know_is_no_tenant_s(house: H
         {"pod-security.kubernetes.io/enforce": None},
     ],
 )
-def test_a_namespace_s_labels_are_the_platform_s(house: House, change: dict[str, Any]) -> None:
+def test_b15_b17_a_namespace_s_labels_are_the_platform_s(
+    house: House, change: dict[str, Any]
+) -> None:
     patch = json.dumps({"metadata": {"labels": change}})
     done = house.kubectl("patch", "namespace", NAMESPACE, "--type=merge", "-p", patch, who=GITOPS)
     assert "ValidatingAdmissionPolicy 'funkhaus-namespaces'" in done.stderr

@@ -38,7 +38,7 @@ def expect_unauthenticated(reply: Reply, *words: str) -> None:
     "token",
     ["nonsense", "fh_usr_" + "0" * 33, "fh_adm_" + "A" * 33, "Bearer x", "x" * 4000, "fh_usr_ü"],
 )
-async def test_a_mangled_token_reaches_no_database(
+async def test_b72_a_mangled_token_reaches_no_database(
     world: World, nobody: Client, token: str
 ) -> None:
     world.memory.broken = UnavailableError()
@@ -158,7 +158,7 @@ async def test_a_body_over_the_limit_is_not_read(world: World) -> None:
         (await owner.ask("POST", archives, data=body)).problem(413, "too-large")
 
 
-async def test_another_tenants_namespace_is_like_none_at_all(owner: Client) -> None:
+async def test_b74_another_tenants_namespace_is_like_none_at_all(owner: Client) -> None:
     """The same answer to the letter, but for the name that was asked for."""
     paths = (
         "", "/tokens", "/namespaces", "/namespaces/default", "/namespaces/default/functions",

@@ -139,7 +139,7 @@ async def test_the_same_person_is_the_same_user(client: Client, idp: MemoryProvi
         ),
     ],
 )
-async def test_a_sign_in_that_can_not_begin(
+async def test_b67_a_sign_in_that_can_not_begin(
     client: Client, change: dict[str, Any], path: str
 ) -> None:
     body = Program(client, "v" * 43).body(**change)
@@ -159,7 +159,7 @@ async def test_a_sign_in_that_can_not_begin(
         {"redirectUri": ""},
     ],
 )
-async def test_a_stolen_code_opens_nothing_and_is_burnt(
+async def test_b67_a_stolen_code_opens_nothing_and_is_burnt(
     client: Client, idp: MemoryProviders, change: dict[str, str]
 ) -> None:
     program = await Program.begin(client)
@@ -168,14 +168,14 @@ async def test_a_stolen_code_opens_nothing_and_is_burnt(
     (await program.redeem(code)).problem(401, "unauthenticated")
 
 
-async def test_the_challenge_is_no_verifier(client: Client, idp: MemoryProviders) -> None:
+async def test_b67_the_challenge_is_no_verifier(client: Client, idp: MemoryProviders) -> None:
     program = await Program.begin(client)
     code = await code_of(client, idp, program)
     reply = await program.redeem(code, codeVerifier=challenge_of(program.verifier))
     reply.problem(401, "unauthenticated")
 
 
-async def test_a_code_of_one_sign_in_and_the_verifier_of_another(
+async def test_b67_a_code_of_one_sign_in_and_the_verifier_of_another(
     client: Client, idp: MemoryProviders
 ) -> None:
     mine, theirs = await Program.begin(client), await Program.begin(client)
@@ -183,7 +183,7 @@ async def test_a_code_of_one_sign_in_and_the_verifier_of_another(
     (await mine.redeem(code)).problem(401, "unauthenticated")
 
 
-async def test_a_code_that_comes_twice_ends_its_session(
+async def test_b67_a_code_that_comes_twice_ends_its_session(
     client: Client, idp: MemoryProviders
 ) -> None:
     program = await Program.begin(client)
@@ -340,7 +340,7 @@ async def test_no_is_no(any_world: World, client: Client, idp: MemoryProviders) 
     assert "refused" in (await poll(client, device)).problem(401, "unauthenticated")["detail"]
 
 
-async def test_the_question_is_answered_by_who_sees_it(
+async def test_b68_the_question_is_answered_by_who_sees_it(
     client: Client, idp: MemoryProviders
 ) -> None:
     device = await ask(client)
@@ -350,7 +350,7 @@ async def test_the_question_is_answered_by_who_sees_it(
     (await poll(client, device)).problem(409, "pending")
 
 
-async def test_who_asks_too_often_waits_longer(
+async def test_b68_who_asks_too_often_waits_longer(
     any_world: World, client: Client, idp: MemoryProviders
 ) -> None:
     device = await ask(client)
@@ -367,7 +367,7 @@ async def test_who_asks_too_often_waits_longer(
     (await poll(client, device)).problem(409, "pending")
 
 
-async def test_asking_too_soon_does_not_get_the_session(
+async def test_b68_asking_too_soon_does_not_get_the_session(
     any_world: World, client: Client, idp: MemoryProviders
 ) -> None:
     device = await ask(client)
@@ -379,7 +379,7 @@ async def test_asking_too_soon_does_not_get_the_session(
     assert (await poll(client, device)).status == 201
 
 
-async def test_guessing_codes_ends_soon(client: Client, idp: MemoryProviders) -> None:
+async def test_b68_guessing_codes_ends_soon(client: Client, idp: MemoryProviders) -> None:
     device = await ask(client)
     statuses = [(await type_code(client, new_user_code())).status for _ in range(12)]
     assert statuses == [400] * 10 + [429] * 2
@@ -408,7 +408,7 @@ async def test_behind_a_proxy_the_caller_counts_and_is_shown(
         assert "192.0.2.9" in page
 
 
-async def test_codes_of_one_kind_open_nothing_of_another(
+async def test_b68_codes_of_one_kind_open_nothing_of_another(
     client: Client, idp: MemoryProviders
 ) -> None:
     device = await ask(client)

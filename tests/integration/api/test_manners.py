@@ -212,7 +212,7 @@ async def test_bodies_and_answers_have_a_type(world: World, owner: Client) -> No
         assert (await owner.get(FUNCTIONS, headers={"Accept": accept})).status == 200
 
 
-async def test_headers_and_addresses_over_the_limit(owner: Client) -> None:
+async def test_b65_headers_and_addresses_over_the_limit(owner: Client) -> None:
     """What the HTTP parser refuses never gets as far as a problem document: it is a 400 in plain text."""
 
     async def status(path: str, headers: dict[str, str]) -> int:

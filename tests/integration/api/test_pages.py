@@ -50,7 +50,7 @@ async def test_a_changed_cursor_passes_nowhere(functions: Client) -> None:
         refused(await functions.get(FUNCTIONS, params={"continue": made_up}))
 
 
-async def test_a_cursor_of_another_list_or_asker(
+async def test_b74_a_cursor_of_another_list_or_asker(
     world: World, functions: Client, admin: Client, viewer: Client, nobody: Client
 ) -> None:
     cursor = await cursor_of(functions, FUNCTIONS)

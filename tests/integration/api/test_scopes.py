@@ -8,12 +8,12 @@ import pytest
 
 from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission
 from funkhaus.domain.subject import Role
-from tests.support.published import WHERE, operations, resolved
+from tests.support.operations import OPERATIONS, ask
+from tests.support.published import WHERE
 
 if TYPE_CHECKING:
     from tests.support.api import Client, Reply, World
 
-OPERATIONS = {item["operationId"]: item for item in operations() if item.get("security") != []}
 NONE = {
     "me": "a credential may learn what it is",
     "revokeOwnToken": "and end itself: whoever finds one can make it harmless",
@@ -25,50 +25,6 @@ NONE = {
     "acceptInvitation": "taken by a person who signed in, never by a token",
 }
 """What needs no scope, and why."""
-QUOTA = {
-    "functions": 1, "triggers": 1, "replicas": 1, "cpu": "1", "memory": "1Gi", "hosts": 1,
-    "requestsPerSecond": 1, "buildsPerDay": 1,
-}  # fmt: skip
-NEW_OBJECT: dict[str, Any] = {"name": "x", "spec": {}}
-BODIES: dict[str, Any] = {
-    "acceptInvitation": {"id": "x"},
-    "applyFunction": {"spec": {}},
-    "applyHTTPTrigger": {"spec": {}},
-    "approveQuotaRequest": {},
-    "createFunction": NEW_OBJECT,
-    "createHTTPTrigger": NEW_OBJECT,
-    "createNamespace": {"name": "shop"},
-    "createServiceAccount": {"name": "x", "role": "viewer"},
-    "createTenant": {"id": "green", "plan": "small"},
-    "exchangeForKubectl": {},
-    "grant": {"user": "x", "role": "auditor"},
-    "invite": {"email": "a@example.com", "role": "viewer"},
-    "issueToken": {"name": "x", "role": "viewer"},
-    "overrideQuota": QUOTA | {"reason": "x", "days": 1},
-    "putMember": {"user": "x", "role": "viewer"},
-    "rejectQuotaRequest": {},
-    "requestQuota": {"namespace": "default", "extra": {"cpu": "1"}, "reason": "x", "days": 1},
-    "rotateOwnToken": {},
-    "rotateToken": {},
-    "scaleFunction": {"min": 1, "max": 1, "cpuPercent": 50},
-    "setNamespaceQuota": QUOTA,
-    "suspendTenant": {"reason": "x"},
-    "updateFunction": {"spec": {}},
-    "updateHTTPTrigger": {"spec": {}},
-}
-"""A body that is read without complaint, where one is."""
-PLACES = {"tenant": "blue", "namespace": "default", "role": "auditor"}
-
-
-async def ask(client: Client, name: str) -> Reply:
-    operation = OPERATIONS[name]
-    path = operation["path"]
-    for part in path.split("{")[1:]:
-        key = part.partition("}")[0]
-        path = path.replace(f"{{{key}}}", PLACES.get(key, "x"))
-    names = {resolved(item)["name"] for item in operation.get("parameters", [])}
-    headers = {"If-Match": "*"} if "If-Match" in names else {}
-    return await client.ask(operation["method"], path, json=BODIES.get(name), headers=headers)
 
 
 def refused(reply: Reply) -> str:

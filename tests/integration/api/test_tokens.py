@@ -105,7 +105,7 @@ async def test_a_token_of_one_namespace_changes_nothing_beyond(house: Client, bl
     assert (await shop.delete("/v1/tenants/blue/namespaces/shop")).status == 204
 
 
-async def test_an_address_is_the_peers_unless_a_trusted_proxy_says_otherwise(
+async def test_b72_an_address_is_the_peers_unless_a_trusted_proxy_says_otherwise(
     any_world: World, house: Client, blue: Client
 ) -> None:
     office = await restricted(house, blue, cidrs=["192.0.2.0/24", "2001:db8::/32"])
@@ -146,7 +146,7 @@ async def test_an_address_is_the_peers_unless_a_trusted_proxy_says_otherwise(
         ),
     ],
 )
-async def test_a_token_issues_none_that_may_more(
+async def test_b70_a_token_issues_none_that_may_more(
     house: Client, blue: Client, own: dict[str, Any], asked: dict[str, Any], path: str
 ) -> None:
     issuer = await restricted(house, blue, **own)
@@ -157,14 +157,16 @@ async def test_a_token_issues_none_that_may_more(
     assert (await issuer.post(TOKENS, same | {"expiresInDays": 1})).status == 201
 
 
-async def test_a_token_rotates_none_that_may_more(house: Client, blue: Client) -> None:
+async def test_b70_a_token_rotates_none_that_may_more(house: Client, blue: Client) -> None:
     whole = await issued(blue)
     issuer = await restricted(house, blue, scopes=["tokens:write"])
     (await issuer.post(f"{TOKENS}/{whole['id']}/rotate", {})).problem(403, "forbidden")
     assert (await house.holding(whole["token"]).get("/v1/me")).status == 200
 
 
-async def test_rotation_ends_the_text_before(any_world: World, house: Client, blue: Client) -> None:
+async def test_b69_rotation_ends_the_text_before(
+    any_world: World, house: Client, blue: Client
+) -> None:
     made = await issued(blue, scopes=["read"])
     one = house.holding(made["token"])
     rotated = (await blue.post(f"{TOKENS}/{made['id']}/rotate", {})).json
@@ -295,7 +297,7 @@ async def test_kubectl_gets_what_the_token_has_for_ten_minutes(
     assert (await reviewed(house, made["token"]))["authenticated"] is False
 
 
-async def test_revoking_the_parent_ends_kubectl(house: Client, blue: Client) -> None:
+async def test_b71_revoking_the_parent_ends_kubectl(house: Client, blue: Client) -> None:
     made = await issued(blue)
     parent = house.holding(made["token"])
     credential = (await parent.post("/v1/me/kubectl-credential", {})).json["token"]
@@ -339,7 +341,7 @@ async def test_scopes_that_leave_nothing_out_open_kubectl(house: Client, blue: C
     assert (await reviewed(house, made["token"]))["user"]["groups"] == ["fh:blue:viewer"]
 
 
-async def test_a_wrong_checksum_reaches_no_database(world: World, nobody: Client) -> None:
+async def test_b72_a_wrong_checksum_reaches_no_database(world: World, nobody: Client) -> None:
     token = await world.token("blue", Role.OWNER)
     mangled = token[:-1] + ("0" if token[-1] != "0" else "1")
     world.memory.broken = UnavailableError("no database")

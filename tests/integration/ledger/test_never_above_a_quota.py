@@ -159,7 +159,7 @@ class Trial:
                     self.overshoots.append(account)
 
 
-async def test_ten_thousand_admissions_with_kills(database: str) -> None:
+async def test_b46_ten_thousand_admissions_with_kills(database: str) -> None:
     engine = open_engine(database, pool=5, seconds=10, name="trial")
     stores = PostgresStores(engine)
     pool = await asyncpg.create_pool(database.replace("+asyncpg", ""), min_size=1, max_size=4)

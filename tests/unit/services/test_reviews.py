@@ -302,6 +302,27 @@ async def test_policy_hears_of_the_tenant_from_the_database_alone(house: House) 
     assert asked.facts.host_suffixes == (f"demo.{DOMAIN}", "shop.example.org")
 
 
+@pytest.mark.parametrize(
+    "requester",
+    [
+        "system:serviceaccount:demo--default:funkhaus-controller",
+        "system:serviceaccount:funkhaus-system-2:funkhaus-controller",
+        "system:serviceaccount:demo--default:funkhaus-system:funkhaus-controller",
+        "funkhaus-controller",
+        "fh:system:serviceaccount:funkhaus-system:funkhaus-controller",
+    ],
+)
+async def test_b19_a_platform_s_account_name_elsewhere_is_not_the_platform(
+    house: House, requester: str
+) -> None:
+    manifest = function()
+    manifest["metadata"]["labels"] = LABELS | {"funkhaus.dev/approved": "yes"}
+    await house.validate(manifest, requester=requester)
+    await house.validate(manifest, requester=PLATFORM)
+    theirs, ours = house.decider.asked
+    assert theirs.owned != ours.owned
+
+
 async def test_a_tenant_may_carry_only_what_the_platform_wrote(house: House) -> None:
     old = function()
     old["metadata"]["labels"] = {"funkhaus.dev/tenant": "stale", "funkhaus.dev/profile": "gpu"}
