@@ -93,7 +93,7 @@ PUBLIC = frozenset(
     }
 )
 """What answers without a credential."""
-PATIENT = frozenset({invocations.call, invocations.read_logs})
+PATIENT = frozenset({invocations.call, invocations.read_logs, functions.download})
 """What may take longer than a request, within limits of its own."""
 ONCE = frozenset({logins.start, logins.answered})
 """GETs of a browser that change something: no HEAD, which link previews send, may do that."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from funkhaus_cli import settings
-from funkhaus_cli.commands import calls, deployment, quota_requests, revisions  # noqa: F401 - they add verbs to other nouns
+
+# Verbs of other nouns.
+from funkhaus_cli.commands import calls, deployment, quota_requests, revisions, transfer  # noqa: F401
 from funkhaus_cli.commands.account import completion, version, whoami
 from funkhaus_cli.commands.autoscale import autoscale
 from funkhaus_cli.commands.contexts import config

@@ -143,7 +143,7 @@ class MemoryMembers:
 
     async def all(self) -> Sequence[Member]:
         own = [
-            Member(user, found.email, found.display_name, role, since)
+            Member(user, found.email, found.display_name, role, since, found.issuer, found.sub)
             for (tenant, user), (role, since) in self._people.members.items()
             if tenant == self._tenant and (found := self._people.users[user])
         ]
@@ -152,6 +152,16 @@ class MemoryMembers:
     async def find(self, user_id: str) -> Member | None:
         return next(
             (item for item in await self.all() if item.user_id == _canonical(user_id)), None
+        )
+
+    async def identified(self, issuer: str, sub: str) -> str | None:
+        return next(
+            (
+                user.id
+                for user in self._people.users.values()
+                if (user.issuer, user.sub) == (issuer, sub)
+            ),
+            None,
         )
 
     async def owners(self) -> int:

@@ -19,13 +19,15 @@ INVITATION_DAYS_LIMIT = 30
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user's role in a tenant."""
+    """A user's role in a tenant; `issuer` and `sub` are who they are at their provider."""
 
     user_id: str
     email: str
     display_name: str
     role: Role
     since: datetime
+    issuer: str = ""
+    sub: str = ""
 
 
 @dataclass(frozen=True, slots=True)

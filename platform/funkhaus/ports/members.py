@@ -21,6 +21,9 @@ class Members(Protocol):
     async def find(self, user_id: str) -> Member | None:
         """One member."""
 
+    async def identified(self, issuer: str, sub: str) -> str | None:
+        """The id of the user a provider knows by `sub`, member or not; ``None`` for nobody who has signed in."""
+
     async def owners(self) -> int:
         """How many owners there are."""
 

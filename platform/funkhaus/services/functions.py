@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.archive import sources_repository, unpack
+from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.function import Scaling
 from funkhaus.domain.kinds import FUNCTION
 from funkhaus.domain.permission import Permission
@@ -14,6 +16,9 @@ from funkhaus.services.resources import Place, ResourceService
 if TYPE_CHECKING:
     from funkhaus.ports import Cluster, ImageRegistry, Manifest, Stores
     from funkhaus.services.acts import Acts, Asker
+
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 
 class FunctionService(ResourceService):
@@ -59,3 +64,23 @@ class FunctionService(ResourceService):
             )
             act.detail |= {"digest": digest, "bytes": len(content)}
         return digest
+
+    async def download(self, asker: Asker, place: Place, digest: str) -> bytes:
+        """An archive that was uploaded to this namespace; raises `NotFoundError`."""
+        absent = NotFoundError(f"no archive {digest!r:.80} was uploaded to this namespace")
+        async with self._acts.reading(
+            asker,
+            Permission.FUNCTION_READ,
+            place.tenant,
+            f"{place.text}/{digest:.80}",
+            namespace=place.namespace,
+        ):
+            namespace = await self._namespace(place)
+            if not _DIGEST.match(digest):
+                raise absent
+            try:
+                return await self._registry.archive(
+                    sources_repository(namespace.tenant, namespace.name), digest
+                )
+            except NotFoundError as error:
+                raise absent from error

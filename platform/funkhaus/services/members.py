@@ -33,6 +33,22 @@ class MemberService:
             await work.tenant()
             return await work.members.all()
 
+    async def identify(self, asker: Asker, tenant: str, issuer: str, sub: str) -> str:
+        """The id of the user a provider knows by `sub`, for who may make members of them.
+
+        Raises `InvalidError` for nobody who has signed in here.
+        """
+        async with (
+            self._acts.reading(asker, Permission.MEMBER_WRITE, tenant, sub),
+            self._stores.begin(tenant) as work,
+        ):
+            await work.tenant()
+            found = await work.members.identified(issuer, sub)
+        if found is None:
+            message = "nobody of that issuer and sub has signed in here yet: invite them"
+            raise InvalidError.at(Finding("user-unknown", message, "sub", value=sub))
+        return found
+
     async def put(self, asker: Asker, tenant: str, user_id: str, role: Role) -> Member:
         """Make somebody a member, or change their role.
 

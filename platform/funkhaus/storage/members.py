@@ -51,6 +51,8 @@ class PostgresMembers(rows.Statements):
                 UserRow.display_name,
                 MemberRow.role,
                 MemberRow.since,
+                UserRow.iss,
+                UserRow.sub,
             )
             .join(UserRow, UserRow.id == MemberRow.user_id)
             .where(MemberRow.tenant_id == self._tenant)
@@ -68,6 +70,12 @@ class PostgresMembers(rows.Statements):
             return None
         row = (await self._run(self._select().where(MemberRow.user_id == key))).one_or_none()
         return None if row is None else _member(row)
+
+    async def identified(self, issuer: str, sub: str) -> str | None:
+        """The id of the user a provider knows by `sub`, member or not."""
+        statement = select(UserRow.id).where(UserRow.iss == issuer, UserRow.sub == sub)
+        found = (await self._run(statement)).scalar_one_or_none()
+        return None if found is None else str(found)
 
     async def owners(self) -> int:
         """How many owners there are."""
@@ -187,6 +195,8 @@ def _member(row: Row) -> Member:
         display_name=row.display_name,
         role=Role(row.role),
         since=row.since,
+        issuer=row.iss,
+        sub=row.sub,
     )
 
 

@@ -10,7 +10,7 @@ from funkhaus_api.keys import asker, services
 from funkhaus_api.places import CREATED, NAMESPACE, answer, place
 from funkhaus_api.resources import Resources
 from funkhaus_api.wire.descriptions import description
-from funkhaus_api.wire.reading import read_body, read_bytes
+from funkhaus_api.wire.reading import Query, read_body, read_bytes
 from funkhaus_api.wire.resources import NewScaling, resource
 
 FUNCTION = f"{NAMESPACE}/functions/{{function}}"
@@ -53,10 +53,20 @@ async def upload(request: web.Request) -> web.Response:
     return answer({"digest": digest, "size": len(content)}, CREATED)
 
 
+async def download(request: web.Request) -> web.Response:
+    """A source archive, as it came."""
+    Query(request)
+    content = await services(request).functions.download(
+        asker(request), place(request), request.match_info["digest"]
+    )
+    return web.Response(body=content, content_type="application/octet-stream")
+
+
 ROUTES = [
     *Resources("functions", "function", lambda services: services.functions).routes(),
     web.put(f"{FUNCTION}/scaling", scale),
     web.delete(f"{FUNCTION}/scaling", unscale),
     web.get(f"{FUNCTION}/description", describe, allow_head=False),
     web.post(f"{NAMESPACE}/archives", upload),
+    web.get(f"{NAMESPACE}/archives/{{digest}}", download, allow_head=False),
 ]

@@ -15,9 +15,12 @@ from funkhaus_api.wire.reading import read_body
 async def put(request: web.Request) -> web.Response:
     """Somebody becomes a member, or gets another role."""
     body = await read_body(request, NewMember)
-    made = await services(request).members.put(
-        asker(request), request.match_info["tenant"], body.user, Role(body.role)
-    )
+    body.check()
+    tenant, use_cases = request.match_info["tenant"], services(request).members
+    user = body.user
+    if user is None:
+        user = await use_cases.identify(asker(request), tenant, body.issuer, body.sub)
+    made = await use_cases.put(asker(request), tenant, user, Role(body.role))
     return answer(member(made))
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from funkhaus.domain.errors import InvalidError
 from funkhaus.domain.member import INVITATION_DAYS
 from funkhaus.domain.user import EMAIL_LIMIT
+from funkhaus.domain.verdict import Finding
 from funkhaus_api.wire.reading import Body
 
 if TYPE_CHECKING:
@@ -20,13 +22,23 @@ if TYPE_CHECKING:
 
 RoleName = Literal["owner", "developer", "viewer", "billing"]
 KEY_LIMIT = 64
+IDENTITY_LIMIT = 1000
+"""Characters of an issuer or a sub."""
 
 
 class NewMember(Body):
     """What makes a member, or changes one."""
 
-    user: str = Field(max_length=KEY_LIMIT)
+    user: str | None = Field(default=None, max_length=KEY_LIMIT)
+    issuer: str = Field(default="", max_length=IDENTITY_LIMIT)
+    sub: str = Field(default="", max_length=IDENTITY_LIMIT)
     role: RoleName
+
+    def check(self) -> None:
+        """Pass if it names somebody in one of the two ways; raises `InvalidError`."""
+        if (self.user is not None) == bool(self.issuer and self.sub):
+            message = "the id of a user passes, or issuer and sub of one"
+            raise InvalidError.at(Finding("field-value", message, "user"))
 
 
 class NewInvitation(Body):
@@ -59,6 +71,8 @@ def member(item: Member) -> dict[str, Any]:
         "displayName": item.display_name,
         "role": item.role.value,
         "since": _time(item.since),
+        "issuer": item.issuer,
+        "sub": item.sub,
     }
 
 

@@ -304,6 +304,12 @@ async def test_an_archive_is_looked_into_before_it_is_kept(world: World, owner: 
     assert stored.status == 201
     digest = stored.json["digest"]
     assert world.registry.archives["sources/blue/default", digest] == buffer.getvalue()
+    fetched = await owner.get(f"{AT}/archives/{digest}")
+    assert (fetched.status, fetched.body) == (200, buffer.getvalue())
+    for other in (f"sha256:{'0' * 64}", "sha256:..", "x"):
+        (await owner.get(f"{AT}/archives/{other}")).problem(404, "not-found")
+    reds = "/v1/tenants/red/namespaces/default/archives"
+    (await owner.get(f"{reds}/{digest}")).problem(404, "not-found")
     refused = await owner.ask("POST", f"{AT}/archives", data=b"no archive")
     assert refused.problem(422, "invalid")["findings"][0]["code"] == "archive-format"
 

@@ -243,6 +243,25 @@ async def test_nobody_unknown_becomes_a_member(ada: Client) -> None:
         assert finding["code"] == "user-unknown"
 
 
+async def test_who_signed_in_once_is_named_by_issuer_and_sub(
+    any_world: World, house: Client, ada: Client
+) -> None:
+    who = {"issuer": ISSUER, "sub": "gus", "role": "viewer"}
+    (finding,) = (await ada.post("/v1/tenants/acme/members", who)).problem(422, "invalid")[
+        "findings"
+    ]
+    assert (finding["code"], finding["path"]) == ("user-unknown", "sub")
+    gus = house.holding(await any_world.session("gus"))
+    made = (await ada.post("/v1/tenants/acme/members", who)).json
+    assert (made["issuer"], made["sub"], made["role"]) == (ISSUER, "gus", "viewer")
+    assert (await me(gus))["roles"] == {"acme": "viewer"}
+    for half in ({}, {"issuer": ISSUER}, {"sub": "gus"}, who | {"user": made["user"]}):
+        body = half | {"role": "viewer"}
+        (await ada.post("/v1/tenants/acme/members", body)).problem(422, "invalid")
+    refused = await gus.post("/v1/tenants/acme/members", who | {"sub": "nobody"})
+    refused.problem(403, "forbidden")
+
+
 async def test_groups_give_roles_by_rule(any_world: World, house: Client) -> None:
     admin = house.holding(await any_world.session("root", groups=("house-admins",)))
     assert (await me(admin))["platformRoles"] == ["admin"]

@@ -16,6 +16,7 @@ NOW = "2026-03-01T12:00:00Z"
 def member(user: str, email: str = "", name: str = "", role: str = "developer") -> Document:
     return {
         "user": user, "email": email, "displayName": name, "role": role, "since": "2026-02-28T12:00:00Z",
+        "issuer": "https://idp.example", "sub": user,
     }  # fmt: skip
 
 
