@@ -9,6 +9,7 @@ from funkhaus.auth import Ed25519Signer, Identities, KeyedMint
 from funkhaus.auth.oidc import OidcProviders, parse
 from funkhaus.factory import Opener, SystemClock, cluster_address
 from funkhaus.services.acts import Acts
+from funkhaus.services.adoption import AdoptionService
 from funkhaus.services.audit_chain import Chainer
 from funkhaus.services.descriptions import DescriptionService
 from funkhaus.services.device_logins import DeviceLoginService
@@ -145,6 +146,7 @@ def wired(
         invitations=InvitationService(stores, acts, mint, clock),
         grants=GrantService(stores, acts, clock),
         namespaces=NamespaceService(stores, acts, cluster, bell.ring),
+        adoption=AdoptionService(stores, acts, cluster, clock, bell.ring),
         tokens=TokenService(stores, acts, mint, clock),
         kubectl=KubectlService(stores, acts, mint, clock),
         service_accounts=ServiceAccountService(stores, acts, clock),

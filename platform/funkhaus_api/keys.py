@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.subject import Subject
     from funkhaus.ports import Clock, Stores
+    from funkhaus.services.adoption import AdoptionService
     from funkhaus.services.audit_chain import Chainer
     from funkhaus.services.descriptions import DescriptionService
     from funkhaus.services.device_logins import DeviceLoginService
@@ -57,6 +58,7 @@ class Services:
     invitations: InvitationService
     grants: GrantService
     namespaces: NamespaceService
+    adoption: AdoptionService
     tokens: TokenService
     kubectl: KubectlService
     service_accounts: ServiceAccountService

@@ -394,10 +394,10 @@ async def test_a_tenant_that_is_suspended_rests_at_once_and_comes_back(stage: St
 
         async def rests() -> bool:
             gone = await stage.admin.get(AUTOSCALER, stage.namespace, "hello") is None
-            return gone and await replicas(revision) == 0
+            said = await stage.reason(FUNCTION, "hello") == "TenantSuspended"
+            return gone and said and await replicas(revision) == 0
 
         await stage.until(rests)
-        assert await stage.reason(FUNCTION, "hello") == "TenantSuspended"
         await told(suspended=False)
 
         async def back() -> bool:
@@ -407,6 +407,42 @@ async def test_a_tenant_that_is_suspended_rests_at_once_and_comes_back(stage: St
         await stage.until(back)
         await stage.bring_up()
         await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+
+
+async def test_a_namespace_that_was_there_is_adopted_when_told_so(stage: Stage) -> None:
+    await stage.admin.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": stage.namespace, "labels": {"team": "a"}},
+        }
+    )
+    before = await stage.admin.get(NAMESPACE, "", stage.namespace)
+    assert before
+
+    async with stage.controller():
+        quota = {"functions": 1, "triggers": 1, "replicas": 1, "cpu": "1", "memory": "1Gi"}
+        spec = {"tenant": stage.tenant, "name": "main", "quota": quota}
+        manifest = {
+            "apiVersion": TENANT_NAMESPACE.api_version,
+            "kind": "TenantNamespace",
+            "metadata": {"name": stage.namespace},
+            "spec": spec,
+        }
+        await stage.admin.apply(manifest)
+
+        async def refused() -> bool:
+            return await stage.reason(TENANT_NAMESPACE, stage.namespace, "") == "Conflict"
+
+        await stage.until(refused)
+        await stage.admin.apply(manifest | {"spec": spec | {"adopt": True}})
+        await stage.until(lambda: stage.ready(TENANT_NAMESPACE, stage.namespace, ""))
+        after = await stage.admin.get(NAMESPACE, "", stage.namespace)
+        assert after
+        assert after["metadata"]["uid"] == before["metadata"]["uid"]
+        labels = after["metadata"]["labels"]
+        assert (labels["team"], labels["funkhaus.dev/tenant"]) == ("a", stage.tenant)
+        assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 4
 
 
 async def test_a_namespace_ends_when_its_object_does(stage: Stage) -> None:

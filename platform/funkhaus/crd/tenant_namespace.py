@@ -28,6 +28,7 @@ def parse(manifest: dict[str, Any]) -> Namespace:
             memory_bytes=_amount(bytes_of(field(quota, "memory", str, path)), f"{path}.memory"),
         ),
         suspended=spec.get("suspended") is True,
+        adopted=spec.get("adopt") is True,
     )
 
 
@@ -55,5 +56,6 @@ def manifest(namespace: Namespace) -> dict[str, Any]:
                 "memory": memory_text(quota.memory_bytes),
             },
             **({"suspended": True} if namespace.suspended else {}),
+            **({"adopt": True} if namespace.adopted else {}),
         },
     }

@@ -21,6 +21,7 @@ class Permission(StrEnum):
     FUNCTION_WRITE = "function:write"
     MEMBER_READ = "member:read"
     MEMBER_WRITE = "member:write"
+    NAMESPACE_ADOPT = "namespace:adopt"
     NAMESPACE_CREATE = "namespace:create"
     NAMESPACE_DELETE = "namespace:delete"
     NAMESPACE_READ = "namespace:read"

@@ -112,6 +112,8 @@ class Namespace:
     quota: NamespaceQuota
     suspended: bool = False
     """Whether its tenant rests."""
+    adopted: bool = False
+    """Whether the Kubernetes namespace was there before the platform, which takes it over as it is."""
 
     @property
     def cluster_name(self) -> str:

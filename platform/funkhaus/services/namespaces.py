@@ -51,7 +51,7 @@ class NamespaceService:
             async with self._stores.begin(tenant) as work:
                 await work.lock()
                 plan = await work.plan()
-                _check_room(plan, len(await work.namespaces()))
+                check_room(plan, len(await work.namespaces()))
                 await work.ledger.lock()
                 rests = (await work.tenant()).suspended
                 namespace = Namespace(tenant, name, await share(work), rests)
@@ -103,7 +103,8 @@ class NamespaceService:
         self._wake()
 
 
-def _check_room(plan: Plan, used: int) -> None:
+def check_room(plan: Plan, used: int) -> None:
+    """Pass if the plan has room for one more; raises `PolicyError`."""
     if used >= plan.namespaces:
         finding = Finding(
             "namespaces-above-plan",

@@ -105,7 +105,9 @@ class PostgresTenantWork(rows.Statements):
 
     def _select_namespaces(self) -> Select[*tuple[Row, ...]]:
         return (
-            select(NamespaceRow.name, QuotaRow, rows.SUSPENDED.label("suspended"))
+            select(
+                NamespaceRow.name, NamespaceRow.adopted, QuotaRow, rows.SUSPENDED.label("suspended")
+            )
             .join(TenantRow, TenantRow.tenant_id == NamespaceRow.tenant_id)
             .join(
                 QuotaRow,
@@ -117,7 +119,7 @@ class PostgresTenantWork(rows.Statements):
         )
 
     def _namespace(self, row: Row) -> Namespace:
-        return Namespace(self._tenant, row.name, rows.quota(row), row.suspended)
+        return Namespace(self._tenant, row.name, rows.quota(row), row.suspended, row.adopted)
 
     async def namespaces(self) -> Sequence[Namespace]:
         """All namespaces, by name; a plan bounds how many there are."""
@@ -135,7 +137,10 @@ class PostgresTenantWork(rows.Statements):
         self._must_be_ours(namespace.tenant)
         await self._insert(
             insert(NamespaceRow).values(
-                tenant_id=self._tenant, name=namespace.name, cluster_name=namespace.cluster_name
+                tenant_id=self._tenant,
+                name=namespace.name,
+                cluster_name=namespace.cluster_name,
+                adopted=namespace.adopted,
             ),
             f"namespace {namespace.name!r} exists, or existed: a name is given out once",
         )

@@ -7,7 +7,7 @@ from aiohttp import web
 from funkhaus_api.keys import asker, services
 from funkhaus_api.pages import Page
 from funkhaus_api.places import CREATED, NAMESPACE, NO_CONTENT, TENANT, answer, place
-from funkhaus_api.wire.reading import read_body
+from funkhaus_api.wire.reading import Query, read_body
 from funkhaus_api.wire.tenants import NewNamespace, namespace
 
 
@@ -17,6 +17,14 @@ async def create(request: web.Request) -> web.Response:
     made = await services(request).namespaces.create(
         asker(request), request.match_info["tenant"], body.name
     )
+    return answer(namespace(made), CREATED)
+
+
+async def adopt(request: web.Request) -> web.Response:
+    """A Kubernetes namespace that is there already."""
+    where = place(request)
+    Query(request)
+    made = await services(request).adoption.adopt(asker(request), where.tenant, where.namespace)
     return answer(namespace(made), CREATED)
 
 
@@ -46,4 +54,5 @@ ROUTES = [
     web.get(f"{TENANT}/namespaces", listed, allow_head=False),
     web.get(NAMESPACE, get, allow_head=False),
     web.delete(NAMESPACE, delete),
+    web.post(f"{NAMESPACE}/adoption", adopt),
 ]

@@ -1,4 +1,4 @@
-"""`funkhaus namespace create|list|delete`."""
+"""`funkhaus namespace create|adopt|list|get|delete`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,28 @@ def create(session: Session, name: str, *, wait: bool, wait_timeout: float, outp
             Exit.NOT_READY,
             hint="is the controller up? `funkhaus namespace list` shows when it has",
         )
+
+
+@namespace.command("adopt", examples=("funkhaus namespace adopt acme--shop --tenant acme",))
+@click.argument("name", metavar="CLUSTER-NAME", type=NAME)
+@output(("table", "json", "yaml", "name"))
+@tenanted
+@click.pass_obj
+def adopt(session: Session, name: str, *, output: str) -> None:
+    """Make a Kubernetes namespace that is there already a tenant's, with what is in it (platform admins).
+
+    It has to be named <tenant>--<name>. Functions and triggers in it are charged, and have to fit the quota.
+    """
+    owner, _, short = name.partition("--")
+    if not short or owner != session.tenant:
+        raise Failure(
+            f"{name} can't become a namespace of tenant {session.tenant}: {session.tenant}--<name> passes",
+            Exit.USAGE,
+            hint="a Kubernetes namespace can't be renamed; make a new one and apply your manifests there",
+        )
+    document = session.api.post(session.tenant_path("namespaces", short, "adoption"), None)
+    said = f"Adopted {name} as namespace {short} of tenant {session.tenant}; the cluster follows."
+    show_one(document, output, name=short, said=said)
 
 
 def _until_ready(

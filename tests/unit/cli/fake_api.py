@@ -332,6 +332,11 @@ class FakeApi(FakePeople, FakeCredentials):
         self.namespaces[name] = namespace(name)
         return httpx.Response(201, json=self.namespaces[name] | {"ready": None})
 
+    def adoptNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        name = _name(request, -2)
+        self.namespaces[name] = namespace(name)
+        return httpx.Response(201, json=self.namespaces[name] | {"ready": None})
+
     def getNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         return httpx.Response(200, json=_held(self.namespaces, request))
 

@@ -69,6 +69,17 @@ def test_namespaces(funkhaus: Terminal, api: FakeApi) -> None:
     assert funkhaus("namespace", "get", "ghost").code == 3
 
 
+def test_a_namespace_is_adopted_by_its_name_in_the_cluster(
+    funkhaus: Terminal, api: FakeApi
+) -> None:
+    ran = funkhaus("namespace", "adopt", "demo--shop")
+    assert ran.out == "Adopted demo--shop as namespace shop of tenant demo; the cluster follows.\n"
+    assert "shop" in api.namespaces
+    for name in ("kube-system", "acme--shop", "demo--"):
+        ran = funkhaus("namespace", "adopt", name)
+        assert (ran.code, "demo--<name> passes" in ran.err) == (2, True)
+
+
 def test_deleting_a_namespace_asks_first(funkhaus: Terminal, api: FakeApi) -> None:
     api.namespaces["shop"] = namespace("shop")
     ran = funkhaus("namespace", "delete", "shop")

@@ -59,7 +59,7 @@ class NamespaceMaterialiser:
     async def _make(self, manifest: Manifest, wanted: Namespace, owner: Owner) -> Next:
         await self._hold(manifest, held=True)
         place = builders.site(wanted)
-        live = await ensure(self._cluster, builders.kubernetes_namespace(place, owner), owner)
+        live = await self._namespace(wanted, owner)
         if live["metadata"].get("deletionTimestamp"):
             message = (
                 "the Namespace is being deleted by somebody else; it is made anew when it is gone"
@@ -87,6 +87,20 @@ class NamespaceMaterialiser:
         fine = Condition(DEGRADED, status=False, reason="AsExpected", message="nothing is wrong")
         await self._standing.write(manifest, [ready, fine])
         return Next("done")
+
+    async def _namespace(self, wanted: Namespace, owner: Owner) -> Manifest:
+        """The Namespace; one that is to be adopted becomes ours with what is in it, if nobody else's by now."""
+        asked = builders.kubernetes_namespace(builders.site(wanted), owner)
+        if wanted.adopted:
+            live = await self._cluster.get(NAMESPACE, "", wanted.cluster_name)
+            if live is not None and not owner.owns(live):
+                if any(
+                    item.get("controller") for item in live["metadata"].get("ownerReferences") or []
+                ):
+                    raise ForeignError.of(NAMESPACE, wanted.cluster_name)
+                asked["metadata"]["uid"] = live["metadata"]["uid"]
+                return await self._cluster.apply(asked, force=True)
+        return await ensure(self._cluster, asked, owner)
 
     async def _end(self, manifest: Manifest, owner: Owner) -> Next:
         """Delete the Namespace, and let the TenantNamespace go when it is gone; a stranger's is left alone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, func
+from sqlalchemy import ForeignKey, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
@@ -21,4 +21,6 @@ class NamespaceRow(Table):
     name: Mapped[str] = mapped_column(primary_key=True)
     cluster_name: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    adopted: Mapped[bool] = mapped_column(server_default=false())
+    """Whether the Kubernetes namespace was there before it."""
     deleted_at: Mapped[datetime | None]

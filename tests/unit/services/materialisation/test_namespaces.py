@@ -8,6 +8,7 @@ import pytest
 
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.kinds import (
+    CONFIG_MAP,
     LIMIT_RANGE,
     NAMESPACE,
     NETWORK_POLICY,
@@ -118,6 +119,46 @@ async def test_a_strangers_namespace_is_neither_adopted_nor_deleted(
     assert (await house.namespaces.reconcile("", name)).outcome == "gone"
     assert house.cluster.find(NAMESPACE, "", name) == stranger
     assert house.cluster.named(TENANT_NAMESPACE, "") == ()
+
+
+def adopted(house: House, **meta: object) -> Manifest:
+    """A Namespace that was there before its TenantNamespace, which says to adopt it."""
+    live = house.cluster.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": NAME, "labels": {"team": "a"}, **meta},
+        }
+    )
+    wanted = house.tenant_namespace(NAME)
+    wanted["spec"]["adopt"] = True
+    house.cluster.put(wanted)
+    return live
+
+
+async def test_one_that_is_to_be_adopted_becomes_ours_and_keeps_what_it_has(house: House) -> None:
+    before = adopted(house)
+    house.cluster.put(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": NAME, "name": "x"}}
+    )
+    assert (await house.namespaces.reconcile("", NAME)).outcome == "done"
+    found = house.cluster.find(NAMESPACE, "", NAME)["metadata"]
+    assert found["uid"] == before["metadata"]["uid"]
+    assert (found["labels"]["team"], found["labels"]["funkhaus.dev/tenant"]) == ("a", "acme")
+    assert house.cluster.find(CONFIG_MAP, NAME, "x")
+    assert len(house.cluster.named(NETWORK_POLICY, NAME)) == 5
+    assert ready(house) == ("True", "Made")
+    house.cluster.writes.clear()
+    await house.namespaces.reconcile("", NAME)
+    assert house.cluster.writes == []
+
+
+async def test_one_that_somebody_owns_is_not_adopted(house: House) -> None:
+    owner = {"apiVersion": "v1", "kind": "X", "name": "x", "uid": "u", "controller": True}
+    before = adopted(house, ownerReferences=[owner])
+    assert (await house.namespaces.reconcile("", NAME)).outcome == "refused"
+    assert ready(house) == ("False", "Conflict")
+    assert house.cluster.find(NAMESPACE, "", NAME) == before
 
 
 async def test_an_apiserver_that_falters_is_tried_again(house: House) -> None:
