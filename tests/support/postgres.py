@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -87,6 +89,20 @@ def serving(folder: Path, *, durable: bool = False) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait(5)
+
+
+async def cut(url: str, name: str) -> int:
+    """End every connection to the database of `url` that calls itself `name`; how many they were."""
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        ended: int = await connection.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE application_name = $1 AND datname = current_database()",
+            name,
+        )
+    finally:
+        await connection.close()
+    return ended
 
 
 def _reachable(install: Path, folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import asyncpg
 from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -57,28 +58,63 @@ _UNWALLED = text(
 """Tables of tenants' data that show us all rows."""
 
 
-class Engine:
-    """A bounded pool. Open it with `open_engine`."""
+_LOST = (
+    ConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+"""How the driver says that a connection is no more."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+
+class Engine:
+    """A bounded pool of at most `size` connections. Open it with `open_engine`.
+
+    The library is told to commit by itself, and begin and commit are sent here: each is one exchange, and the first one,
+    which also says whose transaction it is, shows whether a connection from the pool still lives.
+    """
+
+    def __init__(self, engine: AsyncEngine, size: int) -> None:
+        self._engine, self._size = engine, size
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, first: str = "") -> AsyncIterator[AsyncConnection]:
         """A connection whose work is committed when the block ends without an exception.
 
-        Raises `UnavailableError` or `TimedOutError` when there is no connection to be had or the commit fails. Inside
-        the block use `translated` around statements.
+        `first` is run in the same exchange that begins it: a constant, or text without a free hand in it. Raises
+        `UnavailableError` or `TimedOutError` when there is no connection to be had or the commit fails. Inside the block
+        use `translated` around statements.
         """
         with translated(_ON_CONNECTING):
-            connection = await self._engine.connect()
+            connection = await self._begun(f"BEGIN; {first}")
         try:
             yield connection
             with translated():
-                await connection.commit()
+                await _driver(connection).execute("COMMIT")
         finally:
-            with suppress(exc.SQLAlchemyError, OSError):  # a dead connection is already rolled back
-                await connection.close()
+            with suppress(
+                exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError
+            ):
+                await _given_back(connection)
+
+    async def _begun(self, statements: str) -> AsyncConnection:
+        """A connection on which `statements` went through. One that died in the pool is replaced: nothing is done yet."""
+        dead = 0
+        while True:
+            connection = await self._engine.connect()
+            try:
+                await _driver(connection).execute(statements)
+            except _LOST:
+                await _dropped(connection)
+                if dead == self._size:
+                    raise
+                dead += 1
+            except BaseException:
+                await _dropped(connection)
+                raise
+            else:
+                return connection
 
     async def check_revision(self) -> None:
         """Pass if the schema is the one this code was written against, and the walls between tenants hold for us.
@@ -107,6 +143,28 @@ class Engine:
         await self._engine.dispose()
 
 
+def _driver(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver's own connection."""
+    return connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
+
+
+async def _given_back(connection: AsyncConnection) -> None:
+    """To the pool, without a transaction on it; what can't be rolled back is not given to anybody again."""
+    try:
+        # SQLAlchemy has let go of one that was lost or cancelled in the middle of a statement.
+        if not connection.invalidated and _driver(connection).is_in_transaction():
+            await _driver(connection).execute("ROLLBACK")
+    except BaseException:
+        await _dropped(connection)
+        raise
+    await connection.close()
+
+
+async def _dropped(connection: AsyncConnection) -> None:
+    await connection.invalidate()
+    await connection.close()
+
+
 def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
     """A pool of at most `pool` connections; nothing is connected yet.
 
@@ -125,7 +183,7 @@ def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
             pool_size=pool,
             max_overflow=0,
             pool_timeout=seconds,
-            pool_pre_ping=True,
+            isolation_level="AUTOCOMMIT",
             connect_args={
                 "timeout": seconds,
                 "command_timeout": seconds + 1,  # the server's own limit speaks first
@@ -142,7 +200,7 @@ def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
         raise InvalidError(
             f"FUNKHAUS_DATABASE_URL is not a database URL; {_DRIVER}://user:password@host/database passes"
         ) from error
-    return Engine(engine)
+    return Engine(engine, pool)
 
 
 @contextmanager
@@ -157,7 +215,13 @@ def translated(more: Mapping[str, _Known] | None = None) -> Iterator[None]:
     except TimeoutError as error:
         raise TimedOutError("the database did not answer in time") from error
     except exc.DBAPIError as error:
-        if (known := _known(error, more or {})) is None:
+        lost = error.connection_invalidated or isinstance(error, exc.InterfaceError)
+        if (known := _known(error.orig, more or {}, lost=lost)) is None:
+            raise
+        raise known from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        lost = isinstance(error, asyncpg.InterfaceError)
+        if (known := _known(error, more or {}, lost=lost)) is None:
             raise
         raise known from error
     except OSError as error:
@@ -166,12 +230,14 @@ def translated(more: Mapping[str, _Known] | None = None) -> Iterator[None]:
         ) from error
 
 
-def _known(error: exc.DBAPIError, more: Mapping[str, _Known]) -> FunkhausError | None:
-    state = str(getattr(error.orig, "sqlstate", "") or "")
+def _known(
+    error: BaseException | None, more: Mapping[str, _Known], *, lost: bool
+) -> FunkhausError | None:
+    state = str(getattr(error, "sqlstate", "") or "")
     if known := more.get(state) or _BY_STATE.get(state):
         return known[0](known[1])
     if state[:2] in _PASSING:
         return UnavailableError("the database can't serve this now; try again")
-    if error.connection_invalidated or isinstance(error, exc.InterfaceError):
+    if lost:
         return UnavailableError("the connection to the database was lost; try again")
     return None

@@ -5,9 +5,6 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, text
-
-from funkhaus.storage.engine import translated
 from funkhaus.storage.platform_work import PostgresPlatformWork
 from funkhaus.storage.tenant_work import PostgresTenantWork
 from funkhaus.storage.walls import PLATFORM_ROLE, SETTING
@@ -17,7 +14,13 @@ if TYPE_CHECKING:
 
     from funkhaus.storage.engine import Engine
 
-_ACROSS = text(f"SET LOCAL ROLE {PLATFORM_ROLE}")
+_ACROSS = f"SET LOCAL ROLE {PLATFORM_ROLE}"
+
+
+def _within(tenant: str) -> str:
+    """Name the transaction's tenant. The text may be anything somebody wrote into a path: it goes as hexadecimal digits."""
+    digits = tenant.encode().hex()
+    return f"SELECT set_config('{SETTING}', convert_from(decode('{digits}', 'hex'), 'UTF8'), true)"
 
 
 class PostgresStores:
@@ -31,17 +34,13 @@ class PostgresStores:
     @asynccontextmanager
     async def begin(self, tenant: str) -> AsyncIterator[PostgresTenantWork]:
         """A transaction inside `tenant`."""
-        async with self._engine.transaction() as connection:
-            with translated():
-                await connection.execute(select(func.set_config(SETTING, tenant, True)))
+        async with self._engine.transaction(_within(tenant)) as connection:
             yield PostgresTenantWork(connection, tenant)
 
     @asynccontextmanager
     async def begin_platform(self) -> AsyncIterator[PostgresPlatformWork]:
         """A transaction across tenants."""
-        async with self._engine.transaction() as connection:
-            with translated():
-                await connection.execute(_ACROSS)
+        async with self._engine.transaction(_ACROSS) as connection:
             yield PostgresPlatformWork(connection)
 
     async def ready(self) -> None:
