@@ -42,7 +42,7 @@ class Database:
     database_url: str = ""
     """``postgresql+asyncpg://user:password@host/db``; required."""
     database_pool: int = 10
-    """Connections a process may hold."""
+    """Connections for transactions a process may hold; four more are for look-ups."""
     database_timeout: float = 5.0
     """For getting a connection and for one statement."""
 

@@ -31,8 +31,8 @@ async def test_a_restriction_is_kept(two: Stores) -> None:
     async with two.begin("blue") as work:
         await work.add_token(token, b"d")
         assert await work.tokens.get(token.id) == token
+    assert await two.lookups.bearer(b"d", NOW) == Bearer(token)
     async with two.begin_platform() as platform:
-        assert await platform.bearers.find(b"d", NOW) == Bearer(token)
         assert await platform.bearers.holder(token.id) == Bearer(token)
         assert await platform.bearers.holder(str(uuid4())) is None
 
@@ -43,14 +43,14 @@ async def test_a_rotated_token_passes_by_both_texts_for_a_while(two: Stores) -> 
         await work.add_token(token, b"one")
         rotated = await work.tokens.rotate(token.id, b"two", "2222", NOW + DAY, NOW + SOON)
     assert rotated == replace(token, last_four="2222")
+    find = two.lookups.bearer
+    assert await find(b"one", NOW) == await find(b"two", NOW) == Bearer(rotated)
+    assert await find(b"one", NOW + SOON) is None
+    assert await find(b"two", NOW + SOON) == Bearer(rotated)
     async with two.begin_platform() as platform:
-        find = platform.bearers.find
-        assert await find(b"one", NOW) == await find(b"two", NOW) == Bearer(rotated)
-        assert await find(b"one", NOW + SOON) is None
-        assert await find(b"two", NOW + SOON) == Bearer(rotated)
         await platform.bearers.rotate(token.id, b"three", "3333", NOW + DAY, NOW + SOON)
-        assert await find(b"one", NOW) is None  # only the last one before
-        assert await find(b"two", NOW) is not None
+    assert await find(b"one", NOW) is None  # only the last one before
+    assert await find(b"two", NOW) is not None
 
 
 async def test_what_is_revoked_is_not_rotated_and_neither_is_a_neighbours(two: Stores) -> None:

@@ -79,8 +79,9 @@ async def test_either_makes_it_rest_and_both_are_taken_back_alone(stores: Stores
 async def test_a_review_hears_why(stores: Stores) -> None:
     async with stores.begin("blue") as work:
         await work.lifecycle.suspend(SUSPENSION)
+    lookups = stores.lookups
+    blue, red = await lookups.facts("blue--default"), await lookups.facts("red--default")
     async with stores.begin_platform() as platform:
-        blue, red = await platform.facts("blue--default"), await platform.facts("red--default")
         assert await platform.bearers.suspended(["blue", "red", "ghost"]) == {"blue"}
     assert blue
     assert red
@@ -141,8 +142,8 @@ async def test_who_is_buried_is_gone_and_its_id_taken(stores: Stores) -> None:
     async with stores.begin_platform() as platform:
         assert [tenant.id for tenant in await platform.tenants()] == ["red"]
         assert list(await platform.doomed(NOW + timedelta(days=90))) == []
-        assert await platform.facts("blue--default") is None
         assert await platform.bearers.gone(["blue", "red", "ghost"]) == {"blue"}
+    assert await stores.lookups.facts("blue--default") is None
     with pytest.raises(ConflictError, match="'blue' exists, or existed"):
         async with stores.begin_platform() as platform:
             await platform.add_tenant(Tenant("blue", "small"))

@@ -135,8 +135,7 @@ async def test_a_deleted_namespace_is_gone_and_its_name_too(two: Stores) -> None
     with pytest.raises(ConflictError, match="given out once"):
         async with two.begin("blue") as work:
             await work.add_namespace(Namespace("blue", "default", QUOTA))
-    async with two.begin_platform() as platform:
-        assert await platform.facts("blue--default") is None
+    assert await two.lookups.facts("blue--default") is None
 
 
 async def test_a_tenant_reads_nothing_of_its_neighbour(two: Stores) -> None:
@@ -153,8 +152,7 @@ async def test_a_tenant_reads_nothing_of_its_neighbour(two: Stores) -> None:
             await work.remove_namespace("secret")
         with pytest.raises(NotFoundError):
             await work.revoke_token(token.id, NOW)
-    async with two.begin_platform() as platform:
-        kept = await platform.bearers.find(b"red", NOW)
+    kept = await two.lookups.bearer(b"red", NOW)
     assert kept is not None
     assert kept.token.revoked_at is None
 
@@ -180,12 +178,11 @@ async def test_an_unknown_tenant_has_nothing(two: Stores) -> None:
 
 
 async def test_facts_of_a_kubernetes_namespace(two: Stores) -> None:
-    async with two.begin_platform() as work:
-        facts = await work.facts("blue--default")
-        assert facts is not None
-        assert (facts.tenant, facts.namespace, facts.plan) == ("blue", "default", "small")
-        assert facts.host_suffixes == ()
-        assert await work.facts("kube-system") is None
+    facts = await two.lookups.facts("blue--default")
+    assert facts is not None
+    assert (facts.tenant, facts.namespace, facts.plan) == ("blue", "default", "small")
+    assert facts.host_suffixes == ()
+    assert await two.lookups.facts("kube-system") is None
 
 
 async def test_tokens_are_found_by_digest_only_and_revoked_once(two: Stores) -> None:
@@ -198,9 +195,8 @@ async def test_tokens_are_found_by_digest_only_and_revoked_once(two: Stores) -> 
         for unknown in (str(uuid4()), "no-uuid", ""):
             with pytest.raises(NotFoundError):
                 await work.revoke_token(unknown, NOW)
-    async with two.begin_platform() as platform:
-        assert await platform.bearers.find(b"digest", NOW) == Bearer(replace(token, revoked_at=NOW))
-        assert await platform.bearers.find(b"other", NOW) is None
+    assert await two.lookups.bearer(b"digest", NOW) == Bearer(replace(token, revoked_at=NOW))
+    assert await two.lookups.bearer(b"other", NOW) is None
 
 
 async def test_tokens_come_newest_first(two: Stores) -> None:
@@ -223,7 +219,8 @@ async def test_platform_tokens(stores: Stores) -> None:
     token = a_token("", kind=TokenKind.ADMIN)
     async with stores.begin_platform() as work:
         await work.add_platform_token(token, b"admin")
-        assert await work.bearers.find(b"admin", NOW) == Bearer(token)
+    assert await stores.lookups.bearer(b"admin", NOW) == Bearer(token)
+    async with stores.begin_platform() as work:
         assert (await work.revoke_platform_token(token.id, NOW)).revoked_at == NOW
         with pytest.raises(NotFoundError):
             await work.revoke_platform_token(str(uuid4()), NOW)

@@ -16,6 +16,7 @@ from funkhaus.domain.member import Invitation
 from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.domain.tenant import Tenant
 from funkhaus.domain.user import Identity, Session, User
+from funkhaus.ports import Standing
 from funkhaus.storage import PostgresStores, open_engine
 from tests.support.stores import MemoryStores
 
@@ -88,12 +89,17 @@ async def test_a_session_is_found_by_digest_with_its_user_and_revoked_once(store
     session = Session(str(uuid4()), ada, ("staff", "ops"), "wxyz", NOW, NOW + HOUR)
     async with stores.begin_platform() as work:
         await work.users.add_session(session, b"digest")
-        assert await work.users.session_by_digest(b"digest") == session
-        assert await work.users.session_by_digest(b"other") is None
+        assert await work.users.session(session.id) == session
+        assert await work.users.session(str(uuid4())) is None
+    nobody = Standing(session, {}, frozenset(), frozenset())
+    assert await stores.lookups.standing(b"digest") == nobody
+    assert await stores.lookups.standing(b"other") is None
+    async with stores.begin_platform() as work:
         await work.users.revoke_session(session.id, NOW)
         await work.users.revoke_session(session.id, NOW + HOUR)
         await work.users.revoke_session(str(uuid4()), NOW)
-        assert await work.users.session_by_digest(b"digest") == replace(session, revoked_at=NOW)
+    revoked = replace(session, revoked_at=NOW)
+    assert await stores.lookups.standing(b"digest") == replace(nobody, session=revoked)
     with pytest.raises(ConflictError):
         async with stores.begin_platform() as work:
             await work.users.add_session(replace(session, id=str(uuid4())), b"digest")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from funkhaus.domain.errors import ConflictError, TimedOutError, UnavailableError
 from funkhaus.domain.tenant import Tenant
 from funkhaus.storage import Engine, PostgresStores, open_engine
+from funkhaus.storage.fixed import Fixed
+from funkhaus.storage.reading import CONNECTIONS
 from tests.support.postgres import cut
 
 if TYPE_CHECKING:
@@ -128,3 +131,55 @@ async def test_a_tenant_may_be_called_anything(engine: Engine) -> None:
             found = await work._connection.scalar(text("SELECT current_setting('app.tenant')"))
             assert found == name
             assert await work.namespaces() == []
+
+
+async def test_what_only_looks_up_sees_all_tenants_and_writes_nothing(engine: Engine) -> None:
+    async with PostgresStores(engine).begin_platform() as work:
+        await work.add_tenant(Tenant("blue", "small"))
+    found = await engine.reading.row(
+        Fixed(text("SELECT tenant_id, current_user AS me FROM tenants"))
+    )
+    assert (found.tenant_id, found.me) == ("blue", "funkhaus_platform")
+    for write in (
+        "UPDATE tenants SET display_name = 'x' RETURNING 1",
+        "DELETE FROM tenants RETURNING 1",
+        "CREATE TABLE mine ()",
+    ):
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await engine.reading.row(Fixed(text(write)))
+
+
+async def test_a_look_up_outlives_its_connection(database: str, engine: Engine) -> None:
+    lookups = PostgresStores(engine).lookups
+    for _ in range(3):
+        assert await lookups.facts("blue--default") is None
+        await cut(database, NAME)
+    nap = Fixed(text("SELECT pg_sleep(0.3), 1 AS one"))
+    asleep = asyncio.create_task(engine.reading.row(nap))
+    await asyncio.sleep(0.1)
+    await cut(database, NAME)
+    assert (await asleep).one == 1
+
+
+async def test_a_look_up_that_takes_too_long_says_so(engine: Engine) -> None:
+    with pytest.raises(TimedOutError, match="in time"):
+        await engine.reading.row(Fixed(text("SELECT pg_sleep(30)")))
+
+
+async def test_look_ups_that_are_cancelled_leave_their_connections_fit(engine: Engine) -> None:
+    nap = Fixed(text("SELECT pg_sleep(30)"))
+    naps = [asyncio.create_task(engine.reading.row(nap)) for _ in range(CONNECTIONS)]
+    await asyncio.sleep(0.2)
+    for task in naps:
+        task.cancel()
+    await asyncio.gather(*naps, return_exceptions=True)
+    one = Fixed(text("SELECT 1 AS one"))
+    found = await asyncio.gather(*(engine.reading.row(one) for _ in range(3 * CONNECTIONS)))
+    assert {row.one for row in found} == {1}
+
+
+async def test_without_a_database_nothing_is_looked_up() -> None:
+    lost = open_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none", pool=1, seconds=1, name=NAME)
+    with pytest.raises(UnavailableError, match="can't be reached"):
+        await PostgresStores(lost).lookups.facts("blue--default")
+    await lost.close()

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from funkhaus.domain.errors import ConflictError, NotFoundError
-from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant, TenantFacts
+from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant
 from funkhaus.ports import OutboxItem
 
 from .audit import MemoryAuditChains, MemoryAuditTrail, Trails, append
 from .idempotency import Held, MemoryIdempotencyKeys
 from .ledger import Books, MemoryLedger, MemoryPlatformLedger
 from .lifecycle import MemoryLifecycle
+from .lookups import MemoryLookups
 from .quota_requests import MemoryPlatformQuotaRequests, MemoryQuotaRequests
 from .tokens import MemoryBearers, MemoryServiceAccounts, MemoryTokens
 from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
@@ -109,6 +110,10 @@ class MemoryStores:
     async def begin_platform(self) -> AsyncIterator[MemoryPlatformWork]:
         async with self._transaction() as state:
             yield MemoryPlatformWork(state)
+
+    @property
+    def lookups(self) -> MemoryLookups:
+        return MemoryLookups(self)
 
     async def ready(self) -> None:
         if self.broken:
@@ -261,18 +266,6 @@ class MemoryPlatformWork:
 
     async def plans(self) -> Sequence[Plan]:
         return [self._state.plans[plan] for plan in sorted(self._state.plans)]
-
-    async def facts(self, cluster_namespace: str) -> TenantFacts | None:
-        for namespace, there in self._state.namespaces.values():
-            if namespace.tenant in self._state.ended:
-                continue
-            if there and namespace.cluster_name == cluster_namespace:
-                tenant = self._state.tenants[namespace.tenant]
-                suffixes = await MemoryTenantWork(self._state, tenant.id).host_suffixes()
-                return TenantFacts(
-                    tenant.id, namespace.name, tenant.plan, tuple(suffixes), tenant.objections
-                )
-        return None
 
     @property
     def bearers(self) -> MemoryBearers:

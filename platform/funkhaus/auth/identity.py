@@ -9,6 +9,7 @@ from funkhaus.domain.group_rule import roles_by_rule
 from funkhaus.domain.scope import kubectl_gap
 from funkhaus.domain.subject import PlatformRole, Role, Subject
 from funkhaus.domain.token import TokenKind, kind_of
+from funkhaus.ports import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,8 +66,7 @@ class Identities:
             raise UnauthenticatedError(FOR_KUBECTL)
         if kind is TokenKind.INVITATION:
             raise UnauthenticatedError(NOT_A_KEY)
-        async with self._stores.begin_platform() as work:
-            return await self._of_text(work, kind, text, address)
+        return await self._of_text(kind, text, address)
 
     async def for_kubectl(self, text: str) -> Subject:
         """The subject kube-apiserver may take a text for; raises `UnauthenticatedError`.
@@ -78,53 +78,62 @@ class Identities:
             raise UnauthenticatedError(MALFORMED)
         if kind is TokenKind.INVITATION:
             raise UnauthenticatedError(NOT_A_KEY)
-        async with self._stores.begin_platform() as work:
-            if kind is TokenKind.KUBECTL:
+        if kind is TokenKind.KUBECTL:
+            async with self._stores.begin_platform() as work:
                 subject = await self._of_exchanged(work, text)
-            else:
-                subject = await self._of_text(work, kind, text)
+        else:
+            subject = await self._of_text(kind, text)
         if gap := kubectl_gap(subject):
             raise UnauthenticatedError(f"this token does not open kubectl: {gap}")
         return subject
 
-    async def _of_text(
-        self, work: PlatformWork, kind: TokenKind, text: str, address: str | None = None
-    ) -> Subject:
+    async def _of_text(self, kind: TokenKind, text: str, address: str | None = None) -> Subject:
         digest = self._mint.digest(text)
         if kind is TokenKind.SESSION:
-            return await self._of_session(work, await work.users.session_by_digest(digest))
-        return self._subject(await work.bearers.find(digest, self._clock.now()), address)
+            ruled = {rule.tenant for rule in self._rules if rule.tenant}
+            return self._of_session(await self._stores.lookups.standing(digest, ruled))
+        return self._subject(await self._stores.lookups.bearer(digest, self._clock.now()), address)
 
     async def _of_exchanged(self, work: PlatformWork, text: str) -> Subject:
         credential = await work.bearers.find_kubectl(self._mint.digest(text))
         if credential is None or credential.expires_at <= self._clock.now():
             raise UnauthenticatedError("this kubectl credential is not known here, or it ended")
         if credential.parent_kind is TokenKind.SESSION:
-            return await self._of_session(work, await work.users.session(credential.parent_id))
+            session = await work.users.session(credential.parent_id)
+            return self._of_session(await self._standing(work, session) if session else None)
         return self._subject(await work.bearers.holder(credential.parent_id))
 
-    async def _of_session(self, work: PlatformWork, session: Session | None) -> Subject:
-        if session is None:
+    async def _standing(self, work: PlatformWork, session: Session) -> Standing:
+        roles = await work.users.roles(session.user.id)
+        ruled = {rule.tenant for rule in self._rules if rule.tenant}
+        return Standing(
+            session,
+            roles,
+            await work.users.platform_roles(session.user.id),
+            await work.bearers.suspended({*roles, *ruled}),
+            await work.bearers.gone(ruled),
+        )
+
+    def _of_session(self, standing: Standing | None) -> Subject:
+        if standing is None:
             raise UnauthenticatedError(UNKNOWN)
+        session, user = standing.session, standing.session.user
         if not session.is_valid(self._clock.now()):
             raise UnauthenticatedError(ENDED)
-        user = session.user
-        granted = await work.users.platform_roles(user.id)
         by_group, platform = roles_by_rule(self._rules, user.issuer, session.groups)
-        for gone in await work.bearers.gone(by_group):  # a rule outlives a tenant
-            del by_group[gone]
-        # What a tenant's owners decided goes before a rule.
-        roles = by_group | dict(await work.users.roles(user.id))
+        # A rule outlives a tenant; and what a tenant's owners decided goes before a rule.
+        ruled = {name: role for name, role in by_group.items() if name not in standing.gone}
+        roles = ruled | dict(standing.roles)
         return Subject(
             id=user.id,
             name=user.name,
             token_id=session.id,
             roles=roles,
-            platform_roles=granted | platform,
+            platform_roles=standing.platform_roles | platform,
             issuer=user.issuer,
             email=user.email,
             ends_at=session.expires_at,
-            suspended=await work.bearers.suspended(roles),
+            suspended=standing.suspended & roles.keys(),
         )
 
     def _subject(self, bearer: Bearer | None, address: str | None = None) -> Subject:

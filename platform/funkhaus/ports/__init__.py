@@ -10,6 +10,7 @@ from funkhaus.ports.idempotency import IdempotencyKeys
 from funkhaus.ports.ledger import Ledger, Override, PlatformLedger
 from funkhaus.ports.lifecycle import Lifecycle
 from funkhaus.ports.logins import Logins
+from funkhaus.ports.lookups import Lookups, Standing
 from funkhaus.ports.members import Members
 from funkhaus.ports.providers import Provider, Providers
 from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
@@ -46,6 +47,7 @@ __all__ = [
     "Ledger",
     "Lifecycle",
     "Logins",
+    "Lookups",
     "Manifest",
     "Members",
     "ObjectPage",
@@ -59,6 +61,7 @@ __all__ = [
     "QuotaRequests",
     "ServiceAccounts",
     "Signer",
+    "Standing",
     "Stores",
     "TenantWork",
     "TokenMint",

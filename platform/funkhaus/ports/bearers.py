@@ -21,16 +21,10 @@ class Bearer:
 
 
 class Bearers(Protocol):
-    """Credentials by the keyed digest of their text."""
-
-    async def find(self, digest: bytes, now: datetime) -> Bearer | None:
-        """Whose text this is, also the one before a rotation while it passes at `now`; valid or not.
-
-        Nobody's of a tenant that is gone.
-        """
+    """Credentials, to be read and changed. Whose text a request came with is in `Lookups`."""
 
     async def holder(self, token_id: str) -> Bearer | None:
-        """The token with this id, as `find`."""
+        """The token with this id, valid or not; none of a tenant that is gone."""
 
     async def suspended(self, tenants: Collection[str]) -> frozenset[str]:
         """Which of these tenants are suspended."""

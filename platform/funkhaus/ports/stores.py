@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from funkhaus.domain.tenant import Namespace, Plan, Tenant, TenantFacts
+    from funkhaus.domain.tenant import Namespace, Plan, Tenant
     from funkhaus.domain.token import Token
     from funkhaus.ports.audit import AuditChains, AuditTrail
     from funkhaus.ports.bearers import Bearers
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from funkhaus.ports.ledger import Ledger, PlatformLedger
     from funkhaus.ports.lifecycle import Lifecycle
     from funkhaus.ports.logins import Logins
+    from funkhaus.ports.lookups import Lookups
     from funkhaus.ports.members import Members
     from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
     from funkhaus.ports.service_accounts import ServiceAccounts
@@ -170,9 +171,6 @@ class PlatformWork(Protocol):
     async def plans(self) -> Sequence[Plan]:
         """All plans, by id."""
 
-    async def facts(self, cluster_namespace: str) -> TenantFacts | None:
-        """Whose Kubernetes namespace this is, and what a review needs to know of them."""
-
     @property
     def bearers(self) -> Bearers:
         """Who holds a credential."""
@@ -211,7 +209,11 @@ class PlatformWork(Protocol):
 
 
 class Stores(Protocol):
-    """Where transactions begin."""
+    """Where transactions begin, and what is looked up without one."""
+
+    @property
+    def lookups(self) -> Lookups:
+        """What is asked with every request."""
 
     def begin(self, tenant: str) -> AbstractAsyncContextManager[TenantWork]:
         """A transaction inside `tenant`. Raises `UnavailableError` when the database does not answer."""

@@ -49,9 +49,6 @@ class Users(Protocol):
     async def add_session(self, session: Session, digest: bytes) -> None:
         """Insert a session by the keyed digest of its token."""
 
-    async def session_by_digest(self, digest: bytes) -> Session | None:
-        """The session with this keyed digest, valid or not."""
-
     async def session(self, session_id: str) -> Session | None:
         """The session with this id, valid or not."""
 

@@ -242,8 +242,7 @@ class ReviewService:
         return review.requester.startswith(self._platform_user)
 
     async def _facts(self, namespace: str) -> TenantFacts:
-        async with self._stores.begin_platform() as work:
-            facts = await work.facts(namespace)
+        facts = await self._stores.lookups.facts(namespace)
         if facts is None:
             message = (
                 f'namespace "{namespace}" belongs to no tenant; functions and triggers live in tenants\' namespaces, '

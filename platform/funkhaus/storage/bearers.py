@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from funkhaus.domain.errors import TooManyError
 from funkhaus.domain.token import KUBECTL_LIMIT, KubectlCredential, TokenKind
@@ -18,38 +18,33 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import Select
 
     from funkhaus.domain.token import Token
+
+
+def holders() -> Select[*tuple[rows.Row, ...]]:
+    """Tokens, but those of a tenant that is gone."""
+    return (
+        select(*rows.TOKEN, rows.SUSPENDED.label("suspended"))
+        .outerjoin(TenantRow, TenantRow.tenant_id == TokenRow.tenant_id)
+        .where(TenantRow.deleted_at.is_(None))
+    )
+
+
+def bearer(row: rows.Row) -> Bearer:
+    """A row of `holders`."""
+    return Bearer(rows.token(row), bool(row.suspended))
 
 
 class PostgresBearers(rows.Statements):
     """`funkhaus.ports.Bearers`."""
 
-    async def find(self, digest: bytes, now: datetime) -> Bearer | None:
-        """Whose text this is, also the one before a rotation while it passes at `now`."""
-        return await self._holder(
-            or_(
-                TokenRow.digest == digest,
-                (TokenRow.previous_digest == digest) & (TokenRow.previous_until > now),
-            )
-        )
-
     async def holder(self, token_id: str) -> Bearer | None:
         """The token with this id."""
-        return await self._holder(TokenRow.id == UUID(token_id))
-
-    async def _holder(self, which: ColumnElement[bool]) -> Bearer | None:
-        statement = (
-            select(
-                *rows.TOKEN,
-                rows.SUSPENDED.label("suspended"),
-            )
-            .outerjoin(TenantRow, TenantRow.tenant_id == TokenRow.tenant_id)
-            .where(which, TenantRow.deleted_at.is_(None))
-        )
+        statement = holders().where(TokenRow.id == UUID(token_id))
         row = (await self._run(statement)).one_or_none()
-        return None if row is None else Bearer(rows.token(row), bool(row.suspended))
+        return None if row is None else bearer(row)
 
     async def suspended(self, tenants: Collection[str]) -> frozenset[str]:
         """Which of these tenants are suspended."""

@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from funkhaus.domain.errors import (
-    ConflictError,
-    FunkhausError,
-    InvalidError,
-    SchemaMismatchError,
-    TimedOutError,
-    UnavailableError,
-)
+from funkhaus.domain.errors import InvalidError, SchemaMismatchError
+from funkhaus.storage.failures import LOST, MEND, ON_CONNECTING, translated
+from funkhaus.storage.reading import Reading
 from funkhaus.storage.schema import REVISION
 from funkhaus.storage.walls import TENANT_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator
 
-MEND = "python -m funkhaus_api migrate"
-"""The command that brings the schema to the revision of the code at hand."""
 _DRIVER = "postgresql+asyncpg"
-_Known = tuple[type[FunkhausError], str]
-_BY_STATE: dict[str, _Known] = {
-    "23505": (ConflictError, "that exists already"),
-    "23503": (ConflictError, "what this refers to does not exist"),
-    "42P01": (SchemaMismatchError, f"a table is missing: run `{MEND}`"),
-    "55P03": (TimedOutError, "the database did not finish in time"),  # waiting for a lock
-    "57014": (TimedOutError, "the database did not finish in time"),  # statement_timeout
-}
-"""SQLSTATE to what it means here."""
-_ON_CONNECTING: dict[str, _Known] = {
-    "22023": (SchemaMismatchError, f"the role {TENANT_ROLE} is missing: run `{MEND}`"),
-    "42501": (
-        SchemaMismatchError,
-        f"the user of FUNKHAUS_DATABASE_URL may not act as {TENANT_ROLE}: run `{MEND} --login-url-file` with this URL",
-    ),
-}
-_PASSING = ("08", "40", "53", "57")
-"""SQLSTATE classes of trouble that may be over the next time: connection, rollback, resources, operator."""
 _READABLE = text(
     "SELECT coalesce(has_table_privilege(to_regclass('public.alembic_version'), 'SELECT'), false)"
 )
@@ -58,16 +33,6 @@ _UNWALLED = text(
 """Tables of tenants' data that show us all rows."""
 
 
-_LOST = (
-    ConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-)
-"""How the driver says that a connection is no more."""
-
-
 class Engine:
     """A bounded pool of at most `size` connections. Open it with `open_engine`.
 
@@ -75,8 +40,10 @@ class Engine:
     which also says whose transaction it is, shows whether a connection from the pool still lives.
     """
 
-    def __init__(self, engine: AsyncEngine, size: int) -> None:
+    def __init__(self, engine: AsyncEngine, size: int, reading: Reading) -> None:
         self._engine, self._size = engine, size
+        self.reading = reading
+        """For what is only looked up, on connections of its own."""
 
     @asynccontextmanager
     async def transaction(self, first: str = "") -> AsyncIterator[AsyncConnection]:
@@ -86,12 +53,12 @@ class Engine:
         `UnavailableError` or `TimedOutError` when there is no connection to be had or the commit fails. Inside the block
         use `translated` around statements.
         """
-        with translated(_ON_CONNECTING):
+        with translated(ON_CONNECTING):
             connection = await self._begun(f"BEGIN; {first}")
         try:
             yield connection
             with translated():
-                await _driver(connection).execute("COMMIT")
+                await driver_of(connection).execute("COMMIT")
         finally:
             with suppress(
                 exc.SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError
@@ -104,8 +71,8 @@ class Engine:
         while True:
             connection = await self._engine.connect()
             try:
-                await _driver(connection).execute(statements)
-            except _LOST:
+                await driver_of(connection).execute(statements)
+            except LOST:
                 await _dropped(connection)
                 if dead == self._size:
                     raise
@@ -140,10 +107,11 @@ class Engine:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self.reading.close()
         await self._engine.dispose()
 
 
-def _driver(connection: AsyncConnection) -> asyncpg.Connection:
+def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
     """The driver's own connection."""
     return connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
 
@@ -152,8 +120,8 @@ async def _given_back(connection: AsyncConnection) -> None:
     """To the pool, without a transaction on it; what can't be rolled back is not given to anybody again."""
     try:
         # SQLAlchemy has let go of one that was lost or cancelled in the middle of a statement.
-        if not connection.invalidated and _driver(connection).is_in_transaction():
-            await _driver(connection).execute("ROLLBACK")
+        if not connection.invalidated and driver_of(connection).is_in_transaction():
+            await driver_of(connection).execute("ROLLBACK")
     except BaseException:
         await _dropped(connection)
         raise
@@ -166,12 +134,23 @@ async def _dropped(connection: AsyncConnection) -> None:
 
 
 def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
-    """A pool of at most `pool` connections; nothing is connected yet.
+    """A pool of at most `pool` connections, and a few for looking up; nothing is connected yet.
 
     `seconds` bounds waiting for a connection, connecting, and every statement; `name` is what the server shows for us.
     Raises `InvalidError` for a URL that is not ``postgresql+asyncpg://…``, without repeating it: it holds a password.
     """
     milliseconds = str(int(seconds * 1000))
+    options: dict[str, Any] = {
+        "timeout": seconds,
+        "command_timeout": seconds + 1,  # the server's own limit speaks first
+        "server_settings": {
+            "application_name": name,
+            # Not the login's own rights, whatever they are: RESET ROLE leads back here, too.
+            "role": TENANT_ROLE,
+            "statement_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": str(int(seconds * 1000 * 12)),
+        },
+    }
     try:
         address = make_url(url)
         if address.drivername != _DRIVER:
@@ -184,60 +163,11 @@ def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
             max_overflow=0,
             pool_timeout=seconds,
             isolation_level="AUTOCOMMIT",
-            connect_args={
-                "timeout": seconds,
-                "command_timeout": seconds + 1,  # the server's own limit speaks first
-                "server_settings": {
-                    "application_name": name,
-                    # Not the login's own rights, whatever they are: RESET ROLE leads back here, too.
-                    "role": TENANT_ROLE,
-                    "statement_timeout": milliseconds,
-                    "idle_in_transaction_session_timeout": str(int(seconds * 1000 * 12)),
-                },
-            },
+            connect_args=options,
         )
     except (exc.ArgumentError, ValueError) as error:
         raise InvalidError(
             f"FUNKHAUS_DATABASE_URL is not a database URL; {_DRIVER}://user:password@host/database passes"
         ) from error
-    return Engine(engine, pool)
-
-
-@contextmanager
-def translated(more: Mapping[str, _Known] | None = None) -> Iterator[None]:
-    """Turn the library's errors into ours; what stays is a bug and shows as one. `more` adds to what SQLSTATEs mean."""
-    try:
-        yield
-    except exc.TimeoutError as error:
-        raise TimedOutError(
-            "all connections to the database are busy (FUNKHAUS_DATABASE_POOL)"
-        ) from error
-    except TimeoutError as error:
-        raise TimedOutError("the database did not answer in time") from error
-    except exc.DBAPIError as error:
-        lost = error.connection_invalidated or isinstance(error, exc.InterfaceError)
-        if (known := _known(error.orig, more or {}, lost=lost)) is None:
-            raise
-        raise known from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        lost = isinstance(error, asyncpg.InterfaceError)
-        if (known := _known(error, more or {}, lost=lost)) is None:
-            raise
-        raise known from error
-    except OSError as error:
-        raise UnavailableError(
-            f"the database can't be reached: {error.strerror or type(error).__name__}"
-        ) from error
-
-
-def _known(
-    error: BaseException | None, more: Mapping[str, _Known], *, lost: bool
-) -> FunkhausError | None:
-    state = str(getattr(error, "sqlstate", "") or "")
-    if known := more.get(state) or _BY_STATE.get(state):
-        return known[0](known[1])
-    if state[:2] in _PASSING:
-        return UnavailableError("the database can't serve this now; try again")
-    if lost:
-        return UnavailableError("the connection to the database was lost; try again")
-    return None
+    _, whereto = engine.dialect.create_connect_args(address)
+    return Engine(engine, pool, Reading({**whereto, **options}, seconds=seconds))

@@ -18,7 +18,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.quota import AMOUNTS, NOTHING, Account, Amounts
 from funkhaus.ports import Override
 from funkhaus.storage import rows
-from funkhaus.storage.engine import translated
+from funkhaus.storage.failures import translated
 from funkhaus.storage.schema import (
     ChargeRow,
     NamespaceRow,

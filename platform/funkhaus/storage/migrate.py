@@ -15,7 +15,7 @@ from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from funkhaus.domain.errors import InvalidError, SchemaMismatchError
-from funkhaus.storage.engine import translated
+from funkhaus.storage.failures import translated
 from funkhaus.storage.walls import PLATFORM_ROLE, TENANT_ROLE
 
 if TYPE_CHECKING:

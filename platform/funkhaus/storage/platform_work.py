@@ -9,7 +9,6 @@ from sqlalchemy.orm import aliased
 
 from funkhaus.domain.audit import PLATFORM
 from funkhaus.domain.errors import NotFoundError
-from funkhaus.domain.tenant import TenantFacts
 from funkhaus.ports import OutboxItem
 from funkhaus.storage import rows
 from funkhaus.storage.audit import PostgresAuditChains, PostgresAuditTrail
@@ -19,8 +18,6 @@ from funkhaus.storage.ledger import PostgresPlatformLedger
 from funkhaus.storage.logins import PostgresLogins
 from funkhaus.storage.quota_requests import PostgresPlatformQuotaRequests
 from funkhaus.storage.schema import (
-    HostSuffix,
-    NamespaceRow,
     OutboxEntry,
     PlanRow,
     TenantQuotaRow,
@@ -116,32 +113,6 @@ class PostgresPlatformWork(rows.Statements):
     async def plans(self) -> Sequence[Plan]:
         """All plans, by id."""
         return [rows.plan(row) for row in await self._run(select(*rows.PLAN).order_by(PlanRow.id))]
-
-    async def facts(self, cluster_namespace: str) -> TenantFacts | None:
-        """Whose Kubernetes namespace this is, with the suffixes granted beside the default one."""
-        suffixes = (
-            select(func.coalesce(func.array_agg(HostSuffix.suffix), func.string_to_array("", ",")))
-            .where(HostSuffix.tenant_id == TenantRow.tenant_id)
-            .scalar_subquery()
-        )
-        statement = (
-            select(*rows.TENANT, NamespaceRow.name, suffixes.label("suffixes"))
-            .join(NamespaceRow, NamespaceRow.tenant_id == TenantRow.tenant_id)
-            .where(
-                NamespaceRow.cluster_name == cluster_namespace,
-                NamespaceRow.deleted_at.is_(None),
-                TenantRow.deleted_at.is_(None),
-            )
-        )
-        if (row := (await self._run(statement)).one_or_none()) is None:
-            return None
-        return TenantFacts(
-            tenant=row.tenant_id,
-            namespace=row.name,
-            plan=row.plan_id,
-            host_suffixes=tuple(sorted(row.suffixes)),
-            objections=rows.tenant(row).objections,
-        )
 
     async def add_platform_token(self, token: Token, digest: bytes) -> None:
         """Insert an admin token."""

@@ -12,7 +12,7 @@ from sqlalchemy import NullPool, exc, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from funkhaus.domain.errors import InvalidError
-from funkhaus.storage.engine import translated
+from funkhaus.storage.failures import translated
 from funkhaus.storage.walls import PLATFORM_ROLE, TENANT_ROLE
 
 if TYPE_CHECKING:

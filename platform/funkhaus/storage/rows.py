@@ -13,7 +13,7 @@ from funkhaus.domain.quota import LIMITS, Quota
 from funkhaus.domain.restriction import Restriction
 from funkhaus.domain.tenant import Deletion, Plan, Suspension, Tenant
 from funkhaus.domain.token import Token, TokenKind
-from funkhaus.storage.engine import translated
+from funkhaus.storage.failures import translated
 from funkhaus.storage.schema import AuditEntry, PlanRow, TenantRow, TokenRow
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from funkhaus.storage.lookups import PostgresLookups
 from funkhaus.storage.platform_work import PostgresPlatformWork
 from funkhaus.storage.tenant_work import PostgresTenantWork
 from funkhaus.storage.walls import PLATFORM_ROLE, SETTING
@@ -30,6 +31,12 @@ class PostgresStores:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._lookups = PostgresLookups(engine.reading)
+
+    @property
+    def lookups(self) -> PostgresLookups:
+        """What is asked with every request."""
+        return self._lookups
 
     @asynccontextmanager
     async def begin(self, tenant: str) -> AsyncIterator[PostgresTenantWork]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import Select
 
     from funkhaus.domain.member import Invitation
     from funkhaus.domain.user import Identity
@@ -157,39 +157,11 @@ class PostgresUsers(rows.Statements):
         }
         await self._insert(insert(SessionRow).values(values), "there is such a session already")
 
-    async def session_by_digest(self, digest: bytes) -> Session | None:
-        """The session with this keyed digest, valid or not."""
-        return await self._session(SessionRow.digest == digest)
-
     async def session(self, session_id: str) -> Session | None:
         """The session with this id, valid or not."""
-        return await self._session(SessionRow.id == UUID(session_id))
-
-    async def _session(self, which: ColumnElement[bool]) -> Session | None:
-        statement = (
-            select(
-                *_USER,
-                SessionRow.id.label("session_id"),
-                SessionRow.groups,
-                SessionRow.last_four,
-                SessionRow.created_at.label("began_at"),
-                SessionRow.expires_at,
-                SessionRow.revoked_at,
-            )
-            .join(SessionRow, SessionRow.user_id == UserRow.id)
-            .where(which)
-        )
-        if (row := (await self._run(statement)).one_or_none()) is None:
-            return None
-        return Session(
-            id=str(row.session_id),
-            user=_user(row),
-            groups=tuple(row.groups),
-            last_four=row.last_four,
-            created_at=row.began_at,
-            expires_at=row.expires_at,
-            revoked_at=row.revoked_at,
-        )
+        statement = sessions().where(SessionRow.id == UUID(session_id))
+        row = (await self._run(statement)).one_or_none()
+        return None if row is None else session(row)
 
     async def revoke_session(self, session_id: str, now: datetime) -> None:
         """Revoke; one that is revoked or not there stays as it is."""
@@ -225,6 +197,32 @@ class PostgresUsers(rows.Statements):
             .limit(INVITATIONS_LIMIT)
         )
         return [invitation(row) for row in await self._run(statement)] if email else []
+
+
+def sessions() -> Select[*tuple[Row, ...]]:
+    """Sessions with their users."""
+    return select(
+        *_USER,
+        SessionRow.id.label("session_id"),
+        SessionRow.groups,
+        SessionRow.last_four,
+        SessionRow.created_at.label("began_at"),
+        SessionRow.expires_at,
+        SessionRow.revoked_at,
+    ).join(SessionRow, SessionRow.user_id == UserRow.id)
+
+
+def session(row: Row) -> Session:
+    """A row of `sessions`."""
+    return Session(
+        id=str(row.session_id),
+        user=_user(row),
+        groups=tuple(row.groups),
+        last_four=row.last_four,
+        created_at=row.began_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )
 
 
 def _user(row: Row) -> User:

@@ -53,8 +53,7 @@ GONE = Next("gone")
 
 async def facts_of(stores: Stores, namespace: str) -> TenantFacts | None:
     """Whose Kubernetes namespace it is; Postgres knows."""
-    async with stores.begin_platform() as work:
-        return await work.facts(namespace)
+    return await stores.lookups.facts(namespace)
 
 
 def site(namespace: str, facts: TenantFacts) -> Site:
