@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ class Proxies:
         return any(address in item for item in self._ranges)
 
 
+@lru_cache(maxsize=1024)  # the same callers come again and again; headers are bounded
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text)

@@ -18,13 +18,14 @@ CREATED, NO_CONTENT = 201, 204
 TENANT = "/v1/tenants/{tenant}"
 NAMESPACE = f"{TENANT}/namespaces/{{namespace}}"
 """The path of everything inside a namespace."""
+_ENCODED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def answer(document: Mapping[str, Any], status: int = 200) -> web.Response:
     """A JSON answer."""
     return web.Response(
         status=status,
-        body=json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(),
+        body=_ENCODED(document).encode(),
         content_type="application/json",
     )
 

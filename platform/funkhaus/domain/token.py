@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DIGITS = frozenset(ALPHABET)
 SECRET_BYTES = 20
 SECRET_DIGITS = 27
 CHECKSUM_DIGITS = 6
@@ -39,6 +40,9 @@ class TokenKind(StrEnum):
     SERVICE = "svc"
     KUBECTL = "kct"
     """Short-lived, for kube-apiserver only; made of another credential and dead with it."""
+
+
+_KINDS = frozenset(kind.value for kind in TokenKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def kind_of(text: str) -> TokenKind | None:
     if prefix != "fh" or len(payload) != SECRET_DIGITS + CHECKSUM_DIGITS:
         return None
     body, checksum = text[:-CHECKSUM_DIGITS], text[-CHECKSUM_DIGITS:]
-    if not set(payload) <= set(ALPHABET) or name not in {kind.value for kind in TokenKind}:
+    if not _DIGITS.issuperset(payload) or name not in _KINDS:
         return None
     return (
         TokenKind(name) if base62(zlib.crc32(body.encode()), CHECKSUM_DIGITS) == checksum else None
