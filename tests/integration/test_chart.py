@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from funkhaus.settings import Api, load
+
 CHART = Path(__file__).resolve().parents[2] / "helm" / "funkhaus"
 SHAPES = {
     "defaults": ["--set", "registry.host=registry.example.com"],
@@ -23,6 +25,11 @@ SHAPES = {
         *("--set", "controller.replicas=1", "--set", "webhook.replicas=1"),
     ],
 }
+SIGN_IN = [
+    *SHAPES["defaults"],
+    *("--set", "signIn.existingSecret=idp", "--set", "signIn.publicUrl=https://functions.example.com"),
+    *("--set", "signIn.redirects=https://ui.example.com/back", "--set", "network.trustedProxies=10.0.0.0/8"),
+]  # fmt: skip
 WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
 
 
@@ -94,3 +101,40 @@ def test_values_and_schema_hold_the_same_keys() -> None:
         }
 
     assert keys(values) == schema_keys(schema) - {".global"}
+
+
+def api_pod(*words: str) -> dict[str, Any]:
+    (found,) = [
+        document
+        for document in render(*words)
+        if (document["kind"], document["metadata"]["name"]) == ("Deployment", "funkhaus-api")
+    ]
+    pod: dict[str, Any] = found["spec"]["template"]["spec"]
+    return pod
+
+
+@pytest.mark.parametrize("words", [SHAPES["defaults"], SIGN_IN])
+def test_the_api_knows_every_setting_it_is_given(words: list[str]) -> None:
+    """And finds each file among what is mounted."""
+    pod = api_pod(*words)
+    (container,) = [one for one in pod["containers"] if one["name"] == "api"]
+    environ = {entry["name"]: entry["value"] for entry in container["env"]}
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {one["name"]: one.get("secret", {}).get("items", []) for one in pod["volumes"]}
+    for name in [name for name in environ if name.endswith("_FILE")]:
+        folder, _, file = environ.pop(name).rpartition("/")
+        assert file in [item["path"] for item in volumes[mounts[folder]]], name
+        environ[name.removesuffix("_FILE")] = "postgresql+asyncpg://u:p@db/f"
+    read = load(Api, environ)
+    assert bool(read.oidc) == (words is SIGN_IN)
+    if words is SIGN_IN:
+        assert read.public_url == "https://functions.example.com"
+        assert read.login_redirects == "https://ui.example.com/back"
+        assert read.trusted_proxies == "10.0.0.0/8"
+
+
+def test_providers_without_an_address_to_come_back_to_are_refused() -> None:
+    words = [*SHAPES["defaults"], "--set", "signIn.existingSecret=idp"]
+    done = helm("template", "funkhaus", str(CHART), *words)
+    assert done.returncode != 0
+    assert "signIn.publicUrl" in done.stderr

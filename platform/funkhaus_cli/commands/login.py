@@ -60,10 +60,12 @@ def logout(session: Session) -> None:
             f"nobody is signed in here (a token in {TOKEN} or a file is ended with `funkhaus token revoke`)",
             Exit.NOT_FOUND,
         )
-    keeper.forget()
     try:
-        session.client(held[0]).delete("/v1/me/session")
-    except Failure as failure:
-        if failure.exit != Exit.NOT_ALLOWED:  # over already is as good
-            raise
+        keeper.forget()
+    finally:  # what can't be forgotten here is ended there all the more
+        try:
+            session.client(held[0]).delete("/v1/me/session")
+        except Failure as failure:
+            if failure.exit != Exit.NOT_ALLOWED:  # over already is as good
+                raise
     click.echo("Signed out.")

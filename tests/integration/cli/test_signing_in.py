@@ -15,6 +15,7 @@ import pytest
 from funkhaus.auth.oidc import OidcProviders, parse
 from funkhaus.factory import SystemClock
 from funkhaus_api.assembly import callback
+from tests.support import keyring_backend
 from tests.support.api import World, serving
 from tests.support.idp import Person, free_port, running
 from tests.support.stores import MemoryStores
@@ -63,8 +64,19 @@ async def ended(process: subprocess.Popen[str]) -> Ran:
     return Ran(process.returncode, out, err)
 
 
-async def command(url: str, home: Path, *words: str) -> Ran:
-    return await asyncio.to_thread(run, url, home, *words, **ALONE)
+async def command(url: str, home: Path, *words: str, environ: dict[str, str] = ALONE) -> Ran:
+    return await asyncio.to_thread(run, url, home, *words, **environ)
+
+
+async def sign_in(url: str, home: Path, environ: dict[str, str]) -> Ran:
+    """`funkhaus login` by Ada, to its end."""
+    process = start(url, home, "login", "--no-browser", **environ)
+    address = await shown(process, r"(http://127\.0\.0\.1:\S+/auth\?\S+)")
+    program = re.compile(r"http://127\.0\.0\.1:\d+/callback\?")
+    end, page = await Person("ada@example.com").sign_in(address, program)
+    assert end, page
+    assert await visit(end) == 200
+    return await ended(process)
 
 
 async def visit(url: str, method: str = "GET", **data: str) -> int:
@@ -134,3 +146,65 @@ async def test_a_file_others_can_read_is_not_used(url: str, tmp_path: Path) -> N
     os.chmod(path, 0o644)  # noqa: PTH101 - the text is what keep() says
     refused = await command(url, home, "whoami")
     assert (refused.code, "can be read by others" in refused.err) == (4, True), refused
+
+
+def with_keyring(folder: Path, **more: str) -> dict[str, str]:
+    return {
+        "FUNKHAUS_TOKEN": "",
+        "PYTHON_KEYRING_BACKEND": keyring_backend.NAME,
+        keyring_backend.FILE: str(folder / "keyring.json"),
+    } | more
+
+
+def files(home: Path) -> list[Path]:
+    folder = home / ".config/funkhaus/sessions"
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+async def test_where_there_is_a_keyring_it_keeps_the_session(url: str, tmp_path: Path) -> None:
+    home, environ = tmp_path / "home", with_keyring(tmp_path)
+    await sign_in(url, home, ALONE)  # from before there was one
+    assert len(files(home)) == 1
+    done = await sign_in(url, home, environ)
+    assert (done.code, "kept in the keyring" in done.out) == (0, True), done
+    assert files(home) == []
+    ((account, token),) = keyring_backend.held(tmp_path / "keyring.json").items()
+    assert (account, token[:7]) == (f"funkhaus/default@{url}", "fh_ses_")
+    assert "Ada Lovelace" in (await command(url, home, "whoami", environ=environ)).out
+    other = await command(url, home, "whoami", "--context", "default", environ=ALONE)
+    assert other.code == 4  # kept nowhere else
+    out = await command(url, home, "logout", environ=environ)
+    assert (out.code, out.out) == (0, "Signed out.\n"), out
+    assert keyring_backend.held(tmp_path / "keyring.json") == {}
+    assert await status_of(url, token) == 401
+    assert (await command(url, home, "whoami", environ=environ)).code == 4
+
+
+async def test_a_locked_keyring_is_as_good_as_none(url: str, tmp_path: Path) -> None:
+    home, locked = tmp_path / "home", with_keyring(tmp_path, KEYRING_TROUBLE="locked")
+    done = await sign_in(url, home, locked)
+    assert done.code == 0, done
+    (kept,) = files(home)
+    assert f"kept in {kept}" in done.out
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert "Ada Lovelace" in (await command(url, home, "whoami", environ=locked)).out
+
+
+async def test_what_a_keyring_does_not_forget_is_ended_all_the_same(
+    url: str, tmp_path: Path
+) -> None:
+    home, environ = tmp_path / "home", with_keyring(tmp_path)
+    assert (await sign_in(url, home, environ)).code == 0
+    (token,) = keyring_backend.held(tmp_path / "keyring.json").values()
+    out = await command(url, home, "logout", environ=environ | {"KEYRING_TROUBLE": "delete"})
+    assert (out.code, "did not forget the token: not today" in out.err) == (1, True), out
+    assert await status_of(url, token) == 401
+
+
+async def status_of(url: str, token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(f"{url}/v1/me", headers=headers) as answer,
+    ):
+        return answer.status

@@ -39,6 +39,7 @@ class Terminal:
             # A fault, also a broken contract in the stand-in, fails the test instead of reading as an exit code.
             "FUNKHAUS_DEBUG": "1",
             "HOME": str(home),
+            "FUNKHAUS_NO_KEYRING": "1",  # a developer's own is none of a test's business
         }
         self.seconds = 0.0
         self.on_sleep: Callable[[float], None] = lambda _: None
