@@ -32,6 +32,7 @@ from funkhaus.services.runtimes import RuntimeService
 from funkhaus.services.service_accounts import ServiceAccountService
 from funkhaus.services.sessions import SessionService
 from funkhaus.services.sweep import Sweep
+from funkhaus.services.tenant_requests import TenantRequestService
 from funkhaus.services.tenants import TenantService
 from funkhaus.services.tokens import TokenService
 from funkhaus.services.triggers import http_triggers
@@ -141,6 +142,7 @@ def wired(
         stores=stores,
         identities=Identities(stores, mint, clock, uses.note, rules),
         tenants=TenantService(stores, acts, clock, founding),
+        tenant_requests=TenantRequestService(stores, acts, clock),
         lifecycle=LifecycleService(stores, acts, clock, bell.ring, grace_days),
         members=MemberService(stores, acts, clock),
         invitations=InvitationService(stores, acts, mint, clock),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from funkhaus.services.service_accounts import ServiceAccountService
     from funkhaus.services.sessions import SessionService
     from funkhaus.services.sweep import Sweep
+    from funkhaus.services.tenant_requests import TenantRequestService
     from funkhaus.services.tenants import TenantService
     from funkhaus.services.tokens import TokenService
     from funkhaus.services.uses import Uses
@@ -53,6 +54,7 @@ class Services:
     stores: Stores
     identities: Identities
     tenants: TenantService
+    tenant_requests: TenantRequestService
     lifecycle: LifecycleService
     members: MemberService
     invitations: InvitationService

@@ -11,7 +11,14 @@ import click
 from funkhaus_cli import settings
 
 # Verbs of other nouns.
-from funkhaus_cli.commands import calls, deployment, quota_requests, revisions, transfer  # noqa: F401
+from funkhaus_cli.commands import (  # noqa: F401
+    calls,
+    deployment,
+    quota_requests,
+    revisions,
+    tenant_requests,
+    transfer,
+)
 from funkhaus_cli.commands.account import completion, version, whoami
 from funkhaus_cli.commands.autoscale import autoscale
 from funkhaus_cli.commands.contexts import config

@@ -128,6 +128,23 @@ def test_a_plan_above_self_service_is_refused_in_words(bob: Visitor, tenant: str
     assert "passes: small" in refused.err
 
 
+def test_above_self_service_it_waits_for_an_approver(
+    ada: Visitor, bob: Visitor, tenant: str
+) -> None:
+    wanted = f"{tenant}-large"
+    words = ("tenant", "request", wanted, "--plan", "large", "--reason", "the fair", "-o", "name")
+    asked = bob.done(*words).strip()
+    assert bob.cli("tenant", "get", wanted).code == 3
+    assert bob.cli("tenant", "approve", asked).code == 4
+    assert wanted in ada.done("tenant", "requests", "--waiting")
+    ada.done("tenant", "approve", asked, "--note", "enjoy the fair")
+    assert me(bob)["roles"] == {tenant: "owner", wanted: "owner"}
+    assert "enjoy the fair" in bob.done("tenant", "requests")
+    gone = ("--grace-days", "0", "--reason", "the end of a test", "--yes")
+    ada.done("tenant", "delete", wanted, *gone)
+    eventually("the end of it", lambda: wanted not in me(bob)["roles"])
+
+
 def test_from_kubectl_to_a_url_and_through_a_full_quota(
     house: House, bob: Visitor, ada: Visitor, tenant: str
 ) -> None:

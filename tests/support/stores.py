@@ -23,6 +23,7 @@ from .ledger import Books, MemoryLedger, MemoryPlatformLedger
 from .lifecycle import MemoryLifecycle
 from .lookups import MemoryLookups
 from .quota_requests import MemoryPlatformQuotaRequests, MemoryQuotaRequests
+from .tenant_requests import MemoryTenantRequests
 from .tokens import MemoryBearers, MemoryServiceAccounts, MemoryTokens
 from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.errors import FunkhausError
     from funkhaus.domain.quota_request import QuotaRequest
     from funkhaus.domain.service_account import ServiceAccount
+    from funkhaus.domain.tenant_request import TenantRequest
     from funkhaus.domain.token import KubectlCredential, Token
     from funkhaus.ports import AuditRow, Manifest
 
@@ -73,6 +75,7 @@ class State:
     kubectl: dict[bytes, KubectlCredential] = field(default_factory=dict)
     accounts: dict[tuple[str, str], ServiceAccount] = field(default_factory=dict)
     ended: set[str] = field(default_factory=set)
+    tenant_requests: dict[str, TenantRequest] = field(default_factory=dict)
     outbox: list[OutboxItem] = field(default_factory=list)
     waits: dict[int, datetime] = field(default_factory=dict)
     sequence: int = 0
@@ -236,6 +239,10 @@ class MemoryPlatformWork:
     @property
     def ledger(self) -> MemoryPlatformLedger:
         return MemoryPlatformLedger(self._state.books)
+
+    @property
+    def tenant_requests(self) -> MemoryTenantRequests:
+        return MemoryTenantRequests(self._state)
 
     @property
     def quota_requests(self) -> MemoryPlatformQuotaRequests:

@@ -35,6 +35,7 @@ class Permission(StrEnum):
     SERVICE_ACCOUNT_READ = "service-account:read"
     SERVICE_ACCOUNT_WRITE = "service-account:write"
     TENANT_CREATE = "tenant:create"
+    TENANT_DECIDE = "tenant:decide"
     TENANT_DELETE = "tenant:delete"
     TENANT_READ = "tenant:read"
     TENANT_SUSPEND = "tenant:suspend"
@@ -90,7 +91,12 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 PLATFORM_PERMISSIONS: dict[PlatformRole, frozenset[Permission]] = {
     PlatformRole.ADMIN: frozenset(Permission),
     PlatformRole.APPROVER: _BILLS
-    | {Permission.QUOTA_DECIDE, Permission.QUOTA_READ, Permission.RUNTIME_READ},
+    | {
+        Permission.QUOTA_DECIDE,
+        Permission.QUOTA_READ,
+        Permission.RUNTIME_READ,
+        Permission.TENANT_DECIDE,
+    },
     PlatformRole.AUDITOR: _BILLS | {Permission.QUOTA_READ, Permission.RUNTIME_READ},
 }
 """Over all tenants. What runs inside one is read by its members, and by admins."""

@@ -16,6 +16,7 @@ from funkhaus.ports.providers import Provider, Providers
 from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
 from funkhaus.ports.service_accounts import ServiceAccounts
 from funkhaus.ports.stores import AuditRow, OutboxItem, PlatformWork, Stores, TenantWork
+from funkhaus.ports.tenant_requests import TenantRequests
 from funkhaus.ports.tokens import Tokens
 from funkhaus.ports.users import Users
 from funkhaus.ports.world import (
@@ -63,6 +64,7 @@ __all__ = [
     "Signer",
     "Standing",
     "Stores",
+    "TenantRequests",
     "TenantWork",
     "TokenMint",
     "Tokens",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from funkhaus.ports.members import Members
     from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
     from funkhaus.ports.service_accounts import ServiceAccounts
+    from funkhaus.ports.tenant_requests import TenantRequests
     from funkhaus.ports.tokens import Tokens
     from funkhaus.ports.users import Users
     from funkhaus.ports.world import Manifest
@@ -155,6 +156,10 @@ class PlatformWork(Protocol):
     @property
     def quota_requests(self) -> PlatformQuotaRequests:
         """All requests for more quota."""
+
+    @property
+    def tenant_requests(self) -> TenantRequests:
+        """All requests for tenants."""
 
     async def add_tenant(self, tenant: Tenant) -> None:
         """Insert; raises `ConflictError` (ids are never reused)."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.tenant import Tenant
     from funkhaus.ports import PlatformWork
 
-WHO = "a platform admin can create it for you (`funkhaus tenant create` as one)"
+WHO = "ask for it with `funkhaus tenant request`, and an approver decides"
 
 
 @dataclass(frozen=True, slots=True)

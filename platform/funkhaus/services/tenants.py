@@ -41,7 +41,7 @@ class TenantService:
             tenant = Tenant(names.tenant_id(tenant_id), plan, display_name[:DISPLAY_NAME_LIMIT])
             act.detail["plan"] = plan
             async with self._stores.begin_platform() as work:
-                await self._known_plan(work, plan)
+                await known_plan(work, plan)
                 if by_founder:
                     await self._founding.found(work, asker.subject, tenant, self._clock.now())
                 else:
@@ -49,19 +49,6 @@ class TenantService:
                 await work.audit(act.row("done"))
                 act.recorded = True
         return tenant
-
-    async def _known_plan(self, work: PlatformWork, plan: str) -> None:
-        known = [item.id for item in await work.plans()]
-        if plan not in known:
-            raise InvalidError.at(
-                Finding(
-                    "plan-unknown",
-                    f"there is no plan {plan!r}; {', '.join(known)} pass",
-                    "plan",
-                    value=plan,
-                    passes=known,
-                )
-            )
 
     async def page(self, asker: Asker, *, after: str, limit: int) -> tuple[Sequence[Tenant], str]:
         """Tenants by id, and where the next page begins ("" for none): with a platform role all, else one's own."""
@@ -89,3 +76,18 @@ class TenantService:
             self._stores.begin(tenant_id) as work,
         ):
             return await work.tenant()
+
+
+async def known_plan(work: PlatformWork, plan: str) -> None:
+    """Raises `InvalidError` for a plan there isn't."""
+    known = [item.id for item in await work.plans()]
+    if plan not in known:
+        raise InvalidError.at(
+            Finding(
+                "plan-unknown",
+                f"there is no plan {plan!r}; {', '.join(known)} pass",
+                "plan",
+                value=plan,
+                passes=known,
+            )
+        )

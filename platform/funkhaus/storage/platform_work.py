@@ -24,6 +24,7 @@ from funkhaus.storage.schema import (
     TenantRow,
     TokenRow,
 )
+from funkhaus.storage.tenant_requests import PostgresTenantRequests
 from funkhaus.storage.users import PostgresUsers
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class PostgresPlatformWork(rows.Statements):
     def quota_requests(self) -> PostgresPlatformQuotaRequests:
         """All requests for more quota."""
         return PostgresPlatformQuotaRequests(self._connection)
+
+    @property
+    def tenant_requests(self) -> PostgresTenantRequests:
+        """All requests for tenants."""
+        return PostgresTenantRequests(self._connection)
 
     @property
     def bearers(self) -> PostgresBearers:

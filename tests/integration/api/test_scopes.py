@@ -22,6 +22,9 @@ NONE = {
     "endSession": "sessions only, which have no scopes",
     "getCluster": "an address and its certificates, which every kubeconfig holds",
     "listMyInvitations": "offers to an address that a provider checked: no token has one",
+    "listMyTenantRequests": "a person's own asks: no token has one",
+    "requestTenant": "asked by a person who signed in, never by a token",
+    "withdrawTenantRequest": "and taken back by that person alone",
     "acceptInvitation": "taken by a person who signed in, never by a token",
 }
 """What needs no scope, and why."""

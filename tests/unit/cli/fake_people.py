@@ -27,6 +27,14 @@ def invitation(invitation_id: str = "in1", **change: Any) -> Document:
     } | change  # fmt: skip
 
 
+def tenant_request(**change: Any) -> Document:
+    return {
+        "id": "tr1", "tenant": "acme", "plan": "large", "displayName": "", "reason": "the fair", "state": "pending",
+        "requestedBy": "fh:7d1c", "requesterName": "Ada", "requesterEmail": "ada@example.com", "requestedAt": NOW,
+        "decidedBy": "", "decidedAt": None, "note": "",
+    } | change  # fmt: skip
+
+
 def _part(request: httpx.Request, part: int) -> str:
     return unquote(request.url.raw_path.decode().partition("?")[0].split("/")[part])
 
@@ -74,6 +82,30 @@ class FakePeople:
 
     def acceptInvitation(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
         return httpx.Response(200, json={"tenant": "demo", "role": "developer"})
+
+    def requestTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        asked = json.loads(request.content)
+        return httpx.Response(
+            201,
+            json=tenant_request(
+                tenant=asked.pop("id"), displayName=asked.pop("displayName"), **asked
+            ),
+        )
+
+    def listMyTenantRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _items([tenant_request(state="rejected", note="too large")])
+
+    def listPendingTenantRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _items([tenant_request(), tenant_request(id="tr2", requesterEmail="")])
+
+    def approveTenantRequest(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=tenant_request(state="approved"))
+
+    def rejectTenantRequest(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=tenant_request(state="rejected"))
+
+    def withdrawTenantRequest(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=tenant_request(state="withdrawn"))
 
     def listGrants(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
         return _items(self.grants)

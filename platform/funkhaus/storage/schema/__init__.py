@@ -18,6 +18,7 @@ from funkhaus.storage.schema.plans import PlanRow
 from funkhaus.storage.schema.quota_requests import QuotaRequestRow
 from funkhaus.storage.schema.quotas import QuotaRow, TenantQuotaRow
 from funkhaus.storage.schema.service_accounts import ServiceAccountRow
+from funkhaus.storage.schema.tenant_requests import TenantRequestRow
 from funkhaus.storage.schema.tenants import TenantRow
 from funkhaus.storage.schema.tokens import TokenRow
 from funkhaus.storage.schema.users import PlatformRoleRow, SessionRow, UserRow
@@ -47,6 +48,7 @@ __all__ = [
     "SessionRow",
     "Table",
     "TenantQuotaRow",
+    "TenantRequestRow",
     "TenantRow",
     "TokenRow",
     "UserRow",
