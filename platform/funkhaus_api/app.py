@@ -38,6 +38,7 @@ from funkhaus_api.handlers import (
     tokenreview,
     tokens,
     triggers,
+    users,
 )
 from funkhaus_api.keys import GUESSES, LIMITS, PROXIES, SERVICES, Limits
 from funkhaus_api.noting import note
@@ -63,6 +64,7 @@ ROUTES = [
     *members.ROUTES,
     *invitations.ROUTES,
     *grants.ROUTES,
+    *users.ROUTES,
     *namespaces.ROUTES,
     *quotas.ROUTES,
     *quota_requests.ROUTES,

@@ -13,6 +13,7 @@ from funkhaus.services.adoption import AdoptionService
 from funkhaus.services.audit_chain import Chainer
 from funkhaus.services.descriptions import DescriptionService
 from funkhaus.services.device_logins import DeviceLoginService
+from funkhaus.services.disabling import DisablingService
 from funkhaus.services.founding import SelfService
 from funkhaus.services.functions import FunctionService
 from funkhaus.services.grants import GrantService
@@ -147,6 +148,7 @@ def wired(
         members=MemberService(stores, acts, clock),
         invitations=InvitationService(stores, acts, mint, clock),
         grants=GrantService(stores, acts, clock),
+        disabling=DisablingService(stores, acts, clock),
         namespaces=NamespaceService(stores, acts, cluster, bell.ring),
         adoption=AdoptionService(stores, acts, cluster, clock, bell.ring),
         tokens=TokenService(stores, acts, mint, clock),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from funkhaus.services.audit_chain import Chainer
     from funkhaus.services.descriptions import DescriptionService
     from funkhaus.services.device_logins import DeviceLoginService
+    from funkhaus.services.disabling import DisablingService
     from funkhaus.services.functions import FunctionService
     from funkhaus.services.grants import GrantService
     from funkhaus.services.invitations import InvitationService
@@ -59,6 +60,7 @@ class Services:
     members: MemberService
     invitations: InvitationService
     grants: GrantService
+    disabling: DisablingService
     namespaces: NamespaceService
     adoption: AdoptionService
     tokens: TokenService

@@ -36,6 +36,7 @@ from funkhaus_cli.commands.service_accounts import service_account
 from funkhaus_cli.commands.tenants import tenant
 from funkhaus_cli.commands.tokens import token
 from funkhaus_cli.commands.triggers import trigger
+from funkhaus_cli.commands.users import user
 from funkhaus_cli.failure import MEANINGS, Exit, Failure, plain
 from funkhaus_cli.options import Noun, connection, show_examples
 from funkhaus_cli.session import Session
@@ -147,7 +148,8 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    function, trigger, autoscale, runtime, policy, namespace, quota, tenant, member, invitation, token, service_account,
+    function, trigger, autoscale, runtime, policy, namespace, quota, tenant, member, invitation, user, token,
+    service_account,
     grant, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)

@@ -14,7 +14,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.login import Login, Stage
 from funkhaus.domain.member import Invitation
 from funkhaus.domain.subject import PlatformRole, Role
-from funkhaus.domain.tenant import Tenant
+from funkhaus.domain.tenant import Suspension, Tenant
 from funkhaus.domain.user import Identity, Session, User
 from funkhaus.ports import Standing
 from funkhaus.storage import PostgresStores, open_engine
@@ -240,3 +240,24 @@ async def test_a_login_is_found_by_each_of_its_codes_and_saved_whole(stores: Sto
         assert await work.logins.sweep(NOW) == 0
         assert await work.logins.sweep(NOW + 2 * HOUR) == 2
         assert await work.logins.by_state(b"state") is None
+
+
+async def test_who_is_disabled_is_read_as_written_and_signing_in_changes_nothing(
+    stores: Stores,
+) -> None:
+    word = Suspension(NOW, "left", "Ada")
+    async with stores.begin_platform() as work:
+        user = await work.users.signed_in(
+            Identity("https://idp.example", "eve", "eve@example.com"), NOW
+        )
+        assert user.disabled is None
+        assert (await work.users.disable(user.id, word)).disabled == word
+    async with stores.begin_platform() as work:
+        again = await work.users.signed_in(
+            Identity("https://idp.example", "eve", "eve@example.com"), NOW
+        )
+        assert again.disabled == word
+        assert (await work.users.disable(user.id, None)).disabled is None
+        assert (await work.users.user(user.id)).disabled is None
+        with pytest.raises(NotFoundError):
+            await work.users.disable(str(uuid4()), word)

@@ -27,6 +27,7 @@ BODIES: dict[str, Any] = {
     "createNamespace": {"name": "shop"},
     "createServiceAccount": {"name": "x", "role": "viewer"},
     "createTenant": {"id": "green", "plan": "small"},
+    "disableUser": {"reason": "x"},
     "exchangeForKubectl": {},
     "grant": {"user": "x", "role": "auditor"},
     "invite": {"email": "a@example.com", "role": "viewer"},

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from funkhaus.domain.login import Login
+    from funkhaus.domain.tenant import Suspension
 
     from .stores import State
 
@@ -70,6 +71,11 @@ class MemoryUsers:
 
     async def user(self, user_id: str) -> User:
         return _user(self._people, user_id)
+
+    async def disable(self, user_id: str, word: Suspension | None) -> User:
+        user = replace(_user(self._people, user_id), disabled=word)
+        self._people.users[user.id] = user
+        return user
 
     async def lock(self, user_id: str) -> None:
         _user(self._people, user_id)

@@ -120,6 +120,8 @@ class Identities:
         session, user = standing.session, standing.session.user
         if not session.is_valid(self._clock.now()):
             raise UnauthenticatedError(ENDED)
+        if user.objection:
+            raise UnauthenticatedError(user.objection)
         by_group, platform = roles_by_rule(self._rules, user.issuer, session.groups)
         # A rule outlives a tenant; and what a tenant's owners decided goes before a rule.
         ruled = {name: role for name, role in by_group.items() if name not in standing.gone}

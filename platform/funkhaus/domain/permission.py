@@ -43,6 +43,7 @@ class Permission(StrEnum):
     TOKEN_REVOKE = "token:revoke"  # noqa: S105 - a permission
     TRIGGER_READ = "trigger:read"
     TRIGGER_WRITE = "trigger:write"
+    USER_DISABLE = "user:disable"
 
 
 _READS = frozenset(

@@ -33,7 +33,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A platform admin's word that a tenant rests: since when, why, and the name of who said so."""
+    """A platform admin's word that a tenant rests or a user stays out: since when, why, and the name of who said so."""
 
     at: datetime
     reason: str

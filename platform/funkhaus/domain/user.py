@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from funkhaus.domain.tenant import Suspension
+
 SESSION_HOURS = 12
 """A session's life. It is not renewed: who goes on signs in again, which asks the identity provider again."""
 EMAIL_LIMIT = 254
@@ -41,6 +43,14 @@ class User:
     display_name: str
     created_at: datetime
     last_login_at: datetime
+    disabled: Suspension | None = None
+
+    @property
+    def objection(self) -> str:
+        """What a disabled user is told at every door; empty for one who may come in."""
+        if (word := self.disabled) is None:
+            return ""
+        return f"your account is disabled since {word.at:%Y-%m-%d} by {word.by}: {word.reason}; ask {word.by}"
 
     @property
     def name(self) -> str:

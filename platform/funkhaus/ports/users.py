@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.member import Invitation
     from funkhaus.domain.subject import PlatformRole, Role
+    from funkhaus.domain.tenant import Suspension
     from funkhaus.domain.user import Identity, Session, User
 
 
@@ -21,6 +22,9 @@ class Users(Protocol):
 
     async def user(self, user_id: str) -> User:
         """One user; raises `NotFoundError`."""
+
+    async def disable(self, user_id: str, word: Suspension | None) -> User:
+        """Have the user stay out, or let them in again; raises `NotFoundError`."""
 
     async def lock(self, user_id: str) -> None:
         """Be the only one who counts what the user has, until the transaction ends. Raises `NotFoundError`."""

@@ -33,7 +33,12 @@ class SessionService:
         self._stores, self._mint, self._clock = stores, mint, clock
 
     async def issue(self, work: PlatformWork, user: User, groups: tuple[str, ...]) -> IssuedSession:
-        """A session for somebody who just signed in, in the transaction that uses the sign-in up."""
+        """A session for somebody who just signed in, in the transaction that uses the sign-in up.
+
+        Raises `ForbiddenError` for a disabled user.
+        """
+        if user.objection:
+            raise ForbiddenError(user.objection)
         text, now = self._mint.mint(TokenKind.SESSION), self._clock.now()
         session = Session(
             id=str(uuid4()),

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.member import INVITATIONS_LIMIT
 from funkhaus.domain.subject import PlatformRole, Role
+from funkhaus.domain.tenant import Suspension
 from funkhaus.domain.user import Session, User
 from funkhaus.storage import rows
 from funkhaus.storage.members import INVITATION, invitation
@@ -43,6 +44,9 @@ _USER = (
     UserRow.display_name,
     UserRow.created_at,
     UserRow.last_login_at,
+    UserRow.disabled_at,
+    UserRow.disabled_for,
+    UserRow.disabled_by,
 )
 
 
@@ -67,6 +71,22 @@ class PostgresUsers(rows.Statements):
     async def user(self, user_id: str) -> User:
         """One user; raises `NotFoundError`."""
         statement = select(*_USER).where(UserRow.id == user_uuid(user_id))
+        if (row := (await self._run(statement)).one_or_none()) is None:
+            raise NotFoundError(no_user(user_id))
+        return _user(row)
+
+    async def disable(self, user_id: str, word: Suspension | None) -> User:
+        """Have the user stay out, or let them in again; raises `NotFoundError`."""
+        statement = (
+            update(UserRow)
+            .where(UserRow.id == user_uuid(user_id))
+            .values(
+                disabled_at=word.at if word else None,
+                disabled_for=word.reason if word else "",
+                disabled_by=word.by if word else "",
+            )
+            .returning(*_USER)
+        )
         if (row := (await self._run(statement)).one_or_none()) is None:
             raise NotFoundError(no_user(user_id))
         return _user(row)
@@ -234,6 +254,9 @@ def _user(row: Row) -> User:
         display_name=row.display_name,
         created_at=row.created_at,
         last_login_at=row.last_login_at,
+        disabled=Suspension(row.disabled_at, row.disabled_for, row.disabled_by)
+        if row.disabled_at
+        else None,
     )
 
 

@@ -105,5 +105,18 @@ def grant(user: User, role: PlatformRole) -> dict[str, Any]:
     }
 
 
+def user(item: User) -> dict[str, Any]:
+    """A user, and whether they stay out."""
+    word = item.disabled
+    return {
+        "id": item.id,
+        "email": item.email,
+        "displayName": item.display_name,
+        "issuer": item.issuer,
+        "sub": item.sub,
+        "disabled": word and {"since": _time(word.at), "reason": word.reason, "by": word.by},
+    }
+
+
 def _time(value: datetime) -> str:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ")

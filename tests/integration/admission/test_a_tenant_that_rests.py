@@ -54,7 +54,7 @@ def test_changes_are_refused_with_the_words(resting: House) -> None:
     assert WORDS in dry.stderr
 
 
-def test_a_token_that_was_known_before_is_refused_in_the_same_words(resting: House) -> None:
+def test_b72_a_token_that_was_known_before_is_refused_in_the_same_words(resting: House) -> None:
     """kube-apiserver may keep a token's groups for ten seconds: admission does not go by them."""
     assert WORDS in resting.apply(function("fresh")).stderr
     label = ("label", "function", "asleep", "-n", NAMESPACE, "app=x")

@@ -272,7 +272,7 @@ async def test_inside_the_grace_nothing_goes(any_world: World) -> None:
     assert (await purge(any_world).round()).waiting == 1
 
 
-async def test_nobody_comes_in_any_more_and_the_id_is_spent(any_world: World) -> None:
+async def test_b72_nobody_comes_in_any_more_and_the_id_is_spent(any_world: World) -> None:
     """B-72: tokens, sessions, kubectl credentials, group rules and invitations of a tenant that is gone."""
     rule = GroupRule(issuer=ISSUER, group="team-blue", tenant="blue", role=Role.OWNER)
     any_world.rules = (rule,)

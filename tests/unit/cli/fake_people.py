@@ -118,3 +118,20 @@ class FakePeople:
         gone = (_part(request, -2), _part(request, -1))
         self.grants = [item for item in self.grants if (item["user"], item["role"]) != gone]
         return httpx.Response(204)
+
+    def disableUser(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        word = {"since": NOW, "by": "ada", **json.loads(request.content)}
+        return httpx.Response(200, json=_user(_part(request, -2)) | {"disabled": word})
+
+    def enableUser(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=_user(_part(request, -2)))
+
+
+def _user(user: str) -> Document:
+    who = {
+        "email": "eve@example.com",
+        "displayName": "",
+        "issuer": "https://idp.example",
+        "sub": "e",
+    }
+    return {"id": user, **who, "disabled": None}

@@ -177,3 +177,13 @@ def test_a_refusal_is_said_once(funkhaus: Terminal, api: FakeApi) -> None:
             f"  plan: {said}",
             "    passes: small",
         ]
+
+
+def test_a_user_is_disabled_for_a_reason(funkhaus: Terminal, api: FakeApi) -> None:
+    assert "--reason" in funkhaus("user", "disable", "u1").err
+    ran = funkhaus("user", "disable", "u1", "--reason", "left the company")
+    assert (ran.code, ran.out) == (0, "Disabled user eve@example.com (u1).\n")
+    assert list(api.asked("PUT")) == [
+        ("PUT", "/v1/users/u1/suspension", {"reason": "left the company"})
+    ]
+    assert funkhaus("user", "enable", "u1").out == "Enabled user eve@example.com (u1).\n"

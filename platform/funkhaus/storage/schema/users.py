@@ -17,7 +17,8 @@ class UserRow(Table):
 
     __tablename__ = "users"
     access = Access(
-        tenant="SELECT", platform="SELECT, INSERT, UPDATE (email, display_name, last_login_at)"
+        tenant="SELECT",
+        platform="SELECT, INSERT, UPDATE (email, display_name, last_login_at, disabled_at, disabled_for, disabled_by)",
     )
     __table_args__ = (UniqueConstraint("iss", "sub"),)
 
@@ -28,6 +29,10 @@ class UserRow(Table):
     display_name: Mapped[str]
     created_at: Mapped[datetime]
     last_login_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+    """Since when the platform lets them in no more."""
+    disabled_for: Mapped[str] = mapped_column(server_default="")
+    disabled_by: Mapped[str] = mapped_column(server_default="")
 
 
 class SessionRow(Table):
