@@ -28,6 +28,7 @@ LIMITS = {
 WORDS = (
     "by Ada: invoice 17 is unpaid. Nothing is created or changed in it until a platform admin says"
 )
+ANY = {"If-Match": "*"}
 WRITES: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", f"{HOME}/functions", {"name": "new", "spec": SPEC}),
     ("PUT", f"{HOME}/functions/hello", {"spec": SPEC}),
@@ -84,7 +85,7 @@ async def test_a_suspended_tenant_is_told_who_why_and_whom_to_ask(
     put_function(any_world)
     await suspended(boss)
     for method, path, body in WRITES:
-        options: dict[str, Any] = {"json": body}
+        options: dict[str, Any] = {"json": body, "headers": ANY if path.endswith("/quota") else {}}
         if body is None and method == "POST":
             options = {"data": b"x", "headers": {"Content-Type": "application/zip"}}
         problem = (await blue.ask(method, path, **options)).problem(403, "policy-denied")
@@ -155,7 +156,7 @@ async def test_the_cluster_hears_of_it_and_of_its_end(
     await suspended(boss)
     await any_world.services().outbox.deliver()
     assert told()
-    assert (await boss.put(f"{HOME}/quota", LIMITS)).status == 200
+    assert (await boss.put(f"{HOME}/quota", LIMITS, headers=ANY)).status == 200
     await any_world.services().outbox.deliver()
     assert told(), "a quota that is set meanwhile wakes nobody"
     assert (await boss.delete(f"{BLUE}/suspension")).json["state"] == "active"
