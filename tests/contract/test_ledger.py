@@ -251,3 +251,24 @@ async def test_a_dry_run_says_the_same_and_writes_nothing(
 async def test_b50_a_namespace_that_is_gone_takes_nothing(ledger: LedgerService) -> None:
     with pytest.raises(NotFoundError):
         await ledger.reserve("blue", Key("Function", "ghost", "x"), ONE, 0)
+
+
+async def test_a_standing_is_the_charge_and_both_accounts(
+    stores: Stores, ledger: LedgerService
+) -> None:
+    async with stores.begin("blue") as work:
+        assert await work.ledger.standing(KEY) == (
+            *(None, await work.ledger.account("default"), await work.ledger.account()),
+        )
+    assert await ledger.reserve("blue", KEY, ONE, 0) == ()
+    assert await ledger.reserve("blue", Key("Function", "shop", "other"), ONE, 0) == ()
+    async with stores.begin("blue") as work:
+        charge, part, whole = await work.ledger.standing(KEY)
+        assert charge == await work.ledger.charge(KEY)
+        assert (part.reserved, whole.reserved) == (ONE, ONE + ONE)
+        assert part == await work.ledger.account("default")
+        assert whole == await work.ledger.account()
+        await work.remove_namespace("shop")
+        for gone in ("ghost", "shop"):
+            with pytest.raises(NotFoundError, match=f"'{gone}'"):
+                await work.ledger.standing(Key("Function", gone, "hello"))

@@ -40,6 +40,9 @@ class MemoryLedger:
     async def charge(self, key: Key) -> Charge | None:
         return self._books.charges.get((self._tenant, key))
 
+    async def standing(self, key: Key) -> tuple[Charge | None, Account, Account]:
+        return await self.charge(key), await self.account(key.namespace), await self.account()
+
     async def account(self, namespace: str = "") -> Account:
         if not namespace:
             if self._tenant not in self._state.tenants:

@@ -29,6 +29,12 @@ class Ledger(Protocol):
     async def charge(self, key: Key) -> Charge | None:
         """What an object is charged, if it is."""
 
+    async def standing(self, key: Key) -> tuple[Charge | None, Account, Account]:
+        """An object's charge, its namespace's account and the tenant's, all of one instant.
+
+        Raises `NotFoundError` as `account` does.
+        """
+
     async def account(self, namespace: str = "") -> Account:
         """A namespace's account, or the tenant's own; raises `NotFoundError`, not for a deleted namespace."""
 

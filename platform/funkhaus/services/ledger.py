@@ -58,8 +58,7 @@ class LedgerService:
 
     async def _objections(self, tenant: str, key: Key, amounts: Amounts) -> tuple[Finding, ...]:
         async with self._stores.begin(tenant) as work:
-            charge = await work.ledger.charge(key)
-            accounts = (await work.ledger.account(key.namespace), await work.ledger.account())
+            charge, *accounts = await work.ledger.standing(key)
         before = charge.held if charge else NOTHING
         return tuple(
             finding

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from funkhaus.domain.errors import InvalidError, SchemaMismatchError
 from funkhaus.storage.failures import LOST, MEND, ON_CONNECTING, translated
+from funkhaus.storage.fixed import driver_of
 from funkhaus.storage.reading import Reading
 from funkhaus.storage.schema import REVISION
 from funkhaus.storage.walls import TENANT_ROLE
@@ -109,11 +110,6 @@ class Engine:
         """Close all connections."""
         await self.reading.close()
         await self._engine.dispose()
-
-
-def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
-    """The driver's own connection."""
-    return connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]
 
 
 async def _given_back(connection: AsyncConnection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,13 @@ from funkhaus.domain.errors import (
 from funkhaus.storage.walls import TENANT_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 MEND = "python -m funkhaus_api migrate"
 """The command that brings the schema to the revision of the code at hand."""
 _Known = tuple[type[FunkhausError], str]
+Known = Mapping[str, _Known]
+"""SQLSTATE to what it means here."""
 _BY_STATE: dict[str, _Known] = {
     "23505": (ConflictError, "that exists already"),
     "23503": (ConflictError, "what this refers to does not exist"),
@@ -30,7 +33,6 @@ _BY_STATE: dict[str, _Known] = {
     "55P03": (TimedOutError, "the database did not finish in time"),  # waiting for a lock
     "57014": (TimedOutError, "the database did not finish in time"),  # statement_timeout
 }
-"""SQLSTATE to what it means here."""
 ON_CONNECTING: dict[str, _Known] = {
     "22023": (SchemaMismatchError, f"the role {TENANT_ROLE} is missing: run `{MEND}`"),
     "42501": (
@@ -52,7 +54,7 @@ LOST = (
 
 
 @contextmanager
-def translated(more: Mapping[str, _Known] | None = None) -> Iterator[None]:
+def translated(more: Known | None = None) -> Iterator[None]:
     """Turn the library's errors into ours; what stays is a bug and shows as one. `more` adds to what SQLSTATEs mean."""
     try:
         yield
@@ -78,9 +80,7 @@ def translated(more: Mapping[str, _Known] | None = None) -> Iterator[None]:
         ) from error
 
 
-def _known(
-    error: BaseException | None, more: Mapping[str, _Known], *, lost: bool
-) -> FunkhausError | None:
+def _known(error: BaseException | None, more: Known, *, lost: bool) -> FunkhausError | None:
     state = str(getattr(error, "sqlstate", "") or "")
     if known := more.get(state) or _BY_STATE.get(state):
         return known[0](known[1])

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import asyncpg
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import ClauseElement
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from funkhaus.storage.rows import Row
 
@@ -45,3 +47,13 @@ class Fixed:
         given = [values[name] if name in values else self._set[name] for name in self._names]
         found: Row | None = await driver.fetchrow(self._text, *given, record_class=Record)
         return found
+
+
+def fixed(statement: str) -> Fixed:
+    """The same of text with ``:named`` parameters."""
+    return Fixed(text(statement))
+
+
+def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver's own connection."""
+    return connection.sync_connection.connection.driver_connection  # type: ignore[union-attr]

@@ -15,10 +15,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from funkhaus.domain.charge import Charge, Key
 from funkhaus.domain.errors import ConflictError, NotFoundError
-from funkhaus.domain.quota import AMOUNTS, NOTHING, Account, Amounts
+from funkhaus.domain.quota import AMOUNTS, LIMITS, NOTHING, Account, Amounts
 from funkhaus.ports import Override
 from funkhaus.storage import rows
-from funkhaus.storage.failures import translated
+from funkhaus.storage.fixed import fixed
 from funkhaus.storage.schema import (
     ChargeRow,
     NamespaceRow,
@@ -79,16 +79,16 @@ _IN_NAMESPACE = (
 )
 _TENANT, _NAMESPACE = _account("tenant_quotas", "true"), _account("quotas", _IN_NAMESPACE)
 _ACCOUNTS = f"WITH tenant AS ({_TENANT}), namespace AS ({_NAMESPACE}), "
-_READ = text(f"SELECT {_WRITTEN}, kind, namespace, name FROM charges WHERE {_KEY}")  # noqa: S608 - likewise
-_STORE = text(
+_READ = fixed(f"SELECT {_WRITTEN}, kind, namespace, name FROM charges WHERE {_KEY}")  # noqa: S608 - likewise
+_STORE = fixed(
     f"{_ACCOUNTS} charge AS (INSERT INTO charges (tenant_id, namespace, kind, name, {_WRITTEN}) "  # noqa: S608 - likewise
     f"SELECT :tenant, :namespace, :kind, :name, {_GIVEN} FROM namespace "
     f"ON CONFLICT (tenant_id, namespace, kind, name) DO UPDATE SET {_SETS} "
-    "WHERE charges.serial = :before RETURNING 1) SELECT count(*) FROM charge"
+    "WHERE charges.serial = :before RETURNING 1) SELECT count(*) AS moved FROM charge"
 )
-_FORGET = text(
+_FORGET = fixed(
     f"{_ACCOUNTS} charge AS (DELETE FROM charges WHERE {_KEY} AND serial = :before "  # noqa: S608 - likewise
-    "AND EXISTS (SELECT 1 FROM namespace) RETURNING 1) SELECT count(*) FROM charge"
+    "AND EXISTS (SELECT 1 FROM namespace) RETURNING 1) SELECT count(*) AS moved FROM charge"
 )
 
 
@@ -100,6 +100,17 @@ _SUMS = ", ".join(
     ]
 )
 _HELD = [f"{state}_{name}" for state in ("used", "reserved") for name in AMOUNTS]
+_BOTH = ", ".join(
+    f"{level}.{name} AS {level}_{name}" for level in ("part", "whole") for name in (*LIMITS, *_HELD)
+)
+_CHARGED = ", ".join(f"c.{name}" for name in ("kind", "namespace", "name", *_COLUMNS, *_FACTS))
+_STANDING = fixed(
+    f"SELECT {_BOTH}, {_CHARGED} FROM namespaces n "  # noqa: S608 - likewise
+    "JOIN quotas part ON part.tenant_id = n.tenant_id AND part.namespace = n.name "
+    "JOIN tenant_quotas whole ON whole.tenant_id = n.tenant_id "
+    "LEFT JOIN charges c ON c.tenant_id = n.tenant_id AND c.namespace = n.name AND c.kind = :kind AND c.name = :name "
+    "WHERE n.tenant_id = :tenant AND n.name = :namespace AND n.deleted_at IS NULL"
+)
 _BALANCE = """
 UPDATE {table} AS account SET ({columns}) = ROW({sums}) FROM
  (SELECT q.tenant_id, {by} {of} FROM {table} q LEFT JOIN charges c ON c.tenant_id = q.tenant_id {on}
@@ -132,14 +143,24 @@ class PostgresLedger(rows.Statements):
 
     async def charge(self, key: Key) -> Charge | None:
         """What an object is charged, if it is."""
-        values: dict[str, object] = {
+        row = await self._row(_READ, self._named(key))
+        return _charge(row) if row else None
+
+    async def standing(self, key: Key) -> tuple[Charge | None, Account, Account]:
+        """An object's charge, its namespace's account and the tenant's; raises `NotFoundError`."""
+        if (row := await self._row(_STANDING, self._named(key))) is None:
+            raise NotFoundError(f"there is no namespace {key.namespace!r}")
+        charge = _charge(row) if row.kind else None
+        part = self._account(row, key.namespace, "part_")
+        return charge, part, self._account(row, "", "whole_")
+
+    def _named(self, key: Key) -> dict[str, object]:
+        return {
             "tenant": self._tenant,
             "namespace": key.namespace,
             "kind": key.kind,
             "name": key.name,
         }
-        row = (await self._run(_READ, values)).one_or_none()
-        return _charge(row) if row else None
 
     async def account(self, namespace: str = "") -> Account:
         """A namespace's account, or the tenant's own; raises `NotFoundError`."""
@@ -178,13 +199,13 @@ class PostgresLedger(rows.Statements):
         own = await self.account()
         return [own, *(self._account(row, row.namespace) for row in await self._run(statement))]
 
-    def _account(self, row: Row, namespace: str) -> Account:
+    def _account(self, row: Row, namespace: str, prefix: str = "") -> Account:
         return Account(
             self._tenant,
             namespace,
-            rows.quota(row),
-            _amounts(row, "used"),
-            _amounts(row, "reserved"),
+            rows.quota(row, prefix),
+            _amounts(row, f"{prefix}used"),
+            _amounts(row, f"{prefix}reserved"),
         )
 
     async def largest(self, *, namespace: str = "", limit: int = 20) -> Sequence[Charge]:
@@ -208,14 +229,8 @@ class PostgresLedger(rows.Statements):
         used = (after.used if after else NOTHING) - (before.used if before else NOTHING)
         reserved = (after.reserved if after else NOTHING) - (before.reserved if before else NOTHING)
         growth = used + reserved
-        values: dict[str, object] = {
-            "tenant": self._tenant,
-            "namespace": key.namespace,
-            "kind": key.kind,
-            "name": key.name,
-            "guarded": guarded,
-            "before": before.serial if before else 0,
-        }
+        values = self._named(key)
+        values |= {"guarded": guarded, "before": before.serial if before else 0}
         for name in AMOUNTS:
             values[f"used_{name}_by"] = getattr(used, name)
             values[f"reserved_{name}_by"] = getattr(reserved, name)
@@ -230,9 +245,9 @@ class PostgresLedger(rows.Statements):
             # By chance and not by counting: a charge that was deleted and made anew would count the same again.
             values["serial"] = 1 + secrets.randbits(62)
         # The accounts come before the charge: what a charge no longer holds may take them below zero.
-        with translated({_CHECK_VIOLATION: (ConflictError, _MOVED_ON)}):
-            moved = await self._connection.execute(_STORE if after else _FORGET, values)
-        if not moved.scalar():
+        known = {_CHECK_VIOLATION: (ConflictError, _MOVED_ON)}
+        moved = await self._row(_STORE if after else _FORGET, values, known)
+        if not (moved and moved.moved):
             raise ConflictError(_MOVED_ON)
 
     async def set_namespace_quota(self, namespace: str, quota: Quota) -> None:

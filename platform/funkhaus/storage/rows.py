@@ -13,10 +13,13 @@ from funkhaus.domain.quota import LIMITS, Quota
 from funkhaus.domain.restriction import Restriction
 from funkhaus.domain.tenant import Deletion, Plan, Suspension, Tenant
 from funkhaus.domain.token import Token, TokenKind
-from funkhaus.storage.failures import translated
+from funkhaus.storage.failures import Known, translated
+from funkhaus.storage.fixed import Fixed, driver_of
 from funkhaus.storage.schema import AuditEntry, PlanRow, TenantRow, TokenRow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Executable
     from sqlalchemy.engine import CursorResult
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -80,6 +83,13 @@ class Statements:
     ) -> CursorResult[Row]:
         with translated():
             return await self._connection.execute(statement, values)
+
+    async def _row(
+        self, statement: Fixed, values: Mapping[str, object], more: Known | None = None
+    ) -> Row | None:
+        """The first row of a fixed statement; `more` as `translated` takes it."""
+        with translated(more):
+            return await statement.row(driver_of(self._connection), values)
 
     async def _insert(self, statement: Executable, taken: str) -> None:
         """Run an insert; a violated uniqueness is a `ConflictError` that says `taken`."""
