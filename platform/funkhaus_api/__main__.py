@@ -36,6 +36,10 @@ async def serve(settings: Api) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     proxies = Proxies.parse(settings.trusted_proxies)
     async with assembled(settings) as services:
+        try:
+            await services.stores.warm()
+        except UnavailableError as error:
+            _LOG.warning("not warm", error=error.message)
         app = create_app(
             services,
             Limits(

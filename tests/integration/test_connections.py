@@ -183,3 +183,19 @@ async def test_without_a_database_nothing_is_looked_up() -> None:
     with pytest.raises(UnavailableError, match="can't be reached"):
         await PostgresStores(lost).lookups.facts("blue--default")
     await lost.close()
+
+
+async def test_what_is_warm_has_every_connection_open_and_none_in_use(
+    database: str, engine: Engine
+) -> None:
+    for _ in range(2):
+        await PostgresStores(engine).warm()
+    assert await standing(engine) == ("funkhaus_tenant", "")
+    assert await cut(database, NAME) == POOL + CONNECTIONS
+
+
+async def test_without_a_database_nothing_is_warm() -> None:
+    lost = open_engine("postgresql+asyncpg://nobody@127.0.0.1:1/none", pool=2, seconds=1, name=NAME)
+    with pytest.raises(UnavailableError):
+        await PostgresStores(lost).warm()
+    await lost.close()

@@ -118,6 +118,9 @@ class MemoryStores:
     def lookups(self) -> MemoryLookups:
         return MemoryLookups(self)
 
+    async def warm(self) -> None:
+        await self.ready()
+
     async def ready(self) -> None:
         if self.broken:
             raise self.broken

@@ -91,6 +91,7 @@ class Server:
         """Serve until `stop` is set, then drain. Raises `SchemaMismatchError` at once on a database it does not know."""
         try:
             await self._world.stores.ready()
+            await self._world.stores.warm()
         except UnavailableError as error:
             _LOG.warning("database not there yet", error=error.message)
         async with AsyncExitStack() as stack:

@@ -226,5 +226,8 @@ class Stores(Protocol):
     def begin_platform(self) -> AbstractAsyncContextManager[PlatformWork]:
         """A transaction across tenants."""
 
+    async def warm(self) -> None:
+        """Do beforehand what would make the first who come wait; raises `UnavailableError`."""
+
     async def ready(self) -> None:
         """Pass if the database answers; raises `UnavailableError` or `SchemaMismatchError`."""

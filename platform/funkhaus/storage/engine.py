@@ -42,7 +42,7 @@ class Engine:
     """
 
     def __init__(self, engine: AsyncEngine, size: int, reading: Reading) -> None:
-        self._engine, self._size = engine, size
+        self._engine, self.size = engine, size
         self.reading = reading
         """For what is only looked up, on connections of its own."""
 
@@ -75,7 +75,7 @@ class Engine:
                 await driver_of(connection).execute(statements)
             except LOST:
                 await _dropped(connection)
-                if dead == self._size:
+                if dead == self.size:
                     raise
                 dead += 1
             except BaseException:

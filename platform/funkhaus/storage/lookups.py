@@ -113,6 +113,10 @@ class PostgresLookups:
             gone=frozenset(row.gone),
         )
 
+    async def warm(self) -> None:
+        """Open every connection, and have each ask whose a namespace is."""
+        await self._reading.all(_FACTS, namespace="")
+
     async def facts(self, cluster_namespace: str) -> TenantFacts | None:
         """Whose Kubernetes namespace this is, with the suffixes granted beside the default one."""
         row = await self._reading.row(_FACTS, namespace=cluster_namespace)

@@ -8,7 +8,7 @@ what they run are the `Fixed` statements of `funkhaus.storage.lookups`.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -59,6 +59,17 @@ class Reading:
                         if dead == CONNECTIONS:
                             raise
                         dead += 1
+
+    async def all(self, statement: Fixed, **values: object) -> None:
+        """Run a statement once on every connection there may be, opened for it."""
+        with translated(ON_CONNECTING):
+            pool = self._pool or await self._opened()
+            async with AsyncExitStack() as stack:
+                for _ in range(CONNECTIONS):
+                    connection = await stack.enter_async_context(
+                        pool.acquire(timeout=self._seconds)
+                    )
+                    await statement.row(connection, values)
 
     async def _opened(self) -> asyncpg.Pool:
         async with self._opening:

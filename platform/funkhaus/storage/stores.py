@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import asyncio
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
+from funkhaus.domain.charge import Key
+from funkhaus.domain.errors import FunkhausError, NotFoundError, UnavailableError
 from funkhaus.storage.lookups import PostgresLookups
 from funkhaus.storage.platform_work import PostgresPlatformWork
 from funkhaus.storage.tenant_work import PostgresTenantWork
@@ -49,6 +52,24 @@ class PostgresStores:
         """A transaction across tenants."""
         async with self._engine.transaction(_ACROSS) as connection:
             yield PostgresPlatformWork(connection)
+
+    async def warm(self) -> None:
+        """Open every connection there may be, and have each do what is asked most; raises `UnavailableError`."""
+        together = asyncio.Barrier(self._engine.size)
+
+        async def ask() -> None:
+            async with self.begin("") as work:
+                await together.wait()  # so that none is opened for two
+                with suppress(NotFoundError):
+                    await work.ledger.standing(Key("", "", ""))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._lookups.warm())
+                for _ in range(self._engine.size):
+                    group.create_task(ask())
+        except* FunkhausError as failed:
+            raise UnavailableError("the database can't be had by all connections") from failed
 
     async def ready(self) -> None:
         """Pass if the database answers and its schema is ours."""
