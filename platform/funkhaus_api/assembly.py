@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from funkhaus.auth import Ed25519Signer, Identities, KeyedMint
 from funkhaus.auth.oidc import OidcProviders, parse
+from funkhaus.domain.login import callback
 from funkhaus.factory import Opener, SystemClock, cluster_address
 from funkhaus.services.acts import Acts
 from funkhaus.services.adoption import AdoptionService
@@ -98,11 +99,6 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             address=await cluster_address(settings),
             grace_days=settings.deletion_grace_days,
         )
-
-
-def callback(public_url: str) -> str:
-    """The one address identity providers send browsers back to; registered there character by character."""
-    return f"{public_url.rstrip('/')}/v1/logins/callback"
 
 
 def _words(text: str) -> tuple[str, ...]:

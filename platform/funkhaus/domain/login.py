@@ -127,3 +127,8 @@ def redirect_is_allowed(uri: str, exact: Collection[str]) -> bool:
         and "#" not in uri
         and "?" not in uri
     )
+
+
+def callback(public_url: str) -> str:
+    """The one address identity providers send browsers back to; registered there character by character."""
+    return f"{public_url.rstrip('/')}/v1/logins/callback"

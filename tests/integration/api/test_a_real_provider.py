@@ -15,8 +15,8 @@ import pytest
 
 from funkhaus.auth.oidc import OidcProviders, ProviderSettings, parse
 from funkhaus.domain.errors import UnauthenticatedError, UnavailableError
+from funkhaus.domain.login import callback
 from funkhaus.factory import SystemClock
-from funkhaus_api.assembly import callback
 from tests.support.api import Client, World, serving
 from tests.support.idp import IdentityProvider, Person, free_port, running
 from tests.support.stores import MemoryStores

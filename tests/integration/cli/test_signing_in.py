@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 
 from funkhaus.auth.oidc import OidcProviders, parse
+from funkhaus.domain.login import callback
 from funkhaus.factory import SystemClock
-from funkhaus_api.assembly import callback
 from tests.support import keyring_backend
 from tests.support.api import World, serving
 from tests.support.idp import Person, free_port, running

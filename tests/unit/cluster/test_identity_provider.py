@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING
 
 from funkhaus.auth.oidc import parse
+from funkhaus.domain.login import callback
 from funkhaus.domain.subject import PlatformRole
-from funkhaus_api.assembly import callback
 from funkhaus_cluster import identity_provider, product, settings, site, versions
 from funkhaus_cluster.commands import Commands
 from funkhaus_cluster.progress import Progress
