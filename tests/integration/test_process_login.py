@@ -69,6 +69,8 @@ async def works(url: str) -> None:
             await platform.add_tenant(Tenant("blue", "small"))
         async with stores.begin("blue") as work:
             assert (await work.tenant()).id == "blue"
+        await stores.warm()
+        assert await stores.lookups.facts("blue--default") is None
     finally:
         await engine.close()
 
@@ -196,4 +198,6 @@ async def test_a_login_that_was_not_admitted_is_told_the_command(database: str, 
         SchemaMismatchError, match=r"may not act as funkhaus_tenant.*--login-url-file"
     ):
         await PostgresStores(engine).ready()
+    with pytest.raises(SchemaMismatchError, match="may not act as"):
+        await PostgresStores(engine).lookups.facts("blue--default")
     await engine.close()
