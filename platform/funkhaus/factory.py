@@ -8,11 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from funkhaus.auth.bundle_signing import RsaSigner
 from funkhaus.domain.cluster_address import ClusterAddress
+from funkhaus.domain.errors import InvalidError
+from funkhaus.domain.verdict import Finding
 from funkhaus.kube import KubeCluster
 from funkhaus.kube.connection import Connection
+from funkhaus.policy import bundle
 from funkhaus.policy.client import OpaDecider
+from funkhaus.policy.compiler import OpaCompiler
 from funkhaus.registry import OciRegistry
+from funkhaus.services.policies import PolicyFeed
 from funkhaus.storage import PostgresStores, open_engine
 
 if TYPE_CHECKING:
@@ -20,6 +26,10 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from funkhaus.settings import Api, Common, Controller, Database, Webhook
+
+
+BUNDLE_TOKEN_LENGTH = 32
+"""Characters of the token OPA shows, at least."""
 
 
 class SystemClock:
@@ -61,6 +71,25 @@ async def cluster_address(settings: Api) -> ClusterAddress | None:
     if not pem and own.ca_path:
         pem = await asyncio.to_thread(Path(own.ca_path).read_text, encoding="utf-8")
     return ClusterAddress.of(settings.cluster_server or own.server, pem)
+
+
+def policy_feed(settings: Api) -> PolicyFeed:
+    """How policy sets are tried out and handed to OPA; raises `InvalidError` for settings that can't be right."""
+    compiler = OpaCompiler(settings.opa_program)
+    if not settings.policy_signing_key:
+        return PolicyFeed(compiler)
+    if len(settings.policy_bundle_token) < BUNDLE_TOKEN_LENGTH:
+        raise InvalidError.at(
+            Finding(
+                "setting-missing",
+                f"has to have {BUNDLE_TOKEN_LENGTH} characters or more where bundles are signed",
+                "FUNKHAUS_POLICY_BUNDLE_TOKEN",
+            )
+        )
+    signer = RsaSigner(settings.policy_signing_key)
+    return PolicyFeed(
+        compiler, lambda policies: bundle.build(policies, signer), settings.policy_bundle_token
+    )
 
 
 class Opener:

@@ -61,6 +61,12 @@ AUDIT_FAILURES = Counter(
     "Chains, or rounds over them, that failed",
     registry=REGISTRY,
 )
+POLICY_REVISION = Gauge(
+    "funkhaus_policy_revision_info",
+    "The policy revision this process was last judged by: 1 for that one, no other series",
+    ["revision"],
+    registry=REGISTRY,
+)
 CERTIFICATE_EXPIRY = Gauge(
     "funkhaus_webhook_certificate_expiry_timestamp_seconds",
     "When the serving certificate ends",
@@ -90,6 +96,12 @@ OUTBOX_AGE = Gauge(
     "Age of the oldest undelivered cluster change",
     registry=REGISTRY,
 )
+
+
+def judged_by(revision: str) -> None:
+    """Say which policy revision gives the answers now; the label is a digest, and there is one series at a time."""
+    POLICY_REVISION.clear()
+    POLICY_REVISION.labels(revision).set(1)
 
 
 def render() -> tuple[bytes, str]:

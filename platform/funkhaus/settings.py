@@ -89,6 +89,12 @@ class Api(Common, Database):
     """Where people reach kube-apiserver, https; empty: where the kubeconfig says; without one, nobody is told."""
     cluster_ca: str = ""
     """PEM certificates that vouch for it, by ``_FILE`` as a rule; empty: those this process trusts itself."""
+    policy_signing_key: str = ""
+    """RSA private key (PEM, by ``_FILE``) that signs what OPA loads; empty: OPA has the rules as files."""
+    policy_bundle_token: str = ""
+    """What OPA shows to get the bundle; 32 characters at least; required with the key."""
+    opa_program: str = "opa"
+    """The program policy sets are tried out with before they are put in force."""
     trusted_proxies: str = ""
     """CIDRs, with commas between, of the proxies in front of the API whose X-Forwarded-For tells a caller's address."""
 
@@ -157,6 +163,7 @@ _TOOLING = {
     "CONFIG",
     "DEBUG",
     "NO_KEYRING",
+    "OPA",
 }
 """Variables of the CLI and of the local cluster's tool, which share the prefix."""
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, UnavailableError
+from funkhaus.policy.folder import read_folder
 from funkhaus.settings import Api, load
 from funkhaus.storage import migrate, process_login
 from funkhaus_api.addresses import Proxies
@@ -74,6 +75,15 @@ async def bring_up_to_date(settings: Api, folder: Path | None, login: str) -> No
         _LOG.info("login admitted", login=await process_login.admit(settings.database_url, login))
 
 
+async def publish_policies(settings: Api, folder: Path) -> None:
+    """Put the rules of a folder in force, unless an admin has put others there."""
+    async with assembled(settings) as services:
+        policies = read_folder(folder)
+        changed = await services.policies.come_with_the_release(policies)
+    said = "policies in force" if changed else "policies left as they were"
+    _LOG.info(said, revision=policies.revision)
+
+
 async def recount(settings: Api) -> None:
     """The quota ledger from what lives in the cluster: after a restore, or when somebody doubts the books."""
     async with assembled(settings) as services:
@@ -98,6 +108,11 @@ def main(arguments: list[str] | None = None) -> int:
         help="a file with the database URL processes will have: its user is made, owning nothing",
     )
     commands.add_parser("recount", help="the quota ledger from what lives in the cluster")
+    publish = commands.add_parser(
+        "publish-policies",
+        help="put the release's own rules in force, unless an admin has put others there",
+    )
+    publish.add_argument("folder", type=Path, help="the folder of policy files")
     admin = commands.add_parser("bootstrap-admin", help="make the first platform admin's token")
     admin.add_argument("--token-file", type=Path, required=True, help="where it goes, mode 0600")
     words = parser.parse_args(arguments)
@@ -107,6 +122,8 @@ def main(arguments: list[str] | None = None) -> int:
         if words.command == "migrate":
             login = words.login_url_file.read_text().strip() if words.login_url_file else ""
             uvloop.run(bring_up_to_date(settings, words.migrations, login))
+        elif words.command == "publish-policies":
+            uvloop.run(publish_policies(settings, words.folder))
         elif words.command == "recount":
             uvloop.run(recount(settings))
         elif words.command == "bootstrap-admin":

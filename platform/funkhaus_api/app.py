@@ -27,6 +27,7 @@ from funkhaus_api.handlers import (
     members,
     namespaces,
     own_token,
+    policies,
     problems,
     quota_requests,
     quotas,
@@ -68,6 +69,7 @@ ROUTES = [
     *namespaces.ROUTES,
     *quotas.ROUTES,
     *quota_requests.ROUTES,
+    *policies.ROUTES,
     *tokens.ROUTES,
     *service_accounts.ROUTES,
     *invocations.ROUTES,
@@ -94,10 +96,11 @@ PUBLIC = frozenset(
         devices.show,
         devices.typed,
         devices.decide,
+        policies.bundle,
     }
 )
 """What answers without a credential."""
-PATIENT = frozenset({invocations.call, invocations.read_logs, functions.download})
+PATIENT = frozenset({invocations.call, invocations.read_logs, functions.download, policies.bundle})
 """What may take longer than a request, within limits of its own."""
 ONCE = frozenset({logins.start, logins.answered})
 """GETs of a browser that change something: no HEAD, which link previews send, may do that."""

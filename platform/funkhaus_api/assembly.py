@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from funkhaus.auth import Ed25519Signer, Identities, KeyedMint
 from funkhaus.auth.oidc import OidcProviders, parse
 from funkhaus.domain.login import callback
-from funkhaus.factory import Opener, SystemClock, cluster_address
+from funkhaus.factory import Opener, SystemClock, cluster_address, policy_feed
 from funkhaus.services.acts import Acts
 from funkhaus.services.adoption import AdoptionService
 from funkhaus.services.audit_chain import Chainer
@@ -25,6 +25,7 @@ from funkhaus.services.lifecycle import GRACE_DAYS, LifecycleService
 from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
 from funkhaus.services.outbox import Outbox
+from funkhaus.services.policies import PolicyFeed, PolicyService
 from funkhaus.services.purge import Purge
 from funkhaus.services.quota_requests import QuotaRequestService
 from funkhaus.services.quotas import QuotaService
@@ -92,6 +93,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             clock,
             providers=providers,
             public_url=settings.public_url,
+            feed=policy_feed(settings),
             redirects=_words(settings.login_redirects),
             founding=founding_of(settings),
             signer=Ed25519Signer(settings.audit_keys),
@@ -127,6 +129,7 @@ def wired(
     rules: Sequence[GroupRule] = (),
     address: ClusterAddress | None = None,
     grace_days: int = GRACE_DAYS,
+    feed: PolicyFeed,
 ) -> Services:
     """The use cases over any implementation of the ports."""
     acts, bell, uses = Acts(stores), Bell(), Uses(stores, clock)
@@ -160,6 +163,7 @@ def wired(
         descriptions=DescriptionService(functions, cluster),
         outbox=Outbox(stores, cluster, clock),
         quotas=QuotaService(stores, acts, clock, bell.ring),
+        policies=PolicyService(stores, acts, clock, feed),
         quota_requests=QuotaRequestService(stores, acts, clock, bell.ring),
         sweep=Sweep(stores, cluster, clock),
         purge=Purge(stores, cluster, clock, bell.ring),

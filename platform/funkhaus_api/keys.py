@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
     from funkhaus.services.outbox import Outbox
+    from funkhaus.services.policies import PolicyService
     from funkhaus.services.purge import Purge
     from funkhaus.services.quota_requests import QuotaRequestService
     from funkhaus.services.quotas import QuotaService
@@ -77,6 +78,7 @@ class Services:
     outbox: Outbox
     quotas: QuotaService
     quota_requests: QuotaRequestService
+    policies: PolicyService
     sweep: Sweep
     purge: Purge
     chainer: Chainer

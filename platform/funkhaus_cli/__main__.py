@@ -14,6 +14,7 @@ from funkhaus_cli import settings
 from funkhaus_cli.commands import (  # noqa: F401
     calls,
     deployment,
+    policy_activations,
     quota_requests,
     revisions,
     tenant_requests,

@@ -242,3 +242,11 @@ def test_the_house_s_own_are_fit_and_so_are_their_pages() -> None:
     docs = POLICIES.parent / "docs" / "rules"
     code, steps = checked(POLICIES, "--no-mutations", "--docs", str(docs))
     assert code == 0, [said(step) for step in steps.values()]
+
+
+def test_what_is_not_fit_is_not_sent(folder: Path) -> None:
+    (folder / "data" / "hosts.yaml").write_text("hosts: {}\n")
+    done = funkhaus("activate", folder, "--reason", "x", "--api", "http://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "is not fit to decide: data: data/hosts.yaml" in done.stderr
+    assert "nothing was changed" in done.stderr

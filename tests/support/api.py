@@ -20,6 +20,7 @@ from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.domain.token import Token, TokenKind
 from funkhaus.domain.user import Identity, Session
 from funkhaus.services.founding import SelfService
+from funkhaus.services.policies import PolicyFeed
 from funkhaus_api.app import create_app
 from funkhaus_api.assembly import wired
 from funkhaus_api.keys import Limits
@@ -29,6 +30,7 @@ from .audit import a_key
 from .clock import FakeClock
 from .cluster import MemoryCluster
 from .dialer import MemoryDialer
+from .policies import FakeCompiler
 from .providers import MemoryProviders
 from .registry import MemoryRegistry
 from .stores import MemoryStores
@@ -105,6 +107,7 @@ class World:
     providers: Providers = field(default_factory=MemoryProviders)
     public_url: str = PUBLIC_URL
     cluster_address: ClusterAddress | None = None
+    feed: PolicyFeed = field(default_factory=lambda: PolicyFeed(FakeCompiler()))
 
     def services(self) -> Services:
         return wired(
@@ -120,6 +123,7 @@ class World:
             providers=self.providers,
             public_url=self.public_url,
             address=self.cluster_address,
+            feed=self.feed,
         )
 
     @property

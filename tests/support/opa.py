@@ -40,6 +40,43 @@ def running(
         yield url
 
 
+CONFIG = """\
+services:
+  house:
+    url: {url}/v1/policy
+    response_header_timeout_seconds: 40
+    credentials: {{bearer: {{token_path: {token}}}}}
+keys:
+  house: {{algorithm: RS256, key: {key}}}
+bundles:
+  house:
+    service: house
+    resource: bundle
+    persist: true
+    signing: {{keyid: house}}
+    polling: {{long_polling_timeout_seconds: 30, min_delay_seconds: 1, max_delay_seconds: 2}}
+persistence_directory: {kept}
+decision_logs: {{console: true}}
+"""
+
+
+@contextmanager
+def bundled(folder: Path, url: str, *, token: str, key: str) -> Iterator[str]:
+    """Start OPA that gets its rules from the API at `url` and verifies them by `key` (PEM); yield its URL, end it."""
+    port = free_port()
+    (folder / "token").write_text(token)
+    (folder / "opa.yaml").write_text(
+        CONFIG.format(url=url, token=folder / "token", key=json.dumps(key), kept=folder / "kept")
+    )
+    argv = [
+        *("opa", "run", "--server", f"--addr=127.0.0.1:{port}", "--authorization=basic"),
+        *("--disable-telemetry", "--log-level=error", f"--config-file={folder / 'opa.yaml'}"),
+        *("--ignore=*_test.rego", str(POLICIES / "system")),
+    ]
+    with started(argv, f"http://127.0.0.1:{port}", folder / "opa.log") as address:
+        yield address
+
+
 @contextmanager
 def started(argv: Sequence[str], url: str, log_path: Path) -> Iterator[str]:
     """Start OPA by these words, yield `url` once it is healthy there, end it."""

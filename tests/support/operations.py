@@ -18,6 +18,7 @@ QUOTA = {
 NEW_OBJECT: dict[str, Any] = {"name": "x", "spec": {}}
 BODIES: dict[str, Any] = {
     "acceptInvitation": {"id": "x"},
+    "activatePolicies": {"revision": "x", "reason": "x"},
     "applyFunction": {"spec": {}},
     "applyHTTPTrigger": {"spec": {}},
     "approveQuotaRequest": {},

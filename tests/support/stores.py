@@ -22,6 +22,7 @@ from .idempotency import Held, MemoryIdempotencyKeys
 from .ledger import Books, MemoryLedger, MemoryPlatformLedger
 from .lifecycle import MemoryLifecycle
 from .lookups import MemoryLookups
+from .policies import MemoryPolicies, Shelf
 from .quota_requests import MemoryPlatformQuotaRequests, MemoryQuotaRequests
 from .tenant_requests import MemoryTenantRequests
 from .tokens import MemoryBearers, MemoryServiceAccounts, MemoryTokens
@@ -85,6 +86,7 @@ class State:
     books: Books = field(default_factory=Books)
     kept: Held = field(default_factory=dict)
     quota_requests: dict[str, QuotaRequest] = field(default_factory=dict)
+    policies: Shelf = field(default_factory=Shelf)
 
 
 class MemoryStores:
@@ -127,7 +129,7 @@ class MemoryStores:
 
 
 def _copy(value: Any) -> Any:
-    return value.copy() if isinstance(value, Books | Trails) else copy.copy(value)
+    return value.copy() if isinstance(value, Books | Trails | Shelf) else copy.copy(value)
 
 
 class MemoryTenantWork:
@@ -246,6 +248,10 @@ class MemoryPlatformWork:
     @property
     def tenant_requests(self) -> MemoryTenantRequests:
         return MemoryTenantRequests(self._state)
+
+    @property
+    def policies(self) -> MemoryPolicies:
+        return MemoryPolicies(self._state.policies)
 
     @property
     def quota_requests(self) -> MemoryPlatformQuotaRequests:

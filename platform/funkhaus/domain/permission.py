@@ -26,6 +26,8 @@ class Permission(StrEnum):
     NAMESPACE_DELETE = "namespace:delete"
     NAMESPACE_READ = "namespace:read"
     PLATFORM_GRANT = "platform:grant"
+    POLICY_READ = "policy:read"
+    POLICY_WRITE = "policy:write"
     QUOTA_DECIDE = "quota:decide"
     QUOTA_DIVIDE = "quota:divide"
     QUOTA_OVERRIDE = "quota:override"
@@ -97,8 +99,10 @@ PLATFORM_PERMISSIONS: dict[PlatformRole, frozenset[Permission]] = {
         Permission.QUOTA_READ,
         Permission.RUNTIME_READ,
         Permission.TENANT_DECIDE,
+        Permission.POLICY_READ,
     },
-    PlatformRole.AUDITOR: _BILLS | {Permission.QUOTA_READ, Permission.RUNTIME_READ},
+    PlatformRole.AUDITOR: _BILLS
+    | {Permission.POLICY_READ, Permission.QUOTA_READ, Permission.RUNTIME_READ},
 }
 """Over all tenants. What runs inside one is read by its members, and by admins."""
 

@@ -16,6 +16,7 @@ from opa_client.opa_async import AsyncOpaClient
 
 from funkhaus.domain.errors import InvalidError, TimedOutError, UnavailableError
 from funkhaus.domain.verdict import Finding
+from funkhaus.metrics import judged_by
 from funkhaus.policy import answers, inputs
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class OpaDecider:
             )
         secure = parts.scheme == "https"
         self._timeout = timeout
+        self._revision = ""
         self._client = AsyncOpaClient(
             host=f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname,
             port=parts.port or (443 if secure else 80),
@@ -63,7 +65,9 @@ class OpaDecider:
 
     async def decide(self, question: Question) -> Verdict:
         """The verdict on a question; raises `UnavailableError`/`TimedOutError` without a trustworthy answer."""
-        return await self._ask(DECISION, inputs.document(question), answers.verdict)
+        verdict = await self._ask(DECISION, inputs.document(question), answers.verdict)
+        self._note(verdict.revision)
+        return verdict
 
     async def defaults(self, question: Question) -> tuple[Default, ...]:
         """The values policy fills in where the object says nothing; raises as `decide` does."""
@@ -71,7 +75,14 @@ class OpaDecider:
 
     async def ready(self) -> str:
         """The revision of the loaded policy; raises as `decide` does."""
-        return await self._ask(DECISION, {}, answers.revision)
+        revision = await self._ask(DECISION, {}, answers.revision)
+        self._note(revision)
+        return revision
+
+    def _note(self, revision: str) -> None:
+        if revision != self._revision:
+            judged_by(revision)
+            self._revision = revision
 
     async def _ask(
         self, rule: str, document: dict[str, Any], read: Callable[[object], Answer]

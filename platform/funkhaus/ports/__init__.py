@@ -12,6 +12,7 @@ from funkhaus.ports.lifecycle import Lifecycle
 from funkhaus.ports.logins import Logins
 from funkhaus.ports.lookups import Lookups, Standing
 from funkhaus.ports.members import Members
+from funkhaus.ports.policies import BundleSigner, Policies, PolicyCompiler
 from funkhaus.ports.providers import Provider, Providers
 from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
 from funkhaus.ports.service_accounts import ServiceAccounts
@@ -39,6 +40,7 @@ __all__ = [
     "AuditRow",
     "AuditTrail",
     "Bearers",
+    "BundleSigner",
     "Clock",
     "Cluster",
     "Decider",
@@ -57,6 +59,8 @@ __all__ = [
     "PlatformLedger",
     "PlatformQuotaRequests",
     "PlatformWork",
+    "Policies",
+    "PolicyCompiler",
     "Provider",
     "Providers",
     "QuotaRequests",

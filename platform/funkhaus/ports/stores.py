@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from funkhaus.ports.logins import Logins
     from funkhaus.ports.lookups import Lookups
     from funkhaus.ports.members import Members
+    from funkhaus.ports.policies import Policies
     from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
     from funkhaus.ports.service_accounts import ServiceAccounts
     from funkhaus.ports.tenant_requests import TenantRequests
@@ -152,6 +153,10 @@ class PlatformWork(Protocol):
     @property
     def ledger(self) -> PlatformLedger:
         """All books."""
+
+    @property
+    def policies(self) -> Policies:
+        """Policy sets and which is in force."""
 
     @property
     def quota_requests(self) -> PlatformQuotaRequests:

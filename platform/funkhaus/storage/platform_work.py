@@ -16,6 +16,7 @@ from funkhaus.storage.bearers import PostgresBearers
 from funkhaus.storage.idempotency import PostgresIdempotencyKeys
 from funkhaus.storage.ledger import PostgresPlatformLedger
 from funkhaus.storage.logins import PostgresLogins
+from funkhaus.storage.policies import PostgresPolicies
 from funkhaus.storage.quota_requests import PostgresPlatformQuotaRequests
 from funkhaus.storage.schema import (
     OutboxEntry,
@@ -60,6 +61,11 @@ class PostgresPlatformWork(rows.Statements):
     def ledger(self) -> PostgresPlatformLedger:
         """All books."""
         return PostgresPlatformLedger(self._connection)
+
+    @property
+    def policies(self) -> PostgresPolicies:
+        """Policy sets and which is in force."""
+        return PostgresPolicies(self._connection)
 
     @property
     def quota_requests(self) -> PostgresPlatformQuotaRequests:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from funkhaus.crd import catalogue_files
+from funkhaus.domain.errors import InvalidError
 from funkhaus_cli.policies.problems import Problem
 
 if TYPE_CHECKING:
@@ -121,30 +121,13 @@ class Tree:
     def catalogue(self, file: str) -> tuple[Any, tuple[Problem, ...]]:
         """The document of a data file, and why it can't be read."""
         try:
-            return yaml.load(self.text(file), _Strict), ()  # noqa: S506 - _Strict is a SafeLoader
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            what = str(getattr(error, "problem", "") or "is no YAML")
-            return None, (Problem(file, what, mark.line + 1 if mark else 0),)
+            return catalogue_files.read(self.text(file), file), ()
+        except InvalidError as error:
+            (finding,) = error.findings
+            return None, (Problem(file, finding.message, int(finding.value or 0)),)
         except UnicodeDecodeError:
             return None, (Problem(file, "is not UTF-8"),)
 
 
 def _hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
-
-
-class _Strict(yaml.SafeLoader):
-    """YAML in which no key comes twice: the second would win, and nobody would notice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-        """The mapping, when every key is there once."""
-        seen = set()
-        for key, _ in node.value:
-            name = str(getattr(key, "value", ""))
-            if name in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"has the key {name!r} twice", problem_mark=key.start_mark
-                )
-            seen.add(name)
-        return super().construct_mapping(node, deep)

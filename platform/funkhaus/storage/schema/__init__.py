@@ -15,6 +15,7 @@ from funkhaus.storage.schema.namespaces import NamespaceRow
 from funkhaus.storage.schema.outbox import OutboxEntry
 from funkhaus.storage.schema.overrides import OverrideRow
 from funkhaus.storage.schema.plans import PlanRow
+from funkhaus.storage.schema.policies import PolicyActivationRow, PolicySetRow
 from funkhaus.storage.schema.quota_requests import QuotaRequestRow
 from funkhaus.storage.schema.quotas import QuotaRow, TenantQuotaRow
 from funkhaus.storage.schema.service_accounts import ServiceAccountRow
@@ -42,6 +43,8 @@ __all__ = [
     "OverrideRow",
     "PlanRow",
     "PlatformRoleRow",
+    "PolicyActivationRow",
+    "PolicySetRow",
     "QuotaRequestRow",
     "QuotaRow",
     "ServiceAccountRow",
