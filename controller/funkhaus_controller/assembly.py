@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE
+from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE
 from funkhaus.factory import Opener, SystemClock
 from funkhaus.kube import KubeLease
 from funkhaus.services.ledger import LedgerService
 from funkhaus.services.materialisation import (
+    CronMaterialiser,
     FunctionMaterialiser,
     NamespaceMaterialiser,
     Surroundings,
@@ -79,6 +80,7 @@ def reconcilers(
         ingress_namespace=settings.ingress_namespace,
         system_namespace=settings.system_namespace,
         dns_cidrs=tuple(part.strip() for part in settings.dns_cidrs.split(",") if part.strip()),
+        caller_runtime=settings.caller_runtime,
     )
     ledger = LedgerService(world.stores, world.clock)
     judge = ReviewService(
@@ -108,11 +110,21 @@ def reconcilers(
         standing=standing,
         surroundings=around,
     )
+    crons = CronMaterialiser(
+        cluster=world.cluster,
+        judge=judge,
+        ledger=ledger,
+        stores=world.stores,
+        clock=world.clock,
+        standing=standing,
+        surroundings=around,
+    )
     namespaces = NamespaceMaterialiser(
         cluster=world.cluster, standing=standing, surroundings=around
     )
     return {
         FUNCTION.name: functions.reconcile,
         HTTP_TRIGGER.name: triggers.reconcile,
+        CRON_JOB_TRIGGER.name: crons.reconcile,
         TENANT_NAMESPACE.name: namespaces.reconcile,
     }

@@ -11,7 +11,13 @@ from aiohttp import web
 
 from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, UnavailableError
-from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, RUNTIME, TENANT_NAMESPACE
+from funkhaus.domain.kinds import (
+    CRON_JOB_TRIGGER,
+    FUNCTION,
+    HTTP_TRIGGER,
+    RUNTIME,
+    TENANT_NAMESPACE,
+)
 from funkhaus_controller import ops, schedule
 from funkhaus_controller.agenda import Key
 from funkhaus_controller.assembly import reconcilers
@@ -28,6 +34,12 @@ if TYPE_CHECKING:
     Sink = Callable[[Mapping[str, Any], bool, bool], None]
 
 DEPENDENTS = 10_000
+_DEPENDENT = {
+    FUNCTION.name: (HTTP_TRIGGER, CRON_JOB_TRIGGER),
+    RUNTIME.name: (FUNCTION,),
+    TENANT_NAMESPACE.name: (FUNCTION, CRON_JOB_TRIGGER),
+}
+"""Whose objects are looked at when one of a kind appears, changes or goes."""
 _LOG = logs.logger(__name__)
 
 
@@ -156,19 +168,20 @@ class Operator:
 
     async def _dependents(self, changed: Mapping[str, Any]) -> None:
         """Have those looked at that name what appeared, changed or went."""
-        kind = HTTP_TRIGGER if changed["kind"] == FUNCTION.name else FUNCTION
+        kinds = _DEPENDENT[changed["kind"]]
         namespace = changed["metadata"].get("namespace", "")
         if changed["kind"] == TENANT_NAMESPACE.name:  # its tenant rests, or works again
             namespace = changed["metadata"]["name"]
-        try:
-            found = await self._world.cluster.list(kind, namespace, limit=DEPENDENTS)
-        except FunkhausError as error:
-            _LOG.warning("dependents wait for the resync", error=error.message)
-            return
-        for item in found:
-            if asks_for(item, changed):
-                meta = item["metadata"]
-                self._worker.add(Key(kind.name, meta["namespace"], meta["name"]))
+        for kind in kinds:
+            try:
+                found = await self._world.cluster.list(kind, namespace, limit=DEPENDENTS)
+            except FunkhausError as error:
+                _LOG.warning("dependents wait for the resync", error=error.message)
+                return
+            for item in found:
+                if asks_for(item, changed):
+                    meta = item["metadata"]
+                    self._worker.add(Key(kind.name, meta["namespace"], meta["name"]))
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         checks = {

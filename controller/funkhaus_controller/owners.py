@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.kinds import (
     AUTOSCALER,
+    CRON_JOB,
+    CRON_JOB_TRIGGER,
     DEPLOYMENT,
     FUNCTION,
     FUNCTION_REVISION,
     HTTP_TRIGGER,
     INGRESS,
+    JOB,
     NAMESPACE,
     NETWORK_POLICY,
     POD,
@@ -21,15 +24,16 @@ from funkhaus.domain.kinds import (
     TENANT_NAMESPACE,
 )
 from funkhaus.manifests import labels
+from funkhaus.manifests.cron import CALLER
 from funkhaus_controller.agenda import Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PRIMARY = (FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE)
+PRIMARY = (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER, TENANT_NAMESPACE)
 """What is reconciled."""
 OWNED = (
-    DEPLOYMENT, SERVICE, AUTOSCALER, POD, FUNCTION_REVISION, INGRESS,
+    DEPLOYMENT, SERVICE, AUTOSCALER, POD, FUNCTION_REVISION, INGRESS, CRON_JOB, JOB,
     NAMESPACE, NETWORK_POLICY, ROLE_BINDING, RESOURCE_QUOTA,
 )  # fmt: skip
 """What is watched for the sake of those who own it; only with our label on it."""
@@ -47,10 +51,12 @@ def concerned(manifest: Mapping[str, Any]) -> Iterator[Key]:
             if isinstance(function, str):
                 yield Key(FUNCTION.name, namespace, function)
         return
-    if kind == POD.name:  # owned by a ReplicaSet, ours by label
-        function = (meta.get("labels") or {}).get(labels.FUNCTION)
-        if function:
+    if kind in {POD.name, JOB.name}:  # owned by a ReplicaSet, a CronJob or its Job, ours by label
+        carried = meta.get("labels") or {}
+        if function := carried.get(labels.FUNCTION):
             yield Key(FUNCTION.name, namespace, function)
+        if carried.get(labels.CALLER) == CALLER and (trigger := carried.get(labels.TRIGGER)):
+            yield Key(CRON_JOB_TRIGGER.name, namespace, trigger)
         return
     for reference in meta.get("ownerReferences") or []:
         owner = _PRIMARY_KINDS.get(reference.get("kind", ""))

@@ -140,6 +140,8 @@ class Controller(Common, Database):
     """CIDRs of DNS servers that are no pods (a node-local cache), with commas between: functions may ask them."""
     opa_url: str = "http://127.0.0.1:8181"
     opa_timeout: float = 1.0
+    caller_runtime: str = "python3.11"
+    """Runtime whose image makes the calls of cron triggers; it has the module ``funkhaus_runtime.caller``."""
     revisions_kept: int = 10
     """Revisions of a function kept for going back to, beside those in use; the oldest goes first."""
     resync: float = 30.0

@@ -38,7 +38,7 @@ from funkhaus.services.sweep import Sweep
 from funkhaus.services.tenant_requests import TenantRequestService
 from funkhaus.services.tenants import TenantService
 from funkhaus.services.tokens import TokenService
-from funkhaus.services.triggers import http_triggers
+from funkhaus.services.triggers import cron_job_triggers, http_triggers
 from funkhaus.services.uses import Uses
 from funkhaus_api.deliveries import Bell
 from funkhaus_api.dialing import HttpDialer
@@ -157,6 +157,7 @@ def wired(
         functions=functions,
         revisions=RevisionService(functions, cluster, stores),
         http_triggers=http_triggers(stores, acts, cluster),
+        cron_job_triggers=cron_job_triggers(stores, acts, cluster),
         runtimes=RuntimeService(cluster),
         invocations=InvocationService(functions, cluster, dialer, clock),
         logs=LogService(functions, cluster),

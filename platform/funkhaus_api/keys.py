@@ -71,6 +71,7 @@ class Services:
     functions: FunctionService
     revisions: RevisionService
     http_triggers: ResourceService
+    cron_job_triggers: ResourceService
     runtimes: RuntimeService
     invocations: InvocationService
     logs: LogService

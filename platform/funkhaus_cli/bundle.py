@@ -5,6 +5,7 @@
     tenant.yaml                                plan, members, service accounts, namespaces with quotas and named secrets
     namespaces/<name>/function-<name>.yaml     one object each, as `kubectl apply -f namespaces/<name>` takes it
     namespaces/<name>/httptrigger-<name>.yaml
+    namespaces/<name>/cronjobtrigger-<name>.yaml
     namespaces/<name>/archives/<hex>           source archives, named by their SHA-256
 
 No secret is in it. Names become paths only when they are DNS labels.
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from funkhaus.domain.archive import ARCHIVE_LIMIT
-from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER
+from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER
 from funkhaus_cli.failure import Exit, Failure
 from funkhaus_cli.output import as_yaml
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 HEAD = "tenant.yaml"
-KINDS = {FUNCTION.name: FUNCTION.plural, HTTP_TRIGGER.name: HTTP_TRIGGER.plural}
+KINDS = {kind.name: kind.plural for kind in (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER)}
 """Kinds that are exported, in the order they are imported, and their place in the API."""
 FILE_LIMIT = 2 * 1024 * 1024
 FILES_LIMIT = 20_000

@@ -51,6 +51,7 @@ class Completed(Name):
 
 
 FUNCTION = Completed(lambda session: session.api.get(session.path("functions")))
+CRON_TRIGGER = Completed(lambda session: session.api.get(session.path("cronjobtriggers")))
 TRIGGER = Completed(lambda session: session.api.get(session.path("httptriggers")))
 NAMESPACE = Completed(lambda session: session.api.get(session.tenant_path("namespaces")))
 RUNTIME = Completed(lambda session: session.api.get("/v1/runtimes"), key="id", note="status")

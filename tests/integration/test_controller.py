@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from funkhaus.crd import revision as revision_crd
 from funkhaus.domain.errors import PolicyError
@@ -57,26 +56,6 @@ CHART = Path(__file__).resolve().parents[2] / "helm" / "funkhaus"
 SYSTEM = "funkhaus-system"
 ACCOUNT = f"system:serviceaccount:{SYSTEM}:funkhaus-controller"
 SECONDS = 20.0
-
-
-@pytest.fixture(scope="session")
-def account(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart's roles in the cluster, and a kubeconfig of the controller's own account."""
-    apiserver.kubectl("create", "namespace", SYSTEM)
-    templates = ("controller/rbac.yaml", "controller/guard.yaml", "tenant-rbac.yaml")
-    shown = [word for name in templates for word in ("-s", f"templates/{name}")]
-    rendered = subprocess.run(
-        ["helm", "template", "funkhaus", str(CHART), "-n", SYSTEM, "--set", "workloads=false",
-         "--set", "webhook.url=https://127.0.0.1:8743", "--set", "registry.host=r", *shown],
-        capture_output=True, text=True, timeout=60, check=True,
-    ).stdout  # fmt: skip
-    apiserver.kubectl("apply", "--server-side", "-f", "-", stdin=rendered)
-    token = apiserver.kubectl("create", "token", "funkhaus-controller", "-n", SYSTEM).strip()
-    config = yaml.safe_load(apiserver.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": token}
-    path = tmp_path_factory.mktemp("account") / "kubeconfig.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
 class Stage:
@@ -136,6 +115,14 @@ class Stage:
             await lease._cluster.close()
 
     admin_config: Path
+
+    def kubectl(self, *words: str) -> str:
+        """What kubectl prints as admin."""
+        done = subprocess.run(
+            ["kubectl", f"--kubeconfig={self.admin_config}", *words],
+            capture_output=True, text=True, timeout=30, check=True,
+        )  # fmt: skip
+        return done.stdout
 
     async def tenant_namespace(self) -> None:
         """What the API server's outbox would write."""
@@ -217,22 +204,11 @@ class Stage:
                 await asyncio.sleep(0.05)
 
 
-@pytest.fixture
-async def stage(apiserver: ApiServer, account: Path) -> AsyncIterator[Stage]:
-    admin = await KubeCluster.connect(str(apiserver.kubeconfig), manager="kubectl")
-    made = Stage(admin, account)
-    made.admin_config = apiserver.kubeconfig
-    await made.furnish()
-    yield made
-    await admin.delete(TENANT_NAMESPACE, "", made.namespace)
-    await admin.close()
-
-
 async def test_a_namespace_a_function_and_a_trigger_come_to_life(stage: Stage) -> None:
     async with stage.controller() as operator:
         await stage.tenant_namespace()
-        assert len(await stage.admin.list(NETWORK_POLICY, stage.namespace)) == 5
-        assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 4
+        assert len(await stage.admin.list(NETWORK_POLICY, stage.namespace)) == 6
+        assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 5
         trigger = {
             "apiVersion": HTTP_TRIGGER.api_version,
             "kind": "HTTPTrigger",
@@ -442,7 +418,7 @@ async def test_a_namespace_that_was_there_is_adopted_when_told_so(stage: Stage) 
         assert after["metadata"]["uid"] == before["metadata"]["uid"]
         labels = after["metadata"]["labels"]
         assert (labels["team"], labels["funkhaus.dev/tenant"]) == ("a", stage.tenant)
-        assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 4
+        assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 5
 
 
 async def test_a_namespace_ends_when_its_object_does(stage: Stage) -> None:
@@ -465,6 +441,11 @@ CAN = [
     ("delete", "functions.funkhaus.dev", False),
     ("delete", "tenantnamespaces.funkhaus.dev", False),
     ("create", "runtimes.funkhaus.dev", False),
+    ("create", "cronjobs.batch", True),
+    ("list", "jobs.batch", True),
+    ("create", "jobs.batch", False),
+    ("patch", "cronjobtriggers.funkhaus.dev/status", True),
+    ("patch", "cronjobtriggers.funkhaus.dev", False),
     ("get", "secrets", False),
     ("list", "configmaps", False),
     ("create", "pods", False),

@@ -74,6 +74,32 @@ def test_a_wrong_path_is_refused(apiserver: ApiServer, path: str) -> None:
         apply(apiserver, "HTTPTrigger", {"function": "x", "path": path})
 
 
+def test_a_cron_trigger_has_defaults_and_a_payload_of_any_shape(apiserver: ApiServer) -> None:
+    asked = {"function": "x", "schedule": "@daily", "payload": {"a": [1, {"b": None}]}}
+    spec = apply(apiserver, "CronJobTrigger", asked)["spec"]
+    assert spec == {
+        **asked, "timeZone": "UTC", "concurrencyPolicy": "Allow", "suspend": False,
+        "successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"schedule": None}, "spec.schedule"),
+        ({"payload": [1]}, "spec.payload"),
+        ({"concurrencyPolicy": "Maybe"}, "Unsupported value"),
+        ({"suspend": "yes"}, "spec.suspend"),
+    ],
+)
+def test_a_cron_trigger_of_a_wrong_shape_is_refused(
+    apiserver: ApiServer, change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(AssertionError) as refused:
+        apply(apiserver, "CronJobTrigger", {"function": "x", "schedule": "@daily"} | change)
+    assert words in str(refused.value)
+
+
 def test_a_revision_never_changes(apiserver: ApiServer) -> None:
     revision = {
         "apiVersion": "funkhaus.dev/v1alpha1",

@@ -18,7 +18,7 @@ from funkhaus.policy.client import OpaDecider
 from funkhaus.policy.inputs import document
 from tests.support import cases, golden
 from tests.support.opa import POLICIES, running
-from tests.support.questions import function, http_trigger, question
+from tests.support.questions import cron_job_trigger, function, http_trigger, question
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -84,6 +84,9 @@ HARMLESS = {
     ("object", "resources", "cpu", "text"),
     ("object", "resources", "memory", "text"),
     ("object", "source", "files", "hello.py"),
+    ("object", "schedule", "text"),
+    ("object", "schedule", "problem"),
+    ("object", "time_zone", "text"),
     # Absent means none of it.
     ("object", "labels"),
     ("object", "annotations"),
@@ -102,14 +105,18 @@ HARMLESS = {
 }
 
 
-@pytest.mark.parametrize("manifest", [function(), http_trigger()], ids=["function", "trigger"])
+@pytest.mark.parametrize(
+    "manifest",
+    [function(), http_trigger(), cron_job_trigger()],
+    ids=["function", "trigger", "cron trigger"],
+)
 def test_a_question_with_a_hole_is_refused(opa_url: str, manifest: dict[str, Any]) -> None:
     whole = document(question(manifest))
     assert _findings(opa_url, whole) == []
     let_in = {
         path[:-1] for path, spoiled in _cut(copy.deepcopy(whole)) if not _findings(opa_url, spoiled)
     }
-    other_kind_s = {("tenant", "host_suffixes")} if manifest["kind"] == "Function" else set()
+    other_kind_s = {("tenant", "host_suffixes")} if manifest["kind"] != "HTTPTrigger" else set()
     assert let_in - HARMLESS - other_kind_s == set()
 
 

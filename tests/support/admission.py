@@ -6,7 +6,11 @@ import json
 from typing import Any
 
 USER = "fh:0b9e"
-_RESOURCES = {"Function": "functions", "HTTPTrigger": "httptriggers"}
+_RESOURCES = {
+    "Function": "functions",
+    "HTTPTrigger": "httptriggers",
+    "CronJobTrigger": "cronjobtriggers",
+}
 
 
 def admission_review(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .questions import DOMAIN, function, http_trigger
+from .questions import DOMAIN, cron_job_trigger, function, http_trigger
 
 FILES = {"hello.py": "def handler(event, context): ..."}
 
@@ -79,4 +79,14 @@ TRIGGERS: dict[str, tuple[dict[str, Any], str]] = {
         "tls-secret-malformed",
     ),
 }
-ALL = {**FUNCTIONS, **TRIGGERS}
+CRON_TRIGGERS: dict[str, tuple[dict[str, Any], str]] = {
+    "a schedule in words": (cron_job_trigger(schedule="at noon"), "schedule-malformed"),
+    "a minute too late": (cron_job_trigger(schedule="60 * * * *"), "schedule-malformed"),
+    "a zone in the schedule": (cron_job_trigger(schedule="TZ=UTC 0 3 * * *"), "schedule-malformed"),
+    "a day that never comes": (cron_job_trigger(schedule="0 0 31 2 *"), "schedule-malformed"),
+    "a zone nobody has": (cron_job_trigger(timeZone="Mars/Base"), "schedule-zone-unknown"),
+    "a path as a zone": (cron_job_trigger(timeZone="../../etc/passwd"), "schedule-zone-unknown"),
+    "a long history": (cron_job_trigger(failedJobsHistoryLimit=1000), "schedule-history-malformed"),
+    "a large payload": (cron_job_trigger(payload={"a": "x" * 16_384}), "payload-too-large"),
+}
+ALL = {**FUNCTIONS, **TRIGGERS, **CRON_TRIGGERS}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from funkhaus.domain.function import Function
 from funkhaus.domain.quantity import millicores
 from funkhaus.domain.question import Default, Question
+from funkhaus.domain.trigger import CronJobTrigger
 from funkhaus.domain.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class FakeDecider:
                 Default(("spec", "resources", "cpu"), "250m"),
                 Default(("spec", "resources", "memory"), "128Mi"),
             )
+        if isinstance(subject, CronJobTrigger):
+            return ()
         host = f"{subject.spec.function}.{question.facts.host_suffixes[0]}"
         return (Default(("spec", "host"), host),)
 

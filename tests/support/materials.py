@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from funkhaus.domain.kinds import (
+    CRON_JOB_TRIGGER,
     DEPLOYMENT,
     FUNCTION,
     HTTP_TRIGGER,
@@ -17,6 +18,7 @@ from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.manifests import labels
 from funkhaus.services.ledger import LedgerService
 from funkhaus.services.materialisation import (
+    CronMaterialiser,
     FunctionMaterialiser,
     NamespaceMaterialiser,
     Next,
@@ -85,6 +87,15 @@ class House:
             standing=standing,
             surroundings=SURROUNDINGS,
         )
+        self.crons = CronMaterialiser(
+            cluster=self.cluster,
+            judge=judge,
+            ledger=self.ledger,
+            stores=self.stores,
+            clock=self.clock,
+            standing=standing,
+            surroundings=SURROUNDINGS,
+        )
         self.namespaces = NamespaceMaterialiser(
             cluster=self.cluster, standing=standing, surroundings=SURROUNDINGS
         )
@@ -138,6 +149,26 @@ class House:
                 "kind": "HTTPTrigger",
                 "metadata": {"namespace": NS, "name": name},
                 "spec": {"function": "hello", "path": "/"} | spec,
+            }
+        )
+
+    def cron_trigger(self, name: str = "nightly", **spec: Any) -> Manifest:
+        """Store a CronJobTrigger as schema and admission would have left it."""
+        usual = {
+            "function": "hello",
+            "schedule": "0 3 * * *",
+            "timeZone": "UTC",
+            "concurrencyPolicy": "Allow",
+            "suspend": False,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 1,
+        }
+        return self.cluster.put(
+            {
+                "apiVersion": CRON_JOB_TRIGGER.api_version,
+                "kind": "CronJobTrigger",
+                "metadata": {"namespace": NS, "name": name},
+                "spec": usual | spec,
             }
         )
 

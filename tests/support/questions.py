@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from funkhaus.crd import cron_job_trigger as cron_job_trigger_crd
 from funkhaus.crd import function as function_crd
 from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.domain.question import Change, Doing, Marks, Question
 from funkhaus.domain.tenant import TenantFacts
 from funkhaus.services.marks import other_annotations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from funkhaus.domain.function import Function
+    from funkhaus.domain.trigger import Trigger
 
 DOMAIN = "127-0-0-1.nip.io"
 FACTS = TenantFacts(tenant="demo", namespace="default", plan="small", host_suffixes=())
@@ -18,6 +25,11 @@ FULL_FACTS = TenantFacts(
 )
 CREATION = Change(Doing.CREATE, datetime(2026, 1, 1, tzinfo=UTC))
 API_VERSION = "funkhaus.dev/v1alpha1"
+_PARSE: dict[str, Callable[[dict[str, Any]], Function | Trigger]] = {
+    "Function": function_crd.parse,
+    "HTTPTrigger": http_trigger_crd.parse,
+    "CronJobTrigger": cron_job_trigger_crd.parse,
+}
 
 
 def function(name: str = "hello", **spec: Any) -> dict[str, Any]:
@@ -49,11 +61,30 @@ def http_trigger(name: str = "hello", **spec: Any) -> dict[str, Any]:
     }
 
 
+def cron_job_trigger(name: str = "nightly", **spec: Any) -> dict[str, Any]:
+    """A CronJobTrigger, likewise."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "CronJobTrigger",
+        "metadata": {"namespace": "demo--default", "name": name},
+        "spec": {
+            "function": "hello",
+            "schedule": "0 3 * * *",
+            "timeZone": "UTC",
+            "concurrencyPolicy": "Allow",
+            "suspend": False,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 1,
+            **spec,
+        },
+    }
+
+
 def question(
     manifest: dict[str, Any], *, marks: Marks | None = None, owned: Marks | None = None
 ) -> Question:
     """The question about a manifest."""
-    parse = function_crd.parse if manifest["kind"] == "Function" else http_trigger_crd.parse
+    parse = _PARSE[manifest["kind"]]
     return Question(
         parse(manifest),
         FULL_FACTS,

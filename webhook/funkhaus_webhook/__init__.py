@@ -1,1 +1,1 @@
-"""The admission webhook: kube-apiserver asks it about every Function and HTTPTrigger of a tenant before storing it."""
+"""The admission webhook: kube-apiserver asks it about every Function and trigger of a tenant before storing it."""

@@ -14,7 +14,7 @@ import structlog
 
 from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, UnavailableError
-from funkhaus.domain.kinds import FUNCTION, GROUP, HTTP_TRIGGER, Kind
+from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, GROUP, HTTP_TRIGGER, Kind
 from funkhaus.metrics import AUDIT_LOST, REVIEW_SECONDS, REVIEWS
 from funkhaus.services.reviews import Judgement
 from funkhaus_webhook import request, verdict
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from funkhaus_webhook.request import Asked
 
 KINDS: dict[tuple[str, str], Kind] = {
-    (GROUP, kind.plural): kind for kind in (FUNCTION, HTTP_TRIGGER)
+    (GROUP, kind.plural): kind for kind in (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER)
 }
 """What is judged: API group and resource to kind."""
 _LOG = logs.logger(__name__)

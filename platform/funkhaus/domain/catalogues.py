@@ -25,6 +25,8 @@ WINDOWS_LIMIT = 200
 ANNOTATIONS_LIMIT = 256
 """More names than these are never shown to a rule (`funkhaus.policy.inputs`)."""
 TIMEOUT_LIMIT = 24 * 3600
+INTERVAL_LIMIT = 24 * 3600
+"""The smallest interval of a schedule is never said to be more than a day (`funkhaus.domain.cron`)."""
 CONCURRENCY_LIMIT = 10_000
 REPLICAS_LIMIT = 1000
 _DNS = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
@@ -361,13 +363,17 @@ _FUNCTION = _object(
         "runtimes": _list_of(_text(r"[a-z][a-z0-9.-]*", "python3.11"), empty=False),
     }
 )
+_TRIGGER = _object({"interval": _whole(60, INTERVAL_LIMIT)})
 _VARIABLE = _text(r"[A-Z_][A-Z0-9_]*", "PATH")
 _SHAPES: dict[str, Check] = {
     "runtimes": _entries(
         _object({"status": _one_of(*STATUSES), "suffix": _text(r"\.[a-z0-9]+", ".py")}),
         r"[a-z][a-z0-9.-]*",
     ),
-    "plans": _entries(_object({"function": _FUNCTION}), r"[a-z][a-z0-9-]*"),
+    "plans": _entries(
+        _object({"function": _FUNCTION, "trigger": _TRIGGER}, optional=frozenset({"trigger"})),
+        r"[a-z][a-z0-9-]*",
+    ),
     "hosts": _object({"reserved_suffixes": _list_of(_text(_DNS, "cluster.local"), empty=False)}),
     "env": _object(
         {

@@ -33,6 +33,7 @@ class Kind:
 FUNCTION = Kind(API_VERSION, "Function", "functions")
 FUNCTION_REVISION = Kind(API_VERSION, "FunctionRevision", "functionrevisions")
 HTTP_TRIGGER = Kind(API_VERSION, "HTTPTrigger", "httptriggers")
+CRON_JOB_TRIGGER = Kind(API_VERSION, "CronJobTrigger", "cronjobtriggers")
 RUNTIME = Kind(API_VERSION, "Runtime", "runtimes", namespaced=False)
 TENANT_NAMESPACE = Kind(API_VERSION, "TenantNamespace", "tenantnamespaces", namespaced=False)
 
@@ -46,6 +47,8 @@ EVENT = Kind("v1", "Event", "events")
 RESOURCE_QUOTA = Kind("v1", "ResourceQuota", "resourcequotas")
 LIMIT_RANGE = Kind("v1", "LimitRange", "limitranges")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
+JOB = Kind("batch/v1", "Job", "jobs")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
@@ -65,6 +68,7 @@ VALIDATING_WEBHOOK = Kind(
 )
 
 _ALL = (
+    CRON_JOB_TRIGGER, CRON_JOB, JOB,
     FUNCTION, FUNCTION_REVISION, HTTP_TRIGGER, RUNTIME, TENANT_NAMESPACE, NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT,
     SECRET, CONFIG_MAP, EVENT, RESOURCE_QUOTA, LIMIT_RANGE, DEPLOYMENT, AUTOSCALER, INGRESS, NETWORK_POLICY,
     ROLE_BINDING, LEASE, MUTATING_WEBHOOK, VALIDATING_WEBHOOK,

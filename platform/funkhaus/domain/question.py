@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.function import Function
     from funkhaus.domain.tenant import TenantFacts
-    from funkhaus.domain.trigger import HTTPTrigger
+    from funkhaus.domain.trigger import Trigger
 
 
 CREATED_BY = f"{GROUP}/created-by"
@@ -64,7 +64,7 @@ class Question:
     `facts.host_suffixes` holds every suffix the tenant may claim hosts in, the default one first.
     """
 
-    subject: Function | HTTPTrigger
+    subject: Function | Trigger
     facts: TenantFacts
     marks: Marks = field(default_factory=Marks)
     owned: Marks = field(default_factory=Marks)

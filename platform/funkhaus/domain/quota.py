@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from funkhaus.domain.function import Function
 from funkhaus.domain.quantity import bytes_of, cpu_text, memory_text, millicores
+from funkhaus.domain.trigger import CronJobTrigger, HTTPTrigger
 from funkhaus.domain.verdict import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from funkhaus.domain.trigger import HTTPTrigger
+    from funkhaus.domain.function import Function
+    from funkhaus.domain.trigger import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,12 @@ class Account:
         return f'namespace "{self.namespace}"' if self.namespace else f'tenant "{self.tenant}"'
 
 
-def asked_by(subject: Function | HTTPTrigger) -> Amounts:
+def asked_by(subject: Function | Trigger) -> Amounts:
     """What one object asks for. A quantity that is none counts as zero: policy has refused it before anybody asks here."""
-    if not isinstance(subject, Function):
+    if isinstance(subject, HTTPTrigger):
         return Amounts(triggers=1, hosts=1)
+    if isinstance(subject, CronJobTrigger):
+        return Amounts(triggers=1)
     replicas = max(0, subject.spec.scaling.max)
     resources = subject.spec.resources
     return Amounts(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PATH_LIMIT = 256
+PAYLOAD_LIMIT = 16 * 1024
+"""Bytes of a payload as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +31,36 @@ class HTTPTrigger:
     spec: HTTPTriggerSpec
     uid: str = ""
     generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CronJobTriggerSpec:
+    """When a function is called, and with what.
+
+    `schedule` is in the grammar of `funkhaus.domain.cron`; `payload` is JSON text, empty for none. `concurrency` is what
+    happens while an earlier run goes on: Allow, Forbid (skip this one) or Replace.
+    """
+
+    function: str
+    schedule: str
+    time_zone: str = "UTC"
+    payload: str = ""
+    concurrency: str = "Allow"
+    suspend: bool = False
+    successes_kept: int = 3
+    failures_kept: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CronJobTrigger:
+    """A CronJobTrigger object. `created_at` is RFC 3339."""
+
+    namespace: str
+    name: str
+    spec: CronJobTriggerSpec
+    uid: str = ""
+    generation: int = 0
+    created_at: str = ""
+
+
+Trigger = HTTPTrigger | CronJobTrigger

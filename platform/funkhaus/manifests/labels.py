@@ -18,6 +18,8 @@ NAMESPACE = "funkhaus.dev/namespace"
 FUNCTION = "funkhaus.dev/function"
 REVISION = "funkhaus.dev/revision"
 TRIGGER = "funkhaus.dev/trigger"
+CALLER = "funkhaus.dev/caller"
+"""On the platform's own pods in a tenant's namespace that call functions: the kind of trigger they do it for."""
 SWITCHED_AT = "funkhaus.dev/switched-at"
 """Annotation of the public Service: when it last changed its revision, RFC 3339 in UTC."""
 

@@ -20,6 +20,7 @@ DNS_PORT = 53
 DNS_NAMESPACE = "kube-system"
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _EVERY_POD: dict[str, Any] = {}
+_CALLERS = {"matchExpressions": [{"key": labels.CALLER, "operator": "Exists"}]}
 _FUNCTIONS = {"matchExpressions": [{"key": labels.FUNCTION, "operator": "Exists"}]}
 
 
@@ -62,7 +63,19 @@ def policies(
             owner,
             "funkhaus-neighbours",
             _FUNCTIONS,
-            ingress=[{"from": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)}],
+            ingress=[
+                {
+                    "from": [{"podSelector": _FUNCTIONS}, {"podSelector": _CALLERS}],
+                    "ports": _ports(DEFAULT_PORT),
+                }
+            ],
+            egress=[{"to": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)}],
+        ),
+        _policy(
+            site,
+            owner,
+            "funkhaus-triggers",
+            _CALLERS,
             egress=[{"to": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)}],
         ),
     ]

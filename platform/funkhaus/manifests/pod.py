@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 CONTAINER = "function"
 USER = 65532
 """The ``nonroot`` user; the runtime images are built for it."""
+POD_SECURITY: dict[str, Any] = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+CONTAINER_SECURITY: dict[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "privileged": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 FUNCTION_DIR = "/function"
 TMP_LIMIT = "64Mi"
 GRACE_LIMIT = 600
@@ -34,13 +47,7 @@ def pod_spec(revision: RevisionSpec) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace_period(revision.timeout),
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": dict(POD_SECURITY),
         "containers": [_container(revision)],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_LIMIT}}],
     }
@@ -58,12 +65,7 @@ def _container(revision: RevisionSpec) -> dict[str, Any]:
             {"name": "ops", "containerPort": OPS_PORT, "protocol": "TCP"},
         ],
         "resources": {"requests": amounts, "limits": dict(amounts)},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "privileged": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": dict(CONTAINER_SECURITY),
         "startupProbe": _probe(period=1, failures=STARTUP_TRIES),
         "readinessProbe": _probe(period=5, failures=2),
         "livenessProbe": _probe(period=10, failures=6),

@@ -103,6 +103,7 @@ def resource_quota(namespace: Namespace, owned_by: Owner) -> dict[str, Any]:
         "configmaps": OBJECTS_PER_FUNCTION * quota.functions + SPARE_OBJECTS,
         "count/functions.funkhaus.dev": quota.functions,
         "count/httptriggers.funkhaus.dev": quota.triggers,
+        "count/cronjobtriggers.funkhaus.dev": quota.triggers,
     }
     return {
         "apiVersion": RESOURCE_QUOTA.api_version,

@@ -10,8 +10,10 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from funkhaus.domain import cron
 from funkhaus.domain.function import Function
 from funkhaus.domain.quantity import bytes_of, millicores
+from funkhaus.domain.trigger import HTTPTrigger
 
 ANNOTATIONS_LIMIT = 256
 """Names of annotations in a document, the first of them sorted; rules let fewer pass."""
@@ -20,17 +22,13 @@ if TYPE_CHECKING:
     from funkhaus.domain.function import EnvVar, FunctionSpec, Source
     from funkhaus.domain.question import Change, Marks, Question
     from funkhaus.domain.tenant import TenantFacts
-    from funkhaus.domain.trigger import HTTPTrigger
+    from funkhaus.domain.trigger import CronJobTrigger, Trigger
 
 
 def document(question: Question) -> dict[str, Any]:
     """The input for one question."""
     subject = question.subject
-    kind, judged = (
-        ("Function", _function(subject))
-        if isinstance(subject, Function)
-        else ("HTTPTrigger", _http_trigger(subject))
-    )
+    kind, judged = _judged(subject)
     return {
         "kind": kind,
         "tenant": _tenant(question.facts),
@@ -44,6 +42,14 @@ def document(question: Question) -> dict[str, Any]:
         "owned": _marks(question.owned),
         "change": _change(question.change),
     }
+
+
+def _judged(subject: Function | Trigger) -> tuple[str, dict[str, Any]]:
+    if isinstance(subject, Function):
+        return "Function", _function(subject)
+    if isinstance(subject, HTTPTrigger):
+        return "HTTPTrigger", _http_trigger(subject)
+    return "CronJobTrigger", _cron_job_trigger(subject)
 
 
 def _tenant(facts: TenantFacts) -> dict[str, Any]:
@@ -113,3 +119,22 @@ def _http_trigger(trigger: HTTPTrigger) -> dict[str, Any]:
         "path": trigger.spec.path,
         "tls_secret": trigger.spec.tls_secret,
     }
+
+
+def _cron_job_trigger(trigger: CronJobTrigger) -> dict[str, Any]:
+    spec = trigger.spec
+    return {
+        "function": spec.function,
+        "schedule": _schedule(spec.schedule),
+        "time_zone": {"text": spec.time_zone, "known": cron.zone(spec.time_zone) is not None},
+        "payload": {"bytes": len(spec.payload.encode())},
+        "history": {"successful": spec.successes_kept, "failed": spec.failures_kept},
+    }
+
+
+def _schedule(text: str) -> dict[str, Any]:
+    """As written, the seconds between two times at least, and what is wrong with it; one of the two is null."""
+    try:
+        return {"text": text, "interval": cron.parse(text).interval, "problem": None}
+    except ValueError as error:
+        return {"text": text, "interval": None, "problem": str(error)}

@@ -12,7 +12,7 @@ from funkhaus.crd import tenant_namespace
 from funkhaus.domain import names
 from funkhaus.domain.charge import Charge, Key
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError, PolicyError
-from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, NAMESPACE
+from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, NAMESPACE
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import NOTHING, Amounts, excess
 from funkhaus.domain.tenant import Namespace
@@ -78,7 +78,7 @@ class AdoptionService:
         """What the functions and triggers that are there are charged."""
         return [
             self._charge_of(kind, manifest, name)
-            for kind in (FUNCTION, HTTP_TRIGGER)
+            for kind in (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER)
             for manifest in await self._cluster.list(kind, place, limit=OBJECTS_LIMIT)
         ]
 

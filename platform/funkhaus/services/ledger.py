@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from funkhaus.crd import cron_job_trigger as cron_job_trigger_crd
 from funkhaus.crd import function as function_crd
 from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.domain import names
 from funkhaus.domain.charge import Charge, Key
 from funkhaus.domain.errors import ConflictError, UnavailableError
-from funkhaus.domain.kinds import FUNCTION
+from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION
 from funkhaus.domain.quota import NOTHING, Amounts, asked_by, excess
 
 if TYPE_CHECKING:
@@ -116,10 +117,12 @@ def whose(kind: Kind, namespace: str, name: str) -> tuple[str, Key]:
 
 
 def amounts_of(kind: Kind, manifest: Manifest) -> Amounts:
-    """What a Function or HTTPTrigger asks for; raises `InvalidError` for a wrong shape."""
-    return asked_by(
-        function_crd.parse(manifest) if kind == FUNCTION else http_trigger_crd.parse(manifest)
-    )
+    """What a Function or trigger asks for; raises `InvalidError` for a wrong shape."""
+    if kind == FUNCTION:
+        return asked_by(function_crd.parse(manifest))
+    if kind == CRON_JOB_TRIGGER:
+        return asked_by(cron_job_trigger_crd.parse(manifest))
+    return asked_by(http_trigger_crd.parse(manifest))
 
 
 def version_of(manifest: Manifest) -> int:

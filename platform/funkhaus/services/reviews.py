@@ -19,17 +19,18 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from funkhaus import logs
+from funkhaus.crd import cron_job_trigger as cron_job_trigger_crd
 from funkhaus.crd import function as function_crd
 from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.domain import names
 from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import ForbiddenError, FunkhausError, InvalidError, TimedOutError
-from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, Kind
+from funkhaus.domain.function import Function
+from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, Kind
 from funkhaus.domain.question import CHANGED_BY, CREATED_BY, Change, Doing, Question
 from funkhaus.domain.quota import asked_by
 from funkhaus.domain.subject import PREFIX
 from funkhaus.domain.tenant import resting
-from funkhaus.domain.trigger import HTTPTrigger
 from funkhaus.domain.verdict import Finding, Verdict
 from funkhaus.ports import AuditRow
 from funkhaus.services.additions import additions
@@ -45,8 +46,8 @@ from funkhaus.services.marks import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from funkhaus.domain.function import Function
     from funkhaus.domain.tenant import TenantFacts
+    from funkhaus.domain.trigger import Trigger
     from funkhaus.ports import Clock, Decider, Manifest, Stores
     from funkhaus.services.ledger import LedgerService
 
@@ -142,6 +143,10 @@ class ReviewService:
         """The verdict on a stored HTTPTrigger; raises as `judge_function` does."""
         return await self._judge_stored(HTTP_TRIGGER, manifest, facts)
 
+    async def judge_cron_job_trigger(self, manifest: Manifest, facts: TenantFacts) -> Verdict:
+        """The verdict on a stored CronJobTrigger; raises as `judge_function` does."""
+        return await self._judge_stored(CRON_JOB_TRIGGER, manifest, facts)
+
     async def _judge_stored(self, kind: Kind, manifest: Manifest, facts: TenantFacts) -> Verdict:
         marks = marks_of(manifest)
         full = self._full(facts)
@@ -218,7 +223,7 @@ class ReviewService:
         return Judgement(verdict=verdict, tenant=facts.tenant)
 
     async def _reserve(
-        self, review: Review, subject: Function | HTTPTrigger, facts: TenantFacts
+        self, review: Review, subject: Function | Trigger, facts: TenantFacts
     ) -> tuple[Finding, ...]:
         """Quota for an object that everything else lets in."""
         return await self._ledger.reserve(
@@ -327,21 +332,23 @@ def _with_a_name(manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": {**meta, "name": name}}
 
 
-def _subject(kind: Kind, manifest: Manifest) -> Function | HTTPTrigger:
+def _subject(kind: Kind, manifest: Manifest) -> Function | Trigger:
     """The object parsed; raises `InvalidError`."""
     if kind == FUNCTION:
         return function_crd.parse(manifest)
     if kind == HTTP_TRIGGER:
         return http_trigger_crd.parse(manifest)
+    if kind == CRON_JOB_TRIGGER:
+        return cron_job_trigger_crd.parse(manifest)
     raise InvalidError(f"objects of kind {kind.name} are not judged here")
 
 
-def _named_subject(kind: Kind, manifest: Manifest) -> Function | HTTPTrigger:
+def _named_subject(kind: Kind, manifest: Manifest) -> Function | Trigger:
     """The object parsed, its names checked; raises `InvalidError`."""
     subject = _subject(kind, manifest)
-    if isinstance(subject, HTTPTrigger):
+    if isinstance(subject, Function):
+        names.function_name(subject.name)
+    else:
         names.trigger_name(subject.name)
         names.function_name(subject.spec.function, "spec.function")
-    else:
-        names.function_name(subject.name)
     return subject

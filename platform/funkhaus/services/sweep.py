@@ -14,7 +14,7 @@ from funkhaus import logs
 from funkhaus.domain import names
 from funkhaus.domain.charge import Charge
 from funkhaus.domain.errors import ConflictError, FunkhausError, InvalidError
-from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER
+from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER
 from funkhaus.services.ledger import amounts_of, version_of, whose
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ ARRIVAL = timedelta(seconds=90)
 LOOK_AGAIN = timedelta(minutes=10)
 """How old a look at an object may get."""
 ROUND = 50
-_KINDS = {FUNCTION.name: FUNCTION, HTTP_TRIGGER.name: HTTP_TRIGGER}
+_KINDS = {kind.name: kind for kind in (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER)}
 _LOG = logs.logger(__name__)
 
 

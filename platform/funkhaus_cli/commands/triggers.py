@@ -1,4 +1,4 @@
-"""`funkhaus trigger http create|list|delete`."""
+"""`funkhaus trigger http create|list|delete`; `cronjob` joins from its own module."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from funkhaus_cli.commands.cron import cronjob
 from funkhaus_cli.commands.functions import listed, readiness, remove
 from funkhaus_cli.completion import FUNCTION, TRIGGER
 from funkhaus_cli.options import NAME, Noun, Seconds, flags_set, namespaced, output
@@ -22,6 +23,9 @@ URL_SECONDS = 10.0
 @click.group("trigger", cls=Noun)
 def trigger() -> None:
     """What calls a function."""
+
+
+trigger.add_command(cronjob)
 
 
 @trigger.group("http")

@@ -18,7 +18,7 @@ from tests.support.admission_house import (
     NAMESPACE,
     House,
 )
-from tests.support.questions import DOMAIN, function, http_trigger
+from tests.support.questions import DOMAIN, cron_job_trigger, function, http_trigger
 
 VERDICTS = Path(__file__).resolve().parents[2] / "data" / "policy" / "verdicts.yaml"
 
@@ -78,6 +78,18 @@ def test_whose_change_it_is_stands_on_it(house: House) -> None:
     forged["metadata"]["annotations"] = {"funkhaus.dev/changed-by": "fh:somebody-else"}
     done = house.apply(forged)
     assert "only the platform sets" in done.stderr
+
+
+def test_a_schedule_is_judged_and_charged(house: House) -> None:
+    done = house.apply(cron_job_trigger("nightly", payload={"it's": "fine"}))
+    assert done.returncode == 0, done.stderr
+    stored = house.get("ctr", "nightly")
+    assert stored["spec"]["timeZone"] == "UTC"
+    assert stored["metadata"]["annotations"]["funkhaus.dev/changed-by"] == "fh:0b9e"
+    refused = house.apply(cron_job_trigger("wrong", schedule="61 * * * *", timeZone="Mars/Base"))
+    assert "minute '61' is not within 0 to 59" in refused.stderr
+    assert '"Mars/Base" is no time zone' in refused.stderr
+    house.delete("ctr", "nightly")
 
 
 def test_a_trigger_gets_its_default_host(house: House) -> None:

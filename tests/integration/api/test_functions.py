@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from funkhaus.domain.errors import ForbiddenError, InvalidError
-from funkhaus.domain.kinds import FUNCTION, POD, TENANT_NAMESPACE
+from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, POD, TENANT_NAMESPACE
 from funkhaus.domain.subject import Role
 from funkhaus.ports import Answer
 
@@ -124,6 +124,18 @@ async def test_what_kubectl_owns_is_not_taken_silently(world: World, owner: Clie
     other = {"spec": SPEC | {"handler": "other.handler"}}
     (await owner.put(f"{AT}/functions/hello", other)).problem(409, "conflict")
     assert (await owner.put(f"{AT}/functions/hello?force=true", other)).status == 200
+
+
+async def test_schedules_by_the_api(world: World, owner: Client, viewer: Client) -> None:
+    at = "/v1/tenants/blue/namespaces/default/cronjobtriggers"
+    asked = {"function": "hello", "schedule": "@daily", "payload": {"a": 1}}
+    assert (await owner.post(at, {"name": "nightly", "spec": asked})).status == 201
+    changed = await owner.patch(f"{at}/nightly", {"spec": {"suspend": True}})
+    assert changed.json["spec"] == asked | {"suspend": True}
+    assert [item["name"] for item in (await viewer.get(at)).json["items"]] == ["nightly"]
+    (await viewer.delete(f"{at}/nightly")).problem(403, "forbidden")
+    assert (await owner.delete(f"{at}/nightly")).status == 204
+    assert not world.cluster.named(CRON_JOB_TRIGGER, "blue--default")
 
 
 async def test_scaling(owner: Client) -> None:

@@ -116,6 +116,37 @@ def trigger(name: str = "hello", function_name: str = "hello", **change: Any) ->
     } | change
 
 
+def cron_trigger(name: str = "nightly", **change: Any) -> Document:
+    """A cron trigger whose last run failed."""
+    return {
+        "name": name,
+        "namespace": "default",
+        "tenant": "demo",
+        "labels": {},
+        "generation": 1,
+        "createdAt": "2026-03-01T11:00:00Z",
+        "spec": {
+            "function": "hello",
+            "schedule": "0 3 * * *",
+            "timeZone": "UTC",
+            "payload": {"a": {"b": 1, "c": 2}},
+            "concurrencyPolicy": "Allow",
+            "suspend": False,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 1,
+        },
+        "status": {
+            "nextRun": "2026-03-02T03:00:00Z",
+            "lastRun": {
+                "at": "2026-03-01T03:00:00Z", "result": "Failed", "exitCode": 200, "message": "500: it broke",
+            },
+            "running": 0,
+            "missedRuns": 2,
+            "conditions": [condition("Ready", "True", "Scheduled", "hello is called")],
+        },
+    } | change  # fmt: skip
+
+
 def revision(digits: str, state: str = "kept", **change: Any) -> Document:
     """A revision that is kept, as the API shows it alone."""
     return {
@@ -151,6 +182,7 @@ class FakeApi(FakePeople, FakeCredentials):
     functions: dict[str, Document] = field(default_factory=dict)
     revisions: list[Document] = field(default_factory=list)
     triggers: dict[str, Document] = field(default_factory=dict)
+    crons: dict[str, Document] = field(default_factory=dict)
     namespaces: dict[str, Document] = field(default_factory=dict)
     tenants: dict[str, Document] = field(default_factory=dict)
     tokens: dict[str, Document] = field(default_factory=dict)
@@ -245,6 +277,24 @@ class FakeApi(FakePeople, FakeCredentials):
 
     def deleteHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
         del self.triggers[_held(self.triggers, request)["name"]]
+        return httpx.Response(204)
+
+    def listCronJobTriggers(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _objects(self.crons, request)
+
+    def createCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return _created(self.crons, cron_trigger, request)
+
+    def getCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        return httpx.Response(200, json=_held(self.crons, request))
+
+    def updateCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        held = dict(_held(self.crons, request))
+        held["spec"] = merge(held["spec"], json.loads(request.content)["spec"])
+        return httpx.Response(200, json=_kept(self.crons, held, request))
+
+    def deleteCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+        del self.crons[_held(self.crons, request)["name"]]
         return httpx.Response(204)
 
     def scaleFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802

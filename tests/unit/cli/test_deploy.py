@@ -233,7 +233,7 @@ def test_no_request_is_sent_for_a_line_that_is_wrong(
         "whole seconds pass": ("-f", str(hello), "--timeout", "1.5"),
         "is too short": ("-f", str(hello), "--wait-timeout", "0"),
         "download it first": ("-f", "https://example.com/hello.py"),
-        "schedules are triggers": ("-f", str(hello), "--schedule", "* * * * *"),
+        "a schedule is a trigger of its own": ("-f", str(hello), "--schedule", "* * * * *"),
     }
     for words, flags in cases.items():
         ran = funkhaus(*BASE, *flags)

@@ -233,7 +233,7 @@ def test_the_exit_codes_are_listed_where_one_looks(funkhaus: Terminal) -> None:
 
 def test_words_of_kubeless_and_typos(funkhaus: Terminal) -> None:
     assert "funkhaus runtime list" in funkhaus("get-server-config").err
-    assert "cron triggers are not there yet" in funkhaus("trigger", "cronjob").err
+    assert "Kafka triggers are not there yet" in funkhaus("trigger", "kafka").err
     assert "Did you mean 'deploy'" in funkhaus("function", "deplyo").err
     assert funkhaus("function", "deplyo").code == 2
     assert "process lists" in funkhaus("function", "list", "--token", "x").err

@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 
 from funkhaus.domain.kinds import TENANT_NAMESPACE
-from funkhaus.domain.trigger import HTTPTrigger, HTTPTriggerSpec
+from funkhaus.domain.trigger import (
+    CronJobTrigger,
+    CronJobTriggerSpec,
+    HTTPTrigger,
+    HTTPTriggerSpec,
+)
+from funkhaus.manifests import cron, tenant
 from funkhaus.manifests import function as functions
-from funkhaus.manifests import tenant
 from funkhaus.manifests import trigger as triggers
 from funkhaus.manifests.labels import Owner
 from funkhaus_controller.agenda import Key
@@ -21,6 +26,17 @@ FN = Key("Function", "demo--main", "hello")
 
 def named(kind: str, name: str, **more: Any) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"namespace": "demo--main", "name": name}, **more}
+
+
+def called(kind: str) -> dict[str, Any]:
+    """A Job or pod of a cron trigger's."""
+    found = named(kind, "nightly-1")
+    found["metadata"]["labels"] = cron.selected("nightly")
+    return found
+
+
+CRON = CronJobTrigger("demo--main", "nightly", CronJobTriggerSpec("hello", "@daily"), uid="1")
+NIGHTLY = Key("CronJobTrigger", "demo--main", "nightly")
 
 
 @pytest.mark.parametrize(
@@ -37,13 +53,20 @@ def named(kind: str, name: str, **more: Any) -> dict[str, Any]:
         (functions.revision_service(SITE, FUNCTION, NAME), [FN]),
         (functions.revision_object(SITE, FUNCTION, REVISION), [FN]),
         ({"kind": "Pod", **functions.deployment(SITE, FUNCTION, REVISION)["spec"]["template"]}, []),
+        (named("CronJobTrigger", "x", spec={"function": "hello"}), [Key("CronJobTrigger", "demo--main", "x")]),
+        (cron.cron_job(SITE, CRON, image="i", timeout=1, suspend=False), [NIGHTLY]),
+        (called("Job"), [NIGHTLY]),
+        (called("Pod"), [NIGHTLY]),
+        (named("Job", "stranger"), []),
         (named("Pod", "stranger"), []),
         (named("Deployment", "stranger"), []),
         ({"kind": "Deployment"}, []),
     ],
 )  # fmt: skip
 def test_whose_business_it_is(manifest: dict[str, Any], keys: list[Key]) -> None:
-    if manifest["kind"] == "Pod" and "labels" in manifest["metadata"]:
+    if manifest["kind"] == "Pod" and "funkhaus.dev/function" in manifest["metadata"].get(
+        "labels", {}
+    ):
         manifest["metadata"]["namespace"] = "demo--main"
         keys = [FN]
     assert list(concerned(manifest)) == keys

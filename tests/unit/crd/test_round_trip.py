@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from funkhaus.crd import conditions, function, http_trigger, revision, runtime, tenant_namespace
+from funkhaus.crd import (
+    conditions,
+    cron_job_trigger,
+    function,
+    http_trigger,
+    revision,
+    runtime,
+    tenant_namespace,
+)
 from funkhaus.domain.errors import InvalidError
 from funkhaus.domain.function import (
     EnvVar,
@@ -19,7 +27,12 @@ from funkhaus.domain.function import (
 )
 from funkhaus.domain.runtime import Runtime, RuntimeStatus
 from funkhaus.domain.tenant import Namespace, NamespaceQuota
-from funkhaus.domain.trigger import HTTPTrigger, HTTPTriggerSpec
+from funkhaus.domain.trigger import (
+    CronJobTrigger,
+    CronJobTriggerSpec,
+    HTTPTrigger,
+    HTTPTriggerSpec,
+)
 
 ENV = (EnvVar("A", value="1"), EnvVar("B", secret=("s", "k")), EnvVar("C", config_map=("c", "k")))
 FUNCTION = Function(
@@ -71,6 +84,17 @@ def test_a_revision_with_its_source_asks_for_itself() -> None:
 def test_http_trigger() -> None:
     trigger = HTTPTrigger("n", "t", HTTPTriggerSpec("hello", "h.example.com", "/x", "tls"))
     assert http_trigger.parse(http_trigger.manifest(trigger)) == trigger
+
+
+def test_cron_job_trigger() -> None:
+    spec = CronJobTriggerSpec(
+        "hello", "@daily", "Europe/Berlin", '{"a": [1, "ü"]}', "Forbid", True, 5, 2
+    )
+    for trigger in (
+        CronJobTrigger("n", "t", spec),
+        CronJobTrigger("n", "t", CronJobTriggerSpec("f", "s")),
+    ):
+        assert cron_job_trigger.parse(cron_job_trigger.manifest(trigger)) == trigger
 
 
 def test_runtime() -> None:

@@ -18,9 +18,14 @@ from funkhaus.domain.function import (
 )
 from funkhaus.domain.names import revision_name
 from funkhaus.domain.tenant import Namespace, NamespaceQuota
-from funkhaus.domain.trigger import HTTPTrigger, HTTPTriggerSpec
+from funkhaus.domain.trigger import (
+    CronJobTrigger,
+    CronJobTriggerSpec,
+    HTTPTrigger,
+    HTTPTriggerSpec,
+)
+from funkhaus.manifests import cron, labels, network, pod, tenant, trigger
 from funkhaus.manifests import function as functions
-from funkhaus.manifests import labels, network, pod, tenant, trigger
 from tests.support.golden import compare
 
 SITE = labels.Site("demo--main", "demo", "main")
@@ -67,6 +72,14 @@ def test_function(*, update_data: bool) -> None:
         functions.autoscaler(SITE, FUNCTION, NAME),
     ]
     compare("manifests/function.yaml", documents, update=update_data)
+
+
+def test_cron(*, update_data: bool) -> None:
+    spec = CronJobTriggerSpec("hello", "0 3 * * *", "Europe/Berlin", '{"full": true}', "Forbid")
+    nightly = CronJobTrigger("demo--main", "nightly", spec, uid=FUNCTION.uid)
+    image = "127.0.0.1:5050/funkhaus/python3.11@sha256:" + "a" * 64
+    made = cron.cron_job(SITE, nightly, image=image, timeout=30, suspend=False)
+    compare("manifests/cron.yaml", [made], update=update_data)
 
 
 def test_trigger(*, update_data: bool) -> None:

@@ -9,11 +9,15 @@ from datetime import datetime, timedelta, timezone
 from funkhaus.domain.question import Change, Doing, Marks
 from funkhaus.policy.inputs import document
 from tests.support import cases, golden
-from tests.support.questions import function, http_trigger, question
+from tests.support.questions import cron_job_trigger, function, http_trigger, question
 
 
 def test_the_documents(*, update_data: bool) -> None:
-    good = {"a function": function(), "a trigger": http_trigger()}
+    good = {
+        "a function": function(),
+        "a trigger": http_trigger(),
+        "a cron trigger": cron_job_trigger(),
+    }
     bad = {name: manifest for name, (manifest, _) in cases.ALL.items()}
     golden.compare(
         "policy/inputs.yaml",

@@ -25,10 +25,15 @@ class Judge(Protocol):
     async def judge_http_trigger(self, manifest: Manifest, facts: TenantFacts) -> Verdict:
         """The verdict on a stored HTTPTrigger; raises `InvalidError`, `UnavailableError`."""
 
+    async def judge_cron_job_trigger(self, manifest: Manifest, facts: TenantFacts) -> Verdict:
+        """The verdict on a stored CronJobTrigger; raises `InvalidError`, `UnavailableError`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What of the settings ends up in objects. `dns_cidrs` are DNS servers that are no pods."""
+    """What of the settings ends up in objects. `dns_cidrs` are DNS servers that are no pods;
+    `caller_runtime` is the runtime whose image makes the calls of cron triggers.
+    """
 
     domain: str
     ingress_class: str
@@ -36,6 +41,7 @@ class Surroundings:
     ingress_namespace: str
     system_namespace: str
     dns_cidrs: tuple[str, ...] = ()
+    caller_runtime: str = "python3.11"
 
 
 @dataclass(frozen=True, slots=True)

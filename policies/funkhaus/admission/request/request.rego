@@ -65,6 +65,6 @@ findings contains {
 
 _loaded(name) if is_object(data.data[name])
 
-_kinds := {"Function", "HTTPTrigger"}
+_kinds := {"CronJobTrigger", "Function", "HTTPTrigger"}
 
 _tenant if regex.match(`^[a-z]([a-z0-9-]*[a-z0-9])?$`, input.tenant.id)

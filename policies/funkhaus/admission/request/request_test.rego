@@ -22,7 +22,7 @@ test_an_empty_question_is_denied if {
 }
 
 test_an_unknown_kind_is_denied if {
-	_judged(object.union(samples.function, {"kind": "CronJobTrigger"})) == {"request-kind-unknown"}
+	_judged(object.union(samples.function, {"kind": "KafkaTrigger"})) == {"request-kind-unknown"}
 }
 
 test_an_unknown_plan_is_denied if {

@@ -18,6 +18,15 @@ function := found if {
 }
 
 # METADATA
+# description: What one trigger may be; empty when the plan is unknown or says nothing of it.
+default trigger := {}
+
+trigger := found if {
+	found := plans[id].trigger
+	is_object(found)
+}
+
+# METADATA
 # description: The floor and ceiling of one amount; empty when the plan has none.
 bounds(amount) := found if {
 	found := function[amount]

@@ -47,7 +47,26 @@ trigger := {
 	"change": {"operation": "CREATE", "at": "2026-01-01T00:00:00Z"},
 }
 
-plans := {"small": {"function": {
+cron_trigger := {
+	"kind": "CronJobTrigger",
+	"tenant": {"id": "demo", "namespace": "default", "plan": "small", "host_suffixes": ["demo.example.com"]},
+	"object": {
+		"namespace": "demo--default",
+		"name": "nightly",
+		"labels": {},
+		"annotations": {},
+		"annotation_keys": [],
+		"function": "hello",
+		"schedule": {"text": "0 3 * * *", "interval": 86400, "problem": null},
+		"time_zone": {"text": "UTC", "known": true},
+		"payload": {"bytes": 0},
+		"history": {"successful": 3, "failed": 1},
+	},
+	"owned": {"labels": {}, "annotations": {}},
+	"change": {"operation": "CREATE", "at": "2026-01-01T00:00:00Z"},
+}
+
+plans := {"small": {"trigger": {"interval": 300}, "function": {
 	"cpu": {"min": "10m", "default": "250m", "max": "1"},
 	"memory": {"min": "32Mi", "default": "128Mi", "max": "512Mi"},
 	"replicas": {"max": 5},
