@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.errors import ConflictError
-from funkhaus.domain.kinds import Kind, kind_of
+from funkhaus.domain.kinds import (
+    INGRESS,
+    NETWORK_POLICY,
+    RESOURCE_QUOTA,
+    SERVICE,
+    Kind,
+    kind_of,
+)
 from funkhaus.domain.quantity import parse
 from funkhaus.domain.verdict import Finding
 
@@ -13,6 +20,16 @@ if TYPE_CHECKING:
     from funkhaus.manifests.labels import Owner
     from funkhaus.ports import Cluster, Manifest
 
+EXACT: dict[str, tuple[tuple[str, ...], ...]] = {
+    NETWORK_POLICY.name: (("spec",),),
+    RESOURCE_QUOTA.name: (("spec",),),
+    INGRESS.name: (("spec",),),
+    SERVICE.name: (("spec", "selector"), ("spec", "externalIPs")),
+}
+"""Where a field that we do not write must not be there at all: one more rule is a way in, one more label selects no pod.
+
+Server-side apply leaves what others own, so such fields are taken away by a patch of their own.
+"""
 _QUANTITIES = {"requests", "limits", "hard", "default", "defaultRequest", "emptyDir"}
 
 
@@ -36,7 +53,8 @@ async def ensure(
 ) -> Manifest:
     """Have `wanted` in the cluster; `live` is the object if it was read already.
 
-    Writes only when something differs. Raises `ForeignError` for an object of that name that is not `owner`'s.
+    Writes only when something differs, also where a stranger added a field to what is `EXACT`. Raises `ForeignError` for an
+    object of that name that is not `owner`'s.
     """
     kind, meta = kind_of(wanted), wanted["metadata"]
     if live is None:
@@ -46,10 +64,15 @@ async def ensure(
         return await cluster.apply(wanted)
     if not owner.owns(live):
         raise ForeignError.of(kind, meta["name"])
-    if covers(live, wanted):
-        return live
-    bound = {**wanted, "metadata": {**meta, "uid": live["metadata"]["uid"]}}
-    return await cluster.apply(bound, force=True)
+    if not covers(live, wanted):
+        bound = {**wanted, "metadata": {**meta, "uid": live["metadata"]["uid"]}}
+        live = await cluster.apply(bound, force=True)
+    if added := strays(kind, live, wanted):
+        unchanged = {"resourceVersion": live["metadata"]["resourceVersion"]}
+        live = await cluster.merge_patch(
+            kind, meta.get("namespace", ""), meta["name"], {**added, "metadata": unchanged}
+        )
+    return live
 
 
 async def remove(cluster: Cluster, live: Manifest | None, owner: Owner) -> bool:
@@ -60,6 +83,42 @@ async def remove(cluster: Cluster, live: Manifest | None, owner: Owner) -> bool:
     return await cluster.delete(
         kind_of(live), meta.get("namespace", ""), meta["name"], uid=meta["uid"]
     )
+
+
+def strays(kind: Kind, live: Manifest, wanted: Manifest) -> Manifest:
+    """The patch (RFC 7396) that takes away what `live` has beside `wanted` where its kind is `EXACT`; empty for nothing."""
+    patch: Manifest = {}
+    for path in EXACT.get(kind.name, ()):
+        here, there, target = live, wanted, patch
+        for part in path[:-1]:
+            here, there = here.get(part) or {}, there.get(part) or {}
+            target = target.setdefault(part, {})
+        last = path[-1]
+        if last in here:
+            found = _beside(here[last], there.get(last))
+            if found is not _SAME:
+                target[last] = found
+    return _without_empty(patch)
+
+
+_SAME: Any = object()
+
+
+def _beside(live: Any, wanted: Any) -> Any:  # noqa: ANN401 - any JSON
+    if wanted is None:
+        return None
+    if isinstance(live, dict) and isinstance(wanted, dict):
+        inner = {key: _beside(value, wanted.get(key)) for key, value in live.items()}
+        changed = {key: value for key, value in inner.items() if value is not _SAME}
+        return changed or _SAME
+    if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
+        pairs = zip(live, wanted, strict=True)
+        return _SAME if all(_beside(*pair) is _SAME for pair in pairs) else wanted
+    return _SAME  # a value: `covers` has compared it
+
+
+def _without_empty(patch: Manifest) -> Manifest:
+    return {key: value for key, value in patch.items() if value != {}}
 
 
 def covers(live: Any, wanted: Any, key: str = "") -> bool:  # noqa: ANN401 - any JSON
