@@ -114,6 +114,7 @@ def environment(site: Site, identity: str) -> dict[str, str]:
         "FUNKHAUS_KUBECONFIG": str(settings.kubeconfig(identity)),
         "FUNKHAUS_DATABASE_URL_FILE": str(database_url_file(site)),
         "FUNKHAUS_TOKEN_PEPPER_FILE": str(pepper_file(site)),
+        "FUNKHAUS_AUDIT_KEYS_FILE": str(audit_keys_file(site)),
         "FUNKHAUS_DOMAIN": settings.domain,
         "FUNKHAUS_REGISTRY": settings.registry,
         "FUNKHAUS_REGISTRY_PLAIN_HTTP": "true",
@@ -130,6 +131,11 @@ def environment(site: Site, identity: str) -> dict[str, str]:
 def pepper_file(site: Site) -> Path:
     """The secret that keys token digests: the installation's own, made once."""
     return site.settings.state / "secrets" / "token-pepper"
+
+
+def audit_keys_file(site: Site) -> Path:
+    """The key that signs the audit log's checkpoints, and those before it (docs/audit.md); made once."""
+    return site.settings.state / "secrets" / "audit-keys"
 
 
 def database_url_file(site: Site) -> Path:
@@ -223,6 +229,9 @@ def migrate(site: Site) -> str:
     atomic.write(database_url_file(site), login_url(url, _password(site)) + "\n", mode=0o600)
     if not pepper_file(site).exists():
         atomic.write(pepper_file(site), secrets.token_urlsafe(32) + "\n", mode=0o600)
+    if not audit_keys_file(site).exists():
+        key = site.commands.output(["openssl", "genpkey", "-algorithm", "ed25519"])
+        atomic.write(audit_keys_file(site), key, mode=0o600)
     as_process = environment(site, "funkhaus-api")
     as_owner = {**as_process, "FUNKHAUS_DATABASE_URL_FILE": str(database_owner_url_file(site))}
     for words, environ in (

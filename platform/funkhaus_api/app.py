@@ -14,6 +14,7 @@ from funkhaus_api.chaining import chain_for_ever
 from funkhaus_api.deliveries import deliver
 from funkhaus_api.guesses import Guesses
 from funkhaus_api.handlers import (
+    audit,
     cluster,
     devices,
     functions,
@@ -77,6 +78,7 @@ ROUTES = [
     *revisions.ROUTES,
     *triggers.ROUTES,
     *tokenreview.ROUTES,
+    *audit.ROUTES,
     *problems.ROUTES,
 ]
 PUBLIC = frozenset(
@@ -97,10 +99,13 @@ PUBLIC = frozenset(
         devices.typed,
         devices.decide,
         policies.bundle,
+        audit.keys,
     }
 )
 """What answers without a credential."""
-PATIENT = frozenset({invocations.call, invocations.read_logs, functions.download, policies.bundle})
+PATIENT = frozenset(
+    {audit.export, invocations.call, invocations.read_logs, functions.download, policies.bundle}
+)
 """What may take longer than a request, within limits of its own."""
 ONCE = frozenset({logins.start, logins.answered})
 """GETs of a browser that change something: no HEAD, which link previews send, may do that."""

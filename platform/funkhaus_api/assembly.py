@@ -11,6 +11,7 @@ from funkhaus.domain.login import callback
 from funkhaus.factory import Opener, SystemClock, cluster_address, policy_feed
 from funkhaus.services.acts import Acts
 from funkhaus.services.adoption import AdoptionService
+from funkhaus.services.audit import AuditService
 from funkhaus.services.audit_chain import Chainer
 from funkhaus.services.descriptions import DescriptionService
 from funkhaus.services.device_logins import DeviceLoginService
@@ -168,6 +169,7 @@ def wired(
         quota_requests=QuotaRequestService(stores, acts, clock, bell.ring),
         sweep=Sweep(stores, cluster, clock),
         purge=Purge(stores, cluster, clock, bell.ring),
+        audit=AuditService(stores, acts, clock, signer),
         chainer=Chainer(stores, clock, signer),
         bell=bell,
         clock=clock,

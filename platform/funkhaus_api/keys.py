@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.subject import Subject
     from funkhaus.ports import Clock, Stores
     from funkhaus.services.adoption import AdoptionService
+    from funkhaus.services.audit import AuditService
     from funkhaus.services.audit_chain import Chainer
     from funkhaus.services.descriptions import DescriptionService
     from funkhaus.services.device_logins import DeviceLoginService
@@ -82,6 +83,7 @@ class Services:
     policies: PolicyService
     sweep: Sweep
     purge: Purge
+    audit: AuditService
     chainer: Chainer
     bell: Bell
     clock: Clock

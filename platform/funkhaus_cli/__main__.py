@@ -21,6 +21,7 @@ from funkhaus_cli.commands import (  # noqa: F401
     transfer,
 )
 from funkhaus_cli.commands.account import completion, version, whoami
+from funkhaus_cli.commands.audit import audit
 from funkhaus_cli.commands.autoscale import autoscale
 from funkhaus_cli.commands.contexts import config
 from funkhaus_cli.commands.functions import function
@@ -151,7 +152,7 @@ def main(context: click.Context) -> None:
 for command in (
     function, trigger, autoscale, runtime, policy, namespace, quota, tenant, member, invitation, user, token,
     service_account,
-    grant, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
+    grant, audit, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -1,5 +1,6 @@
 {{/* One template per name: nothing else spells one. */}}
 {{- define "funkhaus.api" -}}funkhaus-api{{- end -}}
+{{- define "funkhaus.auditKeys" -}}{{ .Values.audit.existingSecret | default "funkhaus-audit-keys" }}{{- end -}}
 {{- define "funkhaus.webhook" -}}funkhaus-webhook{{- end -}}
 {{- define "funkhaus.controller" -}}funkhaus-controller{{- end -}}
 {{- define "funkhaus.opa" -}}funkhaus-opa{{- end -}}

@@ -133,6 +133,7 @@ class Identities:
             roles=roles,
             platform_roles=standing.platform_roles | platform,
             issuer=user.issuer,
+            sub=user.sub,
             email=user.email,
             ends_at=session.expires_at,
             suspended=standing.suspended & roles.keys(),

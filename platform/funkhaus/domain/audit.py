@@ -37,7 +37,7 @@ def canonical(document: Any) -> bytes:  # noqa: ANN401 - JSON
     """
     return json.dumps(
         document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
-    ).encode()
+    ).encode(errors="surrogatepass")
 
 
 def digest_of(document: Any) -> str:  # noqa: ANN401 - JSON
@@ -76,7 +76,7 @@ class Entry:
     `sequence` is unique over all chains and rises, with gaps; `tenant` is empty on the platform's chain. Who: `issuer` and
     `sub` of somebody who signed in, `subject` the platform's name for whoever it was, `token_id` their credential. What:
     `action` on `target`, with `uid` where the object has one, and ``sha256:…`` of it `before` and `after`. `outcome` is
-    ``done``, ``admitted`` or ``denied``; `detail` is JSON, of a denial with its findings.
+    ``done``, ``allowed`` (admission) or ``denied``; `detail` is JSON, of a denial with its findings.
     """
 
     sequence: int

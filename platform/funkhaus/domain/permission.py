@@ -15,6 +15,7 @@ from funkhaus.domain.subject import PlatformRole, Role, Subject
 class Permission(StrEnum):
     """One thing a subject may be allowed to do; alphabetical."""
 
+    AUDIT_READ = "audit:read"
     FUNCTION_CALL = "function:call"
     FUNCTION_LOGS = "function:logs"
     FUNCTION_READ = "function:read"
@@ -70,6 +71,7 @@ _WRITES = frozenset(
 )
 _OWNS = frozenset(
     {
+        Permission.AUDIT_READ,
         Permission.MEMBER_WRITE,
         Permission.NAMESPACE_CREATE,
         Permission.NAMESPACE_DELETE,
@@ -102,7 +104,12 @@ PLATFORM_PERMISSIONS: dict[PlatformRole, frozenset[Permission]] = {
         Permission.POLICY_READ,
     },
     PlatformRole.AUDITOR: _BILLS
-    | {Permission.POLICY_READ, Permission.QUOTA_READ, Permission.RUNTIME_READ},
+    | {
+        Permission.AUDIT_READ,
+        Permission.POLICY_READ,
+        Permission.QUOTA_READ,
+        Permission.RUNTIME_READ,
+    },
 }
 """Over all tenants. What runs inside one is read by its members, and by admins."""
 

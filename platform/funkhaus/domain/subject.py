@@ -53,6 +53,8 @@ class Subject:
     roles: dict[str, Role] = field(default_factory=dict)
     platform_roles: frozenset[PlatformRole] = frozenset()
     issuer: str = ""
+    sub: str = ""
+    """Whom the issuer says it is."""
     email: str = ""
 
     @property

@@ -52,6 +52,10 @@ class Act:
     target: str
     detail: dict[str, Any] = field(default_factory=dict)
     recorded: bool = False
+    uid: str = ""
+    before: str = ""
+    after: str = ""
+    """Of an object in the cluster: its uid, and ``sha256:…`` of its spec (`funkhaus.domain.audit.digest_of`)."""
 
     @property
     def by_a_stranger(self) -> bool:
@@ -70,6 +74,11 @@ class Act:
             outcome=outcome,
             request_id=self.asker.request_id,
             detail=self.detail,
+            issuer=self.asker.subject.issuer,
+            sub=self.asker.subject.sub,
+            uid=self.uid,
+            before=self.before,
+            after=self.after,
         )
 
     async def done_in(self, work: TenantWork) -> None:
@@ -182,7 +191,11 @@ class Acts:
             act.detail["tenant"] = act.tenant
             act.tenant = ""
         try:
-            await self._record(act.row("denied"))
+            try:
+                await self._record(act.row("denied"))
+            except ConflictError:  # there is no such tenant, which an admin may ask for
+                act.detail["tenant"], act.tenant = act.tenant, ""
+                await self._record(act.row("denied"))
         except FunkhausError as failure:
             _LOG.error("denial not recorded", action=act.action, error=failure.message)
 

@@ -85,13 +85,13 @@ class DeviceLoginService(LoginService):
             await work.logins.save(replace(login, stage=stage, code_digest=None))
         return login.user_code or ""
 
-    async def poll(self, device_code: str) -> IssuedSession:
+    async def poll(self, device_code: str, request_id: str = "") -> IssuedSession:
         """The session a device waits for, once.
 
         Raises `PendingError`, `TooManyError` (too soon: the interval is longer now), `UnauthenticatedError` (refused, over,
         unknown).
         """
-        async with self._stores.begin_platform() as work:
+        async with self._telling(request_id) as told, self._stores.begin_platform() as work:
             login = await work.logins.by_device(self._digest("device", device_code))
             if login is None or login.stage is Stage.REDEEMED:
                 raise UnauthenticatedError(GONE)
@@ -102,7 +102,8 @@ class DeviceLoginService(LoginService):
                 poll_seconds=login.poll_seconds + (SLOWER_SECONDS if fast else 0),
             )
             if not fast and login.stage is Stage.ALLOWED and not self._is_over(login):
-                return await self._redeemed(work, login)
+                told.append(login)
+                return await self._redeemed(work, login, request_id)
             await work.logins.save(login)
         if login.stage is Stage.DENIED:
             raise UnauthenticatedError("the sign-in was refused in the browser")

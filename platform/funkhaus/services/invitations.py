@@ -155,6 +155,8 @@ class InvitationService:
                     outcome="done",
                     request_id=asker.request_id,
                     detail={"role": offer.role.value, "by": offer.invited_by},
+                    issuer=subject.issuer,
+                    sub=subject.sub,
                 )
             )
 

@@ -43,7 +43,5 @@ class KubectlService:
                 kind = bearer.token.kind if bearer else TokenKind.SESSION
                 credential = KubectlCredential(subject.token_id, kind, ends)
                 await work.bearers.add_kubectl(credential, self._mint.digest(text), now)
-            act.recorded = (
-                True  # ten minutes of what the token may do anyway: logged as a request, no act
-            )
+            act.detail["expiresAt"] = ends.isoformat()
         return text, ends

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,12 +19,14 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from funkhaus.domain import login as logins
-from funkhaus.domain.errors import InvalidError, TooManyError, UnauthenticatedError
+from funkhaus.domain.errors import ForbiddenError, InvalidError, TooManyError, UnauthenticatedError
 from funkhaus.domain.login import Login, Stage
+from funkhaus.domain.subject import PREFIX
 from funkhaus.domain.verdict import Finding
+from funkhaus.ports import AuditRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from funkhaus.domain.user import User
     from funkhaus.ports import Clock, PlatformWork, Provider, Providers, Stores, TokenMint
@@ -157,21 +160,26 @@ class LoginService:
         joint = "&" if "?" in login.redirect_uri else "?"
         return Answered(location=f"{login.redirect_uri}{joint}{query}")
 
-    async def redeem(self, *, code: str, verifier: str, redirect_uri: str) -> IssuedSession:
+    async def redeem(
+        self, *, code: str, verifier: str, redirect_uri: str, request_id: str = ""
+    ) -> IssuedSession:
         """The session for a code. A code that comes twice ends the session it gave: one of the two was stolen.
 
         Raises `UnauthenticatedError`.
         """
         reused = False
-        async with self._stores.begin_platform() as work:
+        async with self._telling(request_id) as told, self._stores.begin_platform() as work:
             login = await work.logins.by_code(self._digest("code", code))
             if login is not None and login.stage is Stage.REDEEMED and login.session_id:
                 await work.users.revoke_session(login.session_id, self._clock.now())
+                await work.audit(_refused(login, request_id, "code-used-twice"))
                 reused = True
             elif login is not None and self._may_redeem(login, verifier, redirect_uri):
-                return await self._redeemed(work, login)
+                told.append(login)
+                return await self._redeemed(work, login, request_id)
             elif login is not None and login.stage is Stage.RETURNED:
                 await work.logins.save(replace(login, stage=Stage.DENIED))  # one try per code
+                await work.audit(_refused(login, request_id, "code-refused"))
         raise UnauthenticatedError(
             "this code was used before; the session it gave is ended: sign in again"
             if reused
@@ -189,9 +197,21 @@ class LoginService:
             and hmac.compare_digest(redirect_uri.encode(), login.redirect_uri.encode())
         )
 
-    async def _redeemed(self, work: PlatformWork, login: Login) -> IssuedSession:
+    @asynccontextmanager
+    async def _telling(self, request_id: str) -> AsyncIterator[list[Login]]:
+        """Record that whoever signed in with what is put into the list is kept out, once their transaction is undone."""
+        told: list[Login] = []
+        try:
+            yield told
+        except ForbiddenError as error:
+            async with self._stores.begin_platform() as work:
+                for login in told:
+                    await work.audit(_refused(login, request_id, error.code))
+            raise
+
+    async def _redeemed(self, work: PlatformWork, login: Login, request_id: str) -> IssuedSession:
         user = await work.users.user(login.user_id)
-        issued = await self._sessions.issue(work, user, login.groups)
+        issued = await self._sessions.issue(work, user, login.groups, request_id)
         await work.logins.save(replace(login, stage=Stage.REDEEMED, session_id=issued.session.id))
         return issued
 
@@ -235,3 +255,18 @@ class LoginService:
             findings.append(Finding("state-malformed", message, "state", limit=logins.TEXT_LIMIT))
         if findings:
             raise InvalidError.at(*findings)
+
+
+def _refused(login: Login, request_id: str, code: str) -> AuditRow:
+    """A sign-in that came as far as somebody, and was refused."""
+    return AuditRow(
+        tenant="",
+        subject=f"{PREFIX}{login.user_id}",
+        token_id=login.session_id or "",
+        action="session:begin",
+        target=login.id,
+        outcome="denied",
+        request_id=request_id,
+        detail={"code": code, "address": login.address},
+        issuer=login.issuer,
+    )

@@ -19,7 +19,7 @@ from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import NO_QUOTA, Quota
 from funkhaus.domain.quota_request import PENDING_LIMIT, QuotaRequest, RequestState
 from funkhaus.domain.verdict import Finding
-from funkhaus.services.quotas import check, reasoned, refresh, wire
+from funkhaus.services.quotas import by_calendar, check, reasoned, refresh, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,6 +138,7 @@ class QuotaRequestService:
                 request = await work.quota_requests.find(item.id)
                 if request.state is RequestState.APPROVED:  # nobody gave it back meanwhile
                     await self._end(work, request, RequestState.EXPIRED)
+                    await work.audit(by_calendar(item.tenant, "quota:expire", item.id))
         if over:
             self._wake()
         return len(over)

@@ -13,7 +13,7 @@ from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import LIMITS, NO_QUOTA, Account, Quota, shown
 from funkhaus.domain.quota_request import RequestState
 from funkhaus.domain.verdict import Finding
-from funkhaus.ports import Override
+from funkhaus.ports import AuditRow, Override
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from funkhaus.services.acts import Acts, Asker
 
 LARGEST = 20
+CALENDAR = "platform:calendar"
+"""Who takes back what has expired, in the audit log."""
 REASON_LIMIT = 500
 DAYS_LIMIT = 365
 APPROVED_LIMIT = 1000
@@ -143,8 +145,14 @@ class QuotaService:
                 override = await work.ledger.override()
                 if override and override.expires_at <= self._clock.now():
                     await work.ledger.set_override(None)
+                    await work.audit(by_calendar(tenant, "quota:override-expire", tenant))
                 await refresh(work, self._clock)
         return len(tenants)
+
+
+def by_calendar(tenant: str, action: str, target: str) -> AuditRow:
+    """The audit row of what the platform does by itself because its time has come."""
+    return AuditRow(tenant, CALENDAR, "", action, target, "done", "", {})
 
 
 async def _state(work: TenantWork) -> QuotaState:

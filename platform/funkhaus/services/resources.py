@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd import conditions
+from funkhaus.domain.audit import digest_of
 from funkhaus.domain.errors import (
     ConflictError,
     ForbiddenError,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.permission import Permission
     from funkhaus.domain.tenant import Namespace
     from funkhaus.ports import Cluster, Manifest, ObjectPage, Stores
-    from funkhaus.services.acts import Acts, Asker
+    from funkhaus.services.acts import Act, Acts, Asker
 
 TRIES = 3
 """Of an update that somebody else's change came in between."""
@@ -77,13 +78,15 @@ class ResourceService:
         Raises `ConflictError` when there is one of that name, `PolicyError`/`InvalidError` with the findings of
         admission and schema, `NotFoundError`/`ForbiddenError`.
         """
-        async with self._writing(asker, place, name, "create", dry_run=dry_run) as namespace:
+        async with self._writing(asker, place, name, "create", dry_run=dry_run) as (namespace, act):
             if await self._live(asker, namespace, name) is not None:
                 raise ConflictError(
                     f"{self._noun} {name!r} exists already in namespace {place.namespace!r}"
                 )
             manifest = self._manifest(namespace, name, spec, labels)
-            return await self._apply(asker, manifest, force=False, dry_run=dry_run)
+            stored = await self._apply(asker, manifest, force=False, dry_run=dry_run)
+            _note(act, None, stored)
+            return stored
 
     async def apply(
         self,
@@ -100,9 +103,12 @@ class ResourceService:
 
         Raises as `create` does; `ConflictError` is for fields that another manager owns, unless `force` takes them over.
         """
-        async with self._writing(asker, place, name, "apply", dry_run=dry_run) as namespace:
+        async with self._writing(asker, place, name, "apply", dry_run=dry_run) as (namespace, act):
+            before = await self._live(asker, namespace, name)
             manifest = self._manifest(namespace, name, spec, labels)
-            return await self._apply(asker, manifest, force=force, dry_run=dry_run)
+            stored = await self._apply(asker, manifest, force=force, dry_run=dry_run)
+            _note(act, before, stored)
+            return stored
 
     async def update(
         self,
@@ -122,9 +128,10 @@ class ResourceService:
         It is a server-side apply of the whole, merged spec, so that a later `apply` finds one owner of every field; what
         the patch removes and another manager owns is removed after it.
         """
-        async with self._writing(
-            asker, place, name, verb, dry_run=dry_run, detail=detail
-        ) as namespace:
+        async with self._writing(asker, place, name, verb, dry_run=dry_run, detail=detail) as (
+            namespace,
+            act,
+        ):
             for attempt in range(1, TRIES + 1):
                 live = await self.one(asker, namespace, name)
                 spec = merged(live.get("spec") or {}, patch)
@@ -146,6 +153,7 @@ class ResourceService:
                 stored = await self._cluster.merge_patch(
                     self._kind, namespace.cluster_name, name, {"spec": kept}, subject=asker.subject
                 )
+            _note(act, live, stored)
             return stored
 
     async def page(self, asker: Asker, place: Place, *, limit: int, after: str) -> ObjectPage:
@@ -162,7 +170,8 @@ class ResourceService:
 
     async def delete(self, asker: Asker, place: Place, name: str) -> None:
         """Delete it; what was made for it follows. Raises `NotFoundError`."""
-        async with self._writing(asker, place, name, "delete") as namespace:
+        async with self._writing(asker, place, name, "delete") as (namespace, act):
+            _note(act, await self._live(asker, namespace, name), None)
             gone = await self._cluster.delete(
                 self._kind, namespace.cluster_name, name, subject=asker.subject
             )
@@ -192,7 +201,7 @@ class ResourceService:
         *,
         dry_run: bool = False,
         detail: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[Namespace]:
+    ) -> AsyncIterator[tuple[Namespace, Act]]:
         action, target = f"{self._noun}:{verb}", f"{place.text}/{name}"
         async with self._acts.doing(
             asker,
@@ -208,7 +217,7 @@ class ResourceService:
                 act.detail["dryRun"] = True
             namespace = await self._namespace(place)
             async with self._settled(namespace):
-                yield namespace
+                yield namespace, act
 
     async def _namespace(self, place: Place) -> Namespace:
         async with self._stores.begin(place.tenant) as work:
@@ -262,6 +271,14 @@ class ResourceService:
         return await self._cluster.apply(
             manifest, force=force, dry_run=dry_run, subject=asker.subject
         )
+
+
+def _note(act: Act, before: Manifest | None, after: Manifest | None) -> None:
+    """Which object it was, and what was in it."""
+    for manifest in (before, after):
+        act.uid = str(((manifest or {}).get("metadata") or {}).get("uid") or act.uid)
+    act.before = digest_of(before.get("spec")) if before else ""
+    act.after = digest_of(after.get("spec")) if after else ""
 
 
 def merged(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON

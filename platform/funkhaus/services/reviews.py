@@ -23,6 +23,7 @@ from funkhaus.crd import cron_job_trigger as cron_job_trigger_crd
 from funkhaus.crd import function as function_crd
 from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.domain import names
+from funkhaus.domain.audit import digest_of
 from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import ForbiddenError, FunkhausError, InvalidError, TimedOutError
 from funkhaus.domain.function import Function
@@ -91,6 +92,8 @@ class Judgement:
     error: FunkhausError | None = None
     tenant: str = ""
     audited: bool | None = None
+    let_in: bool = False
+    """Whether somebody's write was judged and may be stored: that is on record, too."""
 
     @property
     def refused(self) -> bool:
@@ -171,7 +174,8 @@ class ReviewService:
             judgement = Judgement(error=error)
         except FunkhausError as error:
             judgement = Judgement(error=error)
-        if review.dry_run or not (judgement.refused or judgement.verdict.findings):
+        told = judgement.refused or judgement.verdict.findings or judgement.let_in
+        if review.dry_run or not told:
             return judgement
         return dataclasses.replace(judgement, audited=await self._record(review, judgement))
 
@@ -220,7 +224,7 @@ class ReviewService:
         if not Judgement(verdict).refused:
             objections = await self._reserve(review, subject, facts)
             verdict = dataclasses.replace(verdict, findings=(*verdict.findings, *objections))
-        return Judgement(verdict=verdict, tenant=facts.tenant)
+        return Judgement(verdict=verdict, tenant=facts.tenant, let_in=not self._is_platform(review))
 
     async def _reserve(
         self, review: Review, subject: Function | Trigger, facts: TenantFacts
@@ -281,6 +285,9 @@ class ReviewService:
                 "decision_id": judgement.verdict.decision_id,
                 "policy_revision": judgement.verdict.revision,
             },
+            uid=str((review.old.get("metadata") or {}).get("uid") or ""),
+            before=digest_of(review.old.get("spec")) if review.old else "",
+            after=digest_of(review.manifest.get("spec")) if review.manifest else "",
         )
         try:
             async with asyncio.timeout(AUDIT_SECONDS), self._stores.begin_platform() as work:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -32,7 +32,9 @@ class SessionService:
     def __init__(self, stores: Stores, mint: TokenMint, clock: Clock) -> None:
         self._stores, self._mint, self._clock = stores, mint, clock
 
-    async def issue(self, work: PlatformWork, user: User, groups: tuple[str, ...]) -> IssuedSession:
+    async def issue(
+        self, work: PlatformWork, user: User, groups: tuple[str, ...], request_id: str = ""
+    ) -> IssuedSession:
         """A session for somebody who just signed in, in the transaction that uses the sign-in up.
 
         Raises `ForbiddenError` for a disabled user.
@@ -49,24 +51,40 @@ class SessionService:
             expires_at=now + timedelta(hours=SESSION_HOURS),
         )
         await work.users.add_session(session, self._mint.digest(text))
-        await work.audit(_row(user.id, session.id, "session:begin", "", user.issuer))
+        await work.audit(
+            _row(user.id, session.id, "session:begin", request_id, user.issuer, user.sub)
+        )
         return IssuedSession(session, text)
 
     async def end(self, asker: Asker) -> None:
         """End the session the request came with; in force at once. Raises `ForbiddenError` for another credential."""
         subject = asker.subject
         if not subject.is_user:
-            raise ForbiddenError(
+            error = ForbiddenError(
                 "this is an API token, no session: an owner of its tenant revokes it"
             )
+            row = _row(subject.id, subject.token_id, "session:end", asker.request_id, "", "")
+            denied = {"code": error.code, "message": error.message}
+            async with self._stores.begin_platform() as work:
+                await work.audit(replace(row, outcome="denied", detail=denied))
+            raise error
         async with self._stores.begin_platform() as work:
             await work.users.revoke_session(subject.token_id, self._clock.now())
             await work.audit(
-                _row(subject.id, subject.token_id, "session:end", asker.request_id, subject.issuer)
+                _row(
+                    subject.id,
+                    subject.token_id,
+                    "session:end",
+                    asker.request_id,
+                    subject.issuer,
+                    subject.sub,
+                )
             )
 
 
-def _row(user_id: str, session_id: str, action: str, request_id: str, issuer: str) -> AuditRow:
+def _row(
+    user_id: str, session_id: str, action: str, request_id: str, issuer: str, sub: str
+) -> AuditRow:
     return AuditRow(
         tenant="",
         subject=f"fh:{user_id}",
@@ -75,5 +93,7 @@ def _row(user_id: str, session_id: str, action: str, request_id: str, issuer: st
         target=session_id,
         outcome="done",
         request_id=request_id,
-        detail={"issuer": issuer},
+        detail={},
+        issuer=issuer,
+        sub=sub,
     )

@@ -13,6 +13,7 @@ from funkhaus.domain.restriction import Restriction, ranges, too_many
 from funkhaus.domain.scope import expanded, widening
 from funkhaus.domain.token import GRACE_LIMIT, Token, TokenKind
 from funkhaus.domain.verdict import Finding
+from funkhaus.ports import AuditRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ DAYS_DEFAULT = 90
 DAYS_LIMIT = 365
 GRACE_SECONDS_LIMIT = int(GRACE_LIMIT.total_seconds())
 ADMIN_NAME = "bootstrap admin"
+OPERATOR = "platform:operator"
+"""Who makes the first admin token, in the audit log: whoever may run the process."""
 NO_TOKEN = "you came without a token of your own"  # noqa: S105 - a sentence
 
 
@@ -199,6 +202,8 @@ class TokenService:
         """Store it. For the process's own operator only: nobody's permission is asked."""
         async with self._stores.begin_platform() as work:
             await work.add_platform_token(issued.token, self._mint.digest(issued.text))
+            row = AuditRow("", OPERATOR, "", "token:issue", issued.token.id, "done", "", {})
+            await work.audit(row)
 
     def _new(self, kind: TokenKind, name: str, tenant: str, role: str, days: int) -> IssuedToken:
         text, now = self._mint.mint(kind), self._clock.now()

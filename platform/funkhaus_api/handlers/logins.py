@@ -7,7 +7,7 @@ from aiohttp import web
 from funkhaus.domain.errors import FunkhausError, InvalidError, UnauthenticatedError
 from funkhaus.domain.verdict import Finding
 from funkhaus_api import sign_in_pages
-from funkhaus_api.keys import PROXIES, services
+from funkhaus_api.keys import PROXIES, REQUEST_ID, services
 from funkhaus_api.places import CREATED, answer
 from funkhaus_api.wire.logins import NewLogin, NewSession, provider, session
 from funkhaus_api.wire.reading import read_body
@@ -59,10 +59,13 @@ async def redeem(request: web.Request) -> web.Response:
         )
     logins = services(request).logins
     if body.device_code:
-        issued = await logins.poll(body.device_code)
+        issued = await logins.poll(body.device_code, request[REQUEST_ID])
     else:
         issued = await logins.redeem(
-            code=body.code, verifier=body.code_verifier, redirect_uri=body.redirect_uri
+            code=body.code,
+            verifier=body.code_verifier,
+            redirect_uri=body.redirect_uri,
+            request_id=request[REQUEST_ID],
         )
     return answer(session(issued), CREATED)
 
