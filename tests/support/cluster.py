@@ -245,6 +245,8 @@ class MemoryCluster:
         )
         self.admission(changed)
         if dry_run:
+            if live is None:
+                changed["metadata"] |= _born(len(self.objects))
             return changed
         self.owned[key] = owned
         return self._store("apply_status" if status else "apply", kind, key, changed)
@@ -253,8 +255,7 @@ class MemoryCluster:
         live = self.objects.get(key)
         meta = changed["metadata"]
         if live is None:
-            meta |= {"uid": str(uuid.uuid4()), "generation": 1}
-            meta["creationTimestamp"] = f"2026-01-01T00:00:{len(self.objects) % 60:02}Z"
+            meta |= _born(len(self.objects))
         elif changed == live:
             return copy.deepcopy(live)
         elif changed.get("spec") != live.get("spec"):
@@ -277,6 +278,12 @@ class MemoryCluster:
             inside = key[0] == NAMESPACE.name and other[1] == key[2]
             if inside or any(reference["uid"] == uid for reference in references):
                 self._drop(other)
+
+
+def _born(number: int) -> Manifest:
+    """What a new object gets, in a dry run too."""
+    created = f"2026-01-01T00:00:{number % 60:02}Z"
+    return {"uid": str(uuid.uuid4()), "generation": 1, "creationTimestamp": created}
 
 
 def _key(kind: Kind, namespace: str, name: str) -> _Key:

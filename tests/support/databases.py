@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,28 +48,36 @@ async def _admin(postgres: str, statement: str) -> None:
     await engine.dispose()
 
 
-@pytest.fixture
-async def empty_database(postgres: str) -> AsyncIterator[str]:
-    """The URL of a new database with nothing in it."""
+_MADE: set[tuple[str, str]] = set()
+"""Templates, by server and name."""
+
+
+@asynccontextmanager
+async def temporary(postgres: str, *, empty: bool = False) -> AsyncIterator[str]:
+    """The URL of a new database, at the newest revision unless it is to be `empty`."""
+    of = ""
+    if not empty:
+        template = f"{TEMPLATE}_{os.getpid()}"
+        if (postgres, template) not in _MADE:
+            await _admin(postgres, f"CREATE DATABASE {template}")
+            await migrate.upgrade(postgres.format(template))
+            _MADE.add((postgres, template))
+        of = f" TEMPLATE {template}"
     name = f"test_{secrets.token_hex(6)}"
-    await _admin(postgres, f"CREATE DATABASE {name}")
+    await _admin(postgres, f"CREATE DATABASE {name}{of}")
     yield postgres.format(name)
     await _admin(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-_MADE: set[tuple[str, str]] = set()
-"""Templates, by server and name."""
+@pytest.fixture
+async def empty_database(postgres: str) -> AsyncIterator[str]:
+    """The URL of a new database with nothing in it."""
+    async with temporary(postgres, empty=True) as url:
+        yield url
 
 
 @pytest.fixture
 async def database(postgres: str) -> AsyncIterator[str]:
     """The URL of a new database at the newest revision."""
-    template = f"{TEMPLATE}_{os.getpid()}"
-    if (postgres, template) not in _MADE:
-        await _admin(postgres, f"CREATE DATABASE {template}")
-        await migrate.upgrade(postgres.format(template))
-        _MADE.add((postgres, template))
-    name = f"test_{secrets.token_hex(6)}"
-    await _admin(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield postgres.format(name)
-    await _admin(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    async with temporary(postgres) as url:
+        yield url

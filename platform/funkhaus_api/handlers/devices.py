@@ -6,7 +6,12 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from funkhaus.domain.errors import FunkhausError, TooManyError, UnauthenticatedError
+from funkhaus.domain.errors import (
+    FunkhausError,
+    TooManyError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from funkhaus_api import sign_in_pages
 from funkhaus_api.keys import GUESSES, PROXIES, services
 from funkhaus_api.places import CREATED, answer
@@ -43,8 +48,10 @@ async def typed(request: web.Request) -> web.Response:
         status, words = REFUSED, error.message
     except TooManyError as error:
         status, words = TOO_MANY, error.message
-    except FunkhausError as error:
+    except UnavailableError as error:
         words = error.message
+    except FunkhausError as error:
+        status, words = REFUSED, error.message
     else:
         return web.Response(status=303, headers={"Location": url, **sign_in_pages.HEADERS})
     return sign_in_pages.code_form(logins.providers(), code[:SHOWN_LIMIT], words, status)

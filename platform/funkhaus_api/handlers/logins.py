@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from funkhaus.domain.errors import FunkhausError, InvalidError, UnauthenticatedError
+from funkhaus.domain.errors import FunkhausError, InvalidError, UnavailableError
 from funkhaus.domain.verdict import Finding
 from funkhaus_api import sign_in_pages
 from funkhaus_api.keys import PROXIES, REQUEST_ID, services
@@ -39,10 +39,10 @@ async def answered(request: web.Request) -> web.Response:
         return sign_in_pages.refusal("the provider's answer names something twice", REFUSED)
     try:
         done = await services(request).logins.answered(dict(request.query))
-    except UnauthenticatedError as error:
-        return sign_in_pages.refusal(error.message, REFUSED)
-    except FunkhausError as error:
+    except UnavailableError as error:
         return sign_in_pages.refusal(error.message, UNAVAILABLE)
+    except FunkhausError as error:
+        return sign_in_pages.refusal(error.message, REFUSED)
     if done.location:
         return web.Response(
             status=303, headers={"Location": done.location, **sign_in_pages.HEADERS}

@@ -1,5 +1,7 @@
 """Requests nobody would think of, made from the contract by chance: no failure of ours, and no answer it does not announce.
 
+What `test_schemathesis.py` does not send: bodies that are no JSON, keys twice, deep nests, and headers beside the contract.
+
 The client holds every answer against openapi.yaml (`tests.support.published`). The seeds are fixed, so that a failure is
 the same one next time; its message has the request.
 """
