@@ -39,6 +39,7 @@ BODIES: dict[str, Any] = {
     "rejectTenantRequest": {},
     "requestTenant": {"id": "green", "plan": "large", "reason": "x"},
     "requestQuota": {"namespace": "default", "extra": {"cpu": "1"}, "reason": "x", "days": 1},
+    "rollbackFunction": {},
     "rotateOwnToken": {},
     "rotateToken": {},
     "scaleFunction": {"min": 1, "max": 1, "cpuPercent": 50},

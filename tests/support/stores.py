@@ -18,6 +18,7 @@ from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant
 from funkhaus.ports import OutboxItem
 
 from .audit import MemoryAuditChains, MemoryAuditTrail, Trails, append
+from .hosts import MemoryHosts, MemoryPlatformHosts
 from .idempotency import Held, MemoryIdempotencyKeys
 from .ledger import Books, MemoryLedger, MemoryPlatformLedger
 from .lifecycle import MemoryLifecycle
@@ -87,6 +88,8 @@ class State:
     kept: Held = field(default_factory=dict)
     quota_requests: dict[str, QuotaRequest] = field(default_factory=dict)
     policies: Shelf = field(default_factory=Shelf)
+    hosts: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
+    host_uses: set[tuple[str, str, str, str]] = field(default_factory=set)
 
 
 class MemoryStores:
@@ -143,6 +146,10 @@ class MemoryTenantWork:
     @property
     def ledger(self) -> MemoryLedger:
         return MemoryLedger(self._state, self._tenant)
+
+    @property
+    def hosts(self) -> MemoryHosts:
+        return MemoryHosts(self._state, self._tenant)
 
     @property
     def quota_requests(self) -> MemoryQuotaRequests:
@@ -252,6 +259,10 @@ class MemoryPlatformWork:
     @property
     def policies(self) -> MemoryPolicies:
         return MemoryPolicies(self._state.policies)
+
+    @property
+    def hosts(self) -> MemoryPlatformHosts:
+        return MemoryPlatformHosts(self._state)
 
     @property
     def quota_requests(self) -> MemoryPlatformQuotaRequests:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.token import Token
     from funkhaus.ports.audit import AuditChains, AuditTrail
     from funkhaus.ports.bearers import Bearers
+    from funkhaus.ports.hosts import Hosts, PlatformHosts
     from funkhaus.ports.idempotency import IdempotencyKeys
     from funkhaus.ports.ledger import Ledger, PlatformLedger
     from funkhaus.ports.lifecycle import Lifecycle
@@ -77,6 +78,10 @@ class TenantWork(Protocol):
     @property
     def ledger(self) -> Ledger:
         """The tenant's books."""
+
+    @property
+    def hosts(self) -> Hosts:
+        """Which hosts the tenant's triggers hold."""
 
     @property
     def quota_requests(self) -> QuotaRequests:
@@ -157,6 +162,10 @@ class PlatformWork(Protocol):
     @property
     def policies(self) -> Policies:
         """Policy sets and which is in force."""
+
+    @property
+    def hosts(self) -> PlatformHosts:
+        """All hosts."""
 
     @property
     def quota_requests(self) -> PlatformQuotaRequests:

@@ -5,6 +5,7 @@ No admission raises what is held above a quota. A lowered quota takes nothing fr
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from funkhaus.crd import cron_job_trigger as cron_job_trigger_crd
@@ -13,16 +14,28 @@ from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.domain import names
 from funkhaus.domain.charge import Charge, Key
 from funkhaus.domain.errors import ConflictError, UnavailableError
-from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION
+from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER
 from funkhaus.domain.quota import NOTHING, Amounts, asked_by, excess
+from funkhaus.domain.verdict import Finding
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from funkhaus.domain.kinds import Kind
-    from funkhaus.domain.verdict import Finding
-    from funkhaus.ports import Clock, Manifest, Stores
+    from funkhaus.ports import Clock, Manifest, Stores, TenantWork
 
 ATTEMPTS = 8
 """How often a move is tried while others change the same charge, or room comes and goes."""
+QUARANTINE = timedelta(hours=24)
+"""How long a host stays its tenant's after the last trigger let go of it."""
+
+
+class _HostTakenError(Exception):
+    """Gives the transaction up that found a host to be another's."""
+
+
+class _DryError(Exception):
+    """Gives up the transaction of a dry run that would have gone well."""
 
 
 class LedgerService:
@@ -32,9 +45,16 @@ class LedgerService:
         self._stores, self._clock = stores, clock
 
     async def reserve(
-        self, tenant: str, key: Key, amounts: Amounts, base: int, *, dry_run: bool = False
+        self,
+        tenant: str,
+        key: Key,
+        amounts: Amounts,
+        base: int,
+        *,
+        host: str = "",
+        dry_run: bool = False,
     ) -> tuple[Finding, ...]:
-        """Hold room for an object that asks for `amounts`; what is in the way if there is none.
+        """Hold room for an object that asks for `amounts`, and its `host`, both or neither; what is in the way if so.
 
         `base` is the resource version the ask was made against, 0 for a create. A dry run writes nothing. Raises
         `UnavailableError` when the books can't be had, `NotFoundError` for a namespace that is gone.
@@ -49,13 +69,31 @@ class LedgerService:
                         now = self._clock.now()
                         after = (before or Charge(key, now)).ask(amounts, base, now)
                         await work.ledger.move(key, before, after, guarded=True)
+                        await self._claim(work, key, host)
+                except _HostTakenError:
+                    return (_taken(host),)
                 except ConflictError:
                     pass
                 else:
                     return ()
             if (found := await self._objections(tenant, key, amounts)) or dry_run:
-                return found
+                return found or await self._dry_claim(tenant, key, host)
         raise UnavailableError("the quota ledger is busy with this object; try again")
+
+    async def _claim(self, work: TenantWork, key: Key, host: str) -> None:
+        if host and not await work.hosts.claim(key.namespace, key.name, host, self._clock.now()):
+            raise _HostTakenError
+
+    async def _dry_claim(self, tenant: str, key: Key, host: str) -> tuple[Finding, ...]:
+        """A neighbour's hosts are seen by nobody: whether one is free is found out by a claim that is given up."""
+        try:
+            async with self._stores.begin(tenant) as work:
+                await self._claim(work, key, host)
+                raise _DryError  # noqa: TRY301 - what ends a transaction without a commit
+        except _HostTakenError:
+            return (_taken(host),)
+        except _DryError:
+            return ()
 
     async def _objections(self, tenant: str, key: Key, amounts: Amounts) -> tuple[Finding, ...]:
         async with self._stores.begin(tenant) as work:
@@ -75,15 +113,22 @@ class LedgerService:
         """
         tenant, key = whose(kind, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
         amounts, version = amounts_of(kind, manifest), version_of(manifest)
+        host = host_of(kind, manifest)
         for _ in range(ATTEMPTS):
             try:
                 async with self._stores.begin(tenant) as work:
                     before, now = await work.ledger.charge(key), self._clock.now()
                     after = (before or Charge(key, now)).see(amounts, version, now)
-                    if before and not before.asked_at and after.used == before.used:
+                    known = before and not before.asked_at and after.used == before.used
+                    if known and (not host or await _holds_just(work, key, host)):
                         return ()  # nothing outstanding, nothing new: no write, whatever the status does
                     covered = before is not None and before.held.covers(amounts)
                     await work.ledger.move(key, before, after, guarded=not covered)
+                    await self._claim(work, key, host)
+                    if host and not after.asked_at:
+                        await work.hosts.keep(key.namespace, key.name, (host,), now)
+            except _HostTakenError:
+                return (_taken(host),)
             except ConflictError:
                 if found := await self._objections(tenant, key, amounts):
                     return found
@@ -102,12 +147,39 @@ class LedgerService:
                     before = await work.ledger.charge(key)
                     if before is None:
                         return
-                    after = before.gone(self._clock.now())
-                    await work.ledger.move(key, before, after, guarded=False)
+                    await let_go(work, before, before.gone(self._clock.now()), self._clock.now())
             except ConflictError:
                 continue
             return
         raise UnavailableError("the quota ledger is busy with this object; try again")
+
+
+async def let_go(
+    work: TenantWork, before: Charge, after: Charge | None, now: datetime, host: str = ""
+) -> None:
+    """Have an object charged `after` that was looked for: what it does not hold any more is given back, hosts too.
+
+    `host` is the one it was seen with. Raises `ConflictError` when the charge is no longer `before`.
+    """
+    key = before.key
+    await work.ledger.move(key, before, after, guarded=False)
+    if key.kind == HTTP_TRIGGER.name and (after is None or not after.asked_at):
+        await work.hosts.keep(key.namespace, key.name, (host,) if host else (), now)
+
+
+async def _holds_just(work: TenantWork, key: Key, host: str) -> bool:
+    return await work.hosts.of(key.namespace, key.name) == {host}
+
+
+def _taken(host: str) -> Finding:
+    hours = int(QUARANTINE.total_seconds() // 3600)
+    message = f"host {host} is another tenant's, or was until less than {hours} hours ago; another name passes"
+    return Finding("hostname-taken", message, "spec.host", value=host)
+
+
+def host_of(kind: Kind, manifest: Manifest) -> str:
+    """The host a trigger asks for, "" for none; raises `InvalidError` for a wrong shape."""
+    return http_trigger_crd.parse(manifest).spec.host if kind == HTTP_TRIGGER else ""
 
 
 def whose(kind: Kind, namespace: str, name: str) -> tuple[str, Key]:

@@ -235,6 +235,7 @@ class ReviewService:
             Key(review.kind.name, facts.namespace, subject.name),
             asked_by(subject),
             version_of(review.old),
+            host=subject.spec.host if isinstance(subject, HTTPTrigger) else "",
             dry_run=review.dry_run,
         )
 

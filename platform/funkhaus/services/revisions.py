@@ -78,7 +78,7 @@ class RevisionService:
         Raises `NotFoundError` for a revision there isn't, `ConflictError` when there is none to go back to or its source
         was not kept, and as `ResourceService.update` does: today's rules judge it.
         """
-        async with self._functions.reading(asker, place, Permission.FUNCTION_READ, name) as where:
+        async with self._functions.reading(asker, place, Permission.FUNCTION_WRITE, name) as where:
             function, found = await self._read(asker, where, name)
         target = named(found, name, to) if to else revisions.before_this(found)
         if target is None:

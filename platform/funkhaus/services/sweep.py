@@ -15,7 +15,14 @@ from funkhaus.domain import names
 from funkhaus.domain.charge import Charge
 from funkhaus.domain.errors import ConflictError, FunkhausError, InvalidError
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER
-from funkhaus.services.ledger import amounts_of, version_of, whose
+from funkhaus.services.ledger import (
+    QUARANTINE,
+    amounts_of,
+    host_of,
+    let_go,
+    version_of,
+    whose,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,7 +62,12 @@ class Sweep:
         self._stores, self._cluster, self._clock = stores, cluster, clock
 
     async def round(self) -> Swept:
-        """Look at what is due, `ROUND` objects at most. Raises `UnavailableError` when the database does not answer."""
+        """Look at what is due, `ROUND` objects at most, and give up hosts whose quarantine is over.
+
+        Raises `UnavailableError` when the database does not answer.
+        """
+        async with self._stores.begin_platform() as platform:
+            await platform.hosts.forget(self._clock.now() - QUARANTINE)
         return await self._look(self._clock.now() - LOOK_AGAIN)
 
     async def recount(self) -> Swept:
@@ -104,10 +116,18 @@ class Sweep:
         namespace = names.cluster_namespace(tenant, key.namespace)
         live = await self._cluster.get(kind, namespace, key.name)
         after = None if live is None else self._as_seen(charge, kind, live)
+        legible, host = True, ""
+        try:
+            host = host_of(kind, live) if live else ""
+        except InvalidError:
+            legible = False
         uncovered = after is not None and not charge.held.covers(after.used)
         try:
             async with self._stores.begin(tenant) as work:
-                await work.ledger.move(key, charge, after, guarded=uncovered)
+                if uncovered or not legible:
+                    await work.ledger.move(key, charge, after, guarded=uncovered)
+                else:
+                    await let_go(work, charge, after, self._clock.now(), host)
         except ConflictError:
             # Somebody changed it meanwhile and knows better; or it got past admission, which is the controller's to say.
             if uncovered:

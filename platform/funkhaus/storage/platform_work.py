@@ -13,6 +13,7 @@ from funkhaus.ports import OutboxItem
 from funkhaus.storage import rows
 from funkhaus.storage.audit import PostgresAuditChains, PostgresAuditTrail
 from funkhaus.storage.bearers import PostgresBearers
+from funkhaus.storage.hosts import PostgresPlatformHosts
 from funkhaus.storage.idempotency import PostgresIdempotencyKeys
 from funkhaus.storage.ledger import PostgresPlatformLedger
 from funkhaus.storage.logins import PostgresLogins
@@ -66,6 +67,11 @@ class PostgresPlatformWork(rows.Statements):
     def policies(self) -> PostgresPolicies:
         """Policy sets and which is in force."""
         return PostgresPolicies(self._connection)
+
+    @property
+    def hosts(self) -> PostgresPlatformHosts:
+        """All hosts."""
+        return PostgresPlatformHosts(self._connection)
 
     @property
     def quota_requests(self) -> PostgresPlatformQuotaRequests:

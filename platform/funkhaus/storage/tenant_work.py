@@ -10,6 +10,7 @@ from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import Namespace
 from funkhaus.storage import rows
 from funkhaus.storage.audit import PostgresAuditTrail
+from funkhaus.storage.hosts import PostgresHosts
 from funkhaus.storage.ledger import PostgresLedger
 from funkhaus.storage.lifecycle import PostgresLifecycle
 from funkhaus.storage.members import PostgresMembers
@@ -55,6 +56,11 @@ class PostgresTenantWork(rows.Statements):
     def ledger(self) -> PostgresLedger:
         """The tenant's books."""
         return PostgresLedger(self._connection, self._tenant)
+
+    @property
+    def hosts(self) -> PostgresHosts:
+        """Which hosts the tenant's triggers hold."""
+        return PostgresHosts(self._connection, self._tenant)
 
     @property
     def quota_requests(self) -> PostgresQuotaRequests:

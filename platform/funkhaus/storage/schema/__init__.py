@@ -7,6 +7,7 @@ from funkhaus.storage.schema._declaration import REVISION, Table
 from funkhaus.storage.schema.audit import AuditChainRow, AuditCheckpointRow, AuditEntry
 from funkhaus.storage.schema.charges import ChargeRow
 from funkhaus.storage.schema.host_suffixes import HostSuffix
+from funkhaus.storage.schema.hosts import HostRow, HostUseRow
 from funkhaus.storage.schema.idempotency import IdempotencyRow
 from funkhaus.storage.schema.kubectl_credentials import KubectlCredentialRow
 from funkhaus.storage.schema.logins import LoginRow
@@ -32,7 +33,9 @@ __all__ = [
     "AuditCheckpointRow",
     "AuditEntry",
     "ChargeRow",
+    "HostRow",
     "HostSuffix",
+    "HostUseRow",
     "IdempotencyRow",
     "InvitationRow",
     "KubectlCredentialRow",
