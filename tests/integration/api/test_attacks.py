@@ -44,7 +44,11 @@ async def blue(any_world: World, house: Client) -> Client:
 
 def kept(world: World) -> dict[str, Any]:
     """Everything but what is written about refusals."""
-    return {name: value for name, value in vars(world.memory.state).items() if name != "audit"}
+    return {
+        name: value
+        for name, value in vars(world.memory.state).items()
+        if name not in {"audit", "trails"}
+    }
 
 
 async def seen_by(client: Client, tenant: str) -> list[bytes]:
