@@ -11,7 +11,7 @@ import click
 from funkhaus_cli import settings
 
 # Verbs of other nouns.
-from funkhaus_cli.commands import (  # noqa: F401
+from funkhaus_cli.commands import (  # noqa: F401 - they add themselves to nouns
     calls,
     deployment,
     policy_activations,

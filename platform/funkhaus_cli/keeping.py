@@ -28,7 +28,7 @@ def _keyring(environ: Mapping[str, str]) -> Any:  # noqa: ANN401 - an optional l
         return None
     try:
         import keyring  # noqa: PLC0415 - optional, and slow to import
-        from keyring.backends import fail, null  # noqa: PLC0415
+        from keyring.backends import fail, null  # noqa: PLC0415 - slow to import, and most commands need none
     except ImportError:
         return None
     held = keyring.get_keyring()

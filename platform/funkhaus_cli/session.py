@@ -64,7 +64,7 @@ class Session:
     def client(self, token: str, **bounds: Any) -> Client:  # noqa: ANN401 - the client's own keywords
         """A client for `token`, with time-outs other than usual where `bounds` says so."""
         # httpx takes a tenth of a second to import, which `--help` and completion need not pay.
-        from funkhaus_cli.client import Client  # noqa: PLC0415
+        from funkhaus_cli.client import Client  # noqa: PLC0415 - httpx is slow to import, and --help needs none
 
         return Client(
             self.address,

@@ -62,7 +62,7 @@ class Connection(RequestHandler):
     ) -> web.StreamResponse:
         """What could not be parsed as HTTP, or a defect of the runtime's own."""
         call_id = secrets.token_hex(12)
-        if status < 500:  # noqa: PLR2004
+        if status < 500:  # noqa: PLR2004 - a status
             problem = Problem(
                 status,
                 "request_invalid",

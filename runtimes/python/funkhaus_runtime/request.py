@@ -71,7 +71,7 @@ class Response(bottle.BaseResponse):  # type: ignore[misc]  # Bottle is untyped
     @property
     def untouched(self) -> bool:
         """Whether the function left it alone."""
-        return not self._headers and self._status_code == 200 and self._cookies is None  # noqa: PLR2004
+        return not self._headers and self._status_code == 200 and self._cookies is None  # noqa: PLR2004 - a status
 
 
 def wsgi_environ(call: Call, body: bytes) -> dict[str, Any]:
