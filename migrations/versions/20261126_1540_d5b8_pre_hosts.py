@@ -1,6 +1,6 @@
 """Hosts: each is one tenant's. What triggers hold already is claimed when the controller next looks at them.
 
-Revision: d5b8, after c3d7
+Revision: d5b8, after e51a
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from funkhaus.storage import walls
 
 revision = "d5b8"
-down_revision = "c3d7"
+down_revision = "e51a"
 branch_labels = None
 depends_on = None
 
