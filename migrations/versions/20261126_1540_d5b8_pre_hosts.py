@@ -1,6 +1,6 @@
 """Hosts: each is one tenant's. What triggers hold already is claimed when the controller next looks at them.
 
-Revision: d5b8, after e51a
+Revision: d5b8, after 9a19
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from funkhaus.storage import walls
 
 revision = "d5b8"
-down_revision = "e51a"
+down_revision = "9a19"
 branch_labels = None
 depends_on = None
 
