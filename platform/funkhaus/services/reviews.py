@@ -32,6 +32,7 @@ from funkhaus.domain.question import CHANGED_BY, CREATED_BY, Change, Doing, Ques
 from funkhaus.domain.quota import asked_by
 from funkhaus.domain.subject import PREFIX
 from funkhaus.domain.tenant import resting
+from funkhaus.domain.trigger import HTTPTrigger
 from funkhaus.domain.verdict import Finding, Verdict
 from funkhaus.ports import AuditRow
 from funkhaus.services.additions import additions
