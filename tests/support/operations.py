@@ -19,10 +19,12 @@ NEW_OBJECT: dict[str, Any] = {"name": "x", "spec": {}}
 BODIES: dict[str, Any] = {
     "acceptInvitation": {"id": "x"},
     "activatePolicies": {"revision": "x", "reason": "x"},
+    "applyCronJobTrigger": {"spec": {}},
     "applyFunction": {"spec": {}},
     "applyHTTPTrigger": {"spec": {}},
     "approveQuotaRequest": {},
     "approveTenantRequest": {},
+    "createCronJobTrigger": NEW_OBJECT,
     "createFunction": NEW_OBJECT,
     "createHTTPTrigger": NEW_OBJECT,
     "createNamespace": {"name": "shop"},
@@ -45,6 +47,7 @@ BODIES: dict[str, Any] = {
     "scaleFunction": {"min": 1, "max": 1, "cpuPercent": 50},
     "setNamespaceQuota": QUOTA,
     "suspendTenant": {"reason": "x"},
+    "updateCronJobTrigger": {"spec": {}},
     "updateFunction": {"spec": {}},
     "updateHTTPTrigger": {"spec": {}},
 }
