@@ -1,6 +1,9 @@
 # METADATA
 # title: What a cron trigger sends
 # description: A payload travels in the pod's environment, which has room for some KiB; more is the function's to fetch.
+# custom:
+#   findings:
+#     payload-too-large: the payload as JSON is larger than a pod's environment has room for
 package funkhaus.admission.payload
 
 findings contains {

@@ -66,7 +66,7 @@ test_the_finding_about_a_kind_says_everything if {
 		"code": "request-kind-unknown",
 		"outcome": "deny",
 		"path": "kind",
-		"limit": ["Function", "HTTPTrigger"],
+		"limit": ["CronJobTrigger", "Function", "HTTPTrigger"],
 		"value": "Pod",
 		"message": `no rule judges the kind "Pod"; a change of policy is needed before it passes`,
 	}}

@@ -3,6 +3,13 @@
 # description: |
 #   A schedule is one that Kubernetes' CronJob knows, in a time zone the IANA database has, and not more often than the plan
 #   allows. How many runs are kept to look at is bounded.
+# custom:
+#   findings:
+#     schedule-history-malformed: more finished runs are to be kept than pass, or less than none
+#     schedule-malformed: the schedule is none that CronJob knows
+#     schedule-too-often: two runs come closer than the plan allows
+#     schedule-unbounded: the plan does not say how often, so nothing passes
+#     schedule-zone-unknown: the time zone is not in the IANA database
 package funkhaus.admission.schedule
 
 import data.funkhaus.lib.plan
