@@ -279,4 +279,4 @@ async def test_cluster_scoped_kinds_have_no_namespace(exam: Exam) -> None:
     found = await exam.ours.get(NAMESPACE, "", "default")
     assert found is not None
     assert "namespace" not in found["metadata"]
-    assert await exam.ours.list(LEASE, "default") == []
+    assert await exam.ours.list(LEASE, "nowhere") == []
