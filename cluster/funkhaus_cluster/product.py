@@ -119,6 +119,8 @@ def environment(site: Site, identity: str) -> dict[str, str]:
         "FUNKHAUS_REGISTRY": settings.registry,
         "FUNKHAUS_REGISTRY_PLAIN_HTTP": "true",
         "FUNKHAUS_INGRESS_PORT": str(ports.ingress),
+        # The node's DNS is no pod: without this no function finds another by name.
+        "FUNKHAUS_DNS_CIDRS": f"{settings.node_address}/32",
         "FUNKHAUS_OPA_URL": f"http://127.0.0.1:{ports.opa}",
         "FUNKHAUS_API_PORT": str(ports.api),
         "FUNKHAUS_WEBHOOK_PORT": str(ports.webhook),
