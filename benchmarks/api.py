@@ -23,16 +23,16 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "platform")]
 
 import aiohttp  # noqa: E402 - the checkout's own packages come first
-import asyncpg  # noqa: E402
-import uvloop  # noqa: E402
-from aiohttp import web  # noqa: E402
-from tests.support import postgres  # noqa: E402
-from tests.support.api import World  # noqa: E402
+import asyncpg  # noqa: E402 - after the path to it is set
+import uvloop  # noqa: E402 - after the path to it is set
+from aiohttp import web  # noqa: E402 - after the path to it is set
+from tests.support import postgres  # noqa: E402 - after the path to it is set
+from tests.support.api import World  # noqa: E402 - after the path to it is set
 
-from funkhaus import logs  # noqa: E402
-from funkhaus.storage import PostgresStores, migrate, open_engine  # noqa: E402
-from funkhaus_api.app import create_app  # noqa: E402
-from funkhaus_api.keys import Limits  # noqa: E402
+from funkhaus import logs  # noqa: E402 - after the path to it is set
+from funkhaus.storage import PostgresStores, migrate, open_engine  # noqa: E402 - after the path to it is set
+from funkhaus_api.app import create_app  # noqa: E402 - after the path to it is set
+from funkhaus_api.keys import Limits  # noqa: E402 - after the path to it is set
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

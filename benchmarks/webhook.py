@@ -27,24 +27,24 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), *(str(ROOT / name) for name in ("platform", "webhook"))]
 
 import aiohttp  # noqa: E402 - the checkout's own packages come first
-import asyncpg  # noqa: E402
-import uvloop  # noqa: E402
-from aiohttp import web  # noqa: E402
-from tests.support import opa, postgres  # noqa: E402
-from tests.support.admission import admission_review  # noqa: E402
-from tests.support.cluster import MemoryCluster  # noqa: E402
-from tests.support.questions import DOMAIN, http_trigger  # noqa: E402
+import asyncpg  # noqa: E402 - after the path to it is set
+import uvloop  # noqa: E402 - after the path to it is set
+from aiohttp import web  # noqa: E402 - after the path to it is set
+from tests.support import opa, postgres  # noqa: E402 - after the path to it is set
+from tests.support.admission import admission_review  # noqa: E402 - after the path to it is set
+from tests.support.cluster import MemoryCluster  # noqa: E402 - after the path to it is set
+from tests.support.questions import DOMAIN, http_trigger  # noqa: E402 - after the path to it is set
 
-from funkhaus import logs  # noqa: E402
-from funkhaus.domain.kinds import MUTATING_WEBHOOK, VALIDATING_WEBHOOK  # noqa: E402
-from funkhaus.domain.quota import Quota  # noqa: E402
-from funkhaus.domain.tenant import Namespace, Tenant  # noqa: E402
-from funkhaus.factory import SystemClock  # noqa: E402
-from funkhaus.policy.client import OpaDecider  # noqa: E402
-from funkhaus.settings import Webhook  # noqa: E402
-from funkhaus.storage import PostgresStores, migrate, open_engine  # noqa: E402
-from funkhaus_webhook.app import Server, World  # noqa: E402
-from funkhaus_webhook.certificates import Lives, new_identity  # noqa: E402
+from funkhaus import logs  # noqa: E402 - after the path to it is set
+from funkhaus.domain.kinds import MUTATING_WEBHOOK, VALIDATING_WEBHOOK  # noqa: E402 - after the path to it is set
+from funkhaus.domain.quota import Quota  # noqa: E402 - after the path to it is set
+from funkhaus.domain.tenant import Namespace, Tenant  # noqa: E402 - after the path to it is set
+from funkhaus.factory import SystemClock  # noqa: E402 - after the path to it is set
+from funkhaus.policy.client import OpaDecider  # noqa: E402 - after the path to it is set
+from funkhaus.settings import Webhook  # noqa: E402 - after the path to it is set
+from funkhaus.storage import PostgresStores, migrate, open_engine  # noqa: E402 - after the path to it is set
+from funkhaus_webhook.app import Server, World  # noqa: E402 - after the path to it is set
+from funkhaus_webhook.certificates import Lives, new_identity  # noqa: E402 - after the path to it is set
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -237,33 +237,33 @@ class FakeApi(FakePeople, FakeCredentials):
         }  # fmt: skip
         return httpx.Response(200, json={"items": [item], "next": ""})
 
-    def listFunctions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listFunctions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _objects(self.functions, request)
 
-    def listHTTPTriggers(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listHTTPTriggers(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _objects(self.triggers, request)
 
-    def createFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def createFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _created(self.functions, function, request)
 
-    def createHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def createHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _created(self.triggers, trigger, request)
 
-    def applyFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def applyFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         made = function(_name(request), **json.loads(request.content))
         return httpx.Response(200, json=_kept(self.functions, made, request))
 
-    def applyHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def applyHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         made = trigger(_name(request), **json.loads(request.content))
         return httpx.Response(200, json=_kept(self.triggers, made, request))
 
-    def getFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def getFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=_held(self.functions, request))
 
-    def getHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def getHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=_held(self.triggers, request))
 
-    def updateFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def updateFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = dict(_held(self.functions, request))
         spec = merge(held["spec"], json.loads(request.content)["spec"])
         if spec != held["spec"]:
@@ -271,102 +271,102 @@ class FakeApi(FakePeople, FakeCredentials):
             held["status"] = serving(held["name"], held["generation"])
         return httpx.Response(200, json=_kept(self.functions, held, request))
 
-    def deleteFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def deleteFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         del self.functions[_held(self.functions, request)["name"]]
         return httpx.Response(204)
 
-    def deleteHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def deleteHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         del self.triggers[_held(self.triggers, request)["name"]]
         return httpx.Response(204)
 
-    def listCronJobTriggers(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listCronJobTriggers(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _objects(self.crons, request)
 
-    def createCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def createCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _created(self.crons, cron_trigger, request)
 
-    def getCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def getCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=_held(self.crons, request))
 
-    def updateCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def updateCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = dict(_held(self.crons, request))
         held["spec"] = merge(held["spec"], json.loads(request.content)["spec"])
         return httpx.Response(200, json=_kept(self.crons, held, request))
 
-    def deleteCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def deleteCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         del self.crons[_held(self.crons, request)["name"]]
         return httpx.Response(204)
 
-    def scaleFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def scaleFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = _held(self.functions, request, part=-2)
         held["spec"]["scaling"] = {"cpuPercent": 80} | json.loads(request.content)
         return httpx.Response(200, json=held)
 
-    def unscaleFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def unscaleFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = _held(self.functions, request, part=-2)
         held["spec"].pop("scaling")
         return httpx.Response(200, json=held)
 
-    def describeFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def describeFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = _held(self.functions, request, part=-2)
         whole = {"function": held, "revisions": [], "pods": [], "triggers": [], "events": []}
         return httpx.Response(200, json=whole | self.descriptions.get(held["name"], {}))
 
-    def listRevisions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listRevisions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         _held(self.functions, request, part=-2)
         items = [{key: item[key] for key in item if key != "spec"} for item in self.revisions]
         return httpx.Response(200, json={"items": items, "next": ""})
 
-    def getRevision(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def getRevision(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = _name(request)
         found = [item for item in self.revisions if asked in item["name"]]
         if not found:
             raise Refusal(404, "not-found", f"no revision {asked!r}")
         return httpx.Response(200, json=found[0])
 
-    def rollbackFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def rollbackFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = dict(_held(self.functions, request, part=-2))
         held |= {"generation": held["generation"] + 1}
         held["status"] = serving(held["name"], held["generation"])
         return httpx.Response(200, json=_kept(self.functions, held, request))
 
-    def functionLogs(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def functionLogs(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         name = _held(self.functions, request, part=-2)["name"]
         if name not in self.logs:
             raise Refusal(409, "conflict", f"function {name!r} has no replica")
         return httpx.Response(200, text=self.logs[name])
 
-    def uploadArchive(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def uploadArchive(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         digest = "sha256:" + hashlib.sha256(request.content).hexdigest()
         self.archives[digest] = request.content
         return httpx.Response(201, json={"digest": digest, "size": len(request.content)})
 
-    def listTenants(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listTenants(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json={"items": list(self.tenants.values()), "next": ""})
 
-    def createTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def createTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = tenant(**json.loads(request.content))
         self.tenants[asked["id"]] = asked
         return httpx.Response(201, json=asked)
 
-    def getTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def getTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=_held(self.tenants, request))
 
-    def suspendTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def suspendTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         suspension = {"since": NOW, "by": "ada", **json.loads(request.content)}
         return self._tenant(request, state="suspended", suspension=suspension)
 
-    def resumeTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def resumeTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return self._tenant(request, state="active", suspension=None)
 
-    def deleteTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def deleteTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         reason = request.url.params.get("reason", "")
         deletion = {
             "after": "2026-03-31T12:00:00Z", "askedAt": NOW, "askedBy": "ada", "reason": reason, "byPlatform": False,
         }  # fmt: skip
         return self._tenant(request, -1, state="deleting", deletion=deletion)
 
-    def undeleteTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def undeleteTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return self._tenant(request, state="active", deletion=None)
 
     def _tenant(self, request: httpx.Request, part: int = -2, **change: Any) -> httpx.Response:
@@ -374,70 +374,70 @@ class FakeApi(FakePeople, FakeCredentials):
         held.update(change)
         return httpx.Response(200, json=held)
 
-    def listNamespaces(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listNamespaces(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json={"items": list(self.namespaces.values()), "next": ""})
 
-    def createNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def createNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         name = json.loads(request.content)["name"]
         self.namespaces[name] = namespace(name)
         return httpx.Response(201, json=self.namespaces[name] | {"ready": None})
 
-    def adoptNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def adoptNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         name = _name(request, -2)
         self.namespaces[name] = namespace(name)
         return httpx.Response(201, json=self.namespaces[name] | {"ready": None})
 
-    def getNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def getNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=_held(self.namespaces, request))
 
-    def deleteNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def deleteNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         del self.namespaces[_held(self.namespaces, request)["name"]]
         return httpx.Response(204)
 
-    def getQuota(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def getQuota(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=quota(), headers={"ETag": '"q1"'})
 
-    def setNamespaceQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def setNamespaceQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         hard = json.loads(request.content)
         return httpx.Response(200, json={"name": _name(request, -2), **account(hard=hard)})
 
-    def overrideQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def overrideQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = json.loads(request.content)
         hard = {key: asked[key] for key in LIMITS}
         return httpx.Response(200, json=account(hard=hard))
 
-    def clearQuotaOverride(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def clearQuotaOverride(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=account())
 
-    def requestQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def requestQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = json.loads(request.content)
         return httpx.Response(
             201, json=quota_request(**asked | {"extra": NO_LIMITS | asked["extra"]})
         )
 
-    def listQuotaRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listQuotaRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json={"items": [quota_request()], "next": ""})
 
-    def listPendingQuotaRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listPendingQuotaRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json={"items": [quota_request(tenant="acme")], "next": ""})
 
-    def approveQuotaRequest(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def approveQuotaRequest(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(
             200, json=quota_request(state="approved", **json.loads(request.content))
         )
 
-    def rejectQuotaRequest(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def rejectQuotaRequest(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(
             200, json=quota_request(state="rejected", **json.loads(request.content))
         )
 
-    def returnQuota(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def returnQuota(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=quota_request(state="returned"))
 
-    def listTokens(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listTokens(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json={"items": list(self.tokens.values()), "next": ""})
 
-    def revokeToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def revokeToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = _held(self.tokens, request)
         held["revokedAt"] = NOW
         return httpx.Response(200, json=held)

@@ -38,7 +38,7 @@ class FakeCredentials:
         }
     )
 
-    def issueToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def issueToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = json.loads(request.content)
         limits = {key: asked.get(key, []) for key in ("scopes", "namespaces", "cidrs")}
         made = token("tk1", asked["name"], asked.get("role", "developer"), **limits)
@@ -46,32 +46,32 @@ class FakeCredentials:
         self.tokens["tk1"] = made
         return httpx.Response(201, json=made | {"token": "fh_usr_secret"})
 
-    def rotateToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def rotateToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = self.tokens[_part(request, -2)]
         return httpx.Response(200, json=held | {"token": "fh_usr_another"})
 
-    def rotateOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def rotateOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=token("t1", "ada", "owner") | {"token": "fh_usr_mine"})
 
-    def revokeOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def revokeOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(204)
 
-    def exchangeForKubectl(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def exchangeForKubectl(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(201, json=KUBECTL)
 
-    def getCluster(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def getCluster(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=self.cluster)
 
-    def createServiceAccount(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def createServiceAccount(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = json.loads(request.content)
         made = {"id": "9", "tenant": "demo", "createdAt": "2026-02-28T12:00:00Z"} | asked
         self.accounts[asked["name"]] = made
         return httpx.Response(201, json=made)
 
-    def listServiceAccounts(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listServiceAccounts(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         items = list(self.accounts.values())
         return httpx.Response(200, json={"items": items, "next": ""})
 
-    def deleteServiceAccount(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def deleteServiceAccount(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         del self.accounts[_part(request, -1)]
         return httpx.Response(204)

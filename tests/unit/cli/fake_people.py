@@ -54,20 +54,20 @@ class FakePeople:
     def listMembers(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
         return _items(list(self.members.values()))
 
-    def putMember(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def putMember(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = json.loads(request.content)
         held = self.members.get(asked["user"], member(asked["user"]))
         self.members[asked["user"]] = held | {"role": asked["role"]}
         return httpx.Response(200, json=self.members[asked["user"]])
 
-    def removeMember(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def removeMember(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         del self.members[_part(request, -1)]
         return httpx.Response(204)
 
-    def listInvitations(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listInvitations(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _items(list(self.invitations.values()))
 
-    def listMyInvitations(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listMyInvitations(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _items([item for item in self.invitations.values() if item["email"]])
 
     def invite(self, request: httpx.Request) -> httpx.Response:
@@ -76,14 +76,14 @@ class FakePeople:
         self.invitations["in1"] = made = invitation(**asked)
         return httpx.Response(201, json=made | {"secret": "fh_inv_secret"})
 
-    def revokeInvitation(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def revokeInvitation(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = self.invitations[_part(request, -1)] | {"state": "revoked"}
         return httpx.Response(200, json=held)
 
-    def acceptInvitation(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def acceptInvitation(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json={"tenant": "demo", "role": "developer"})
 
-    def requestTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def requestTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = json.loads(request.content)
         return httpx.Response(
             201,
@@ -92,38 +92,38 @@ class FakePeople:
             ),
         )
 
-    def listMyTenantRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listMyTenantRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _items([tenant_request(state="rejected", note="too large")])
 
-    def listPendingTenantRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listPendingTenantRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _items([tenant_request(), tenant_request(id="tr2", requesterEmail="")])
 
-    def approveTenantRequest(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def approveTenantRequest(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=tenant_request(state="approved"))
 
-    def rejectTenantRequest(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def rejectTenantRequest(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=tenant_request(state="rejected"))
 
-    def withdrawTenantRequest(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def withdrawTenantRequest(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=tenant_request(state="withdrawn"))
 
-    def listGrants(self, _: httpx.Request) -> httpx.Response:  # noqa: N802
+    def listGrants(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _items(self.grants)
 
     def grant(self, request: httpx.Request) -> httpx.Response:
         self.grants.append(json.loads(request.content) | {"email": "", "displayName": ""})
         return httpx.Response(204)
 
-    def withdrawGrant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def withdrawGrant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         gone = (_part(request, -2), _part(request, -1))
         self.grants = [item for item in self.grants if (item["user"], item["role"]) != gone]
         return httpx.Response(204)
 
-    def disableUser(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def disableUser(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         word = {"since": NOW, "by": "ada", **json.loads(request.content)}
         return httpx.Response(200, json=_user(_part(request, -2)) | {"disabled": word})
 
-    def enableUser(self, request: httpx.Request) -> httpx.Response:  # noqa: N802
+    def enableUser(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=_user(_part(request, -2)))
 
 
