@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from funkhaus.domain.charge import Charge, Key
 from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.quota import NOTHING, Amounts, Quota
 from funkhaus.domain.tenant import Namespace, Tenant
-from funkhaus.ports import Override
+from funkhaus.ports import AuditRow, Override
+from funkhaus.ports.audit import AuditFilter
 from funkhaus.services.ledger import LedgerService
 from funkhaus.storage import PostgresStores, open_engine
 from tests.support.clock import FakeClock
@@ -232,6 +234,33 @@ async def test_b46_a_retry_is_the_same_reservation(stores: Stores, ledger: Ledge
         assert await ledger.reserve("blue", KEY, amounts, 0) == ()
     assert await held(stores) == (NOTHING, ONE)
     await asyncio.gather(*(ledger.reserve("blue", KEY, ONE, 0) for _ in range(4)))
+    assert await held(stores) == (NOTHING, ONE)
+
+
+async def test_what_is_held_is_on_record_and_what_is_not_is_not(
+    stores: Stores, ledger: LedgerService
+) -> None:
+    def row(number: int) -> AuditRow:
+        return AuditRow(
+            "blue", "fh:ada", "", "function:create", "t", "allowed", f"r-{number}", {"n": number}
+        )
+
+    large = Amounts(functions=5)
+    assert await ledger.reserve("blue", KEY, ONE, 0, row=row(1)) == ()
+    assert await ledger.reserve("blue", Key("Function", "default", "big"), large, 0, row=row(2))
+    assert (
+        await ledger.reserve(
+            "blue", Key("Function", "default", "dry"), ONE, 0, row=row(3), dry_run=True
+        )
+        == ()
+    )
+    with pytest.raises(ValueError, match="tenant 'red'"):
+        await ledger.reserve(
+            "blue", Key("Function", "default", "odd"), ONE, 0, row=replace(row(4), tenant="red")
+        )
+    async with stores.begin("blue") as work:
+        found, _ = await work.audit_trail.page(AuditFilter())
+    assert [(item.entry.request_id, item.entry.detail) for item in found] == [("r-1", {"n": 1})]
     assert await held(stores) == (NOTHING, ONE)
 
 

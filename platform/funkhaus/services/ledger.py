@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from funkhaus.domain.kinds import Kind
-    from funkhaus.ports import Clock, Manifest, Stores, TenantWork
+    from funkhaus.ports import AuditRow, Clock, Manifest, Stores, TenantWork
 
 ATTEMPTS = 8
 """How often a move is tried while others change the same charge, or room comes and goes."""
@@ -52,42 +52,49 @@ class LedgerService:
         base: int,
         *,
         host: str = "",
+        row: AuditRow | None = None,
         dry_run: bool = False,
     ) -> tuple[Finding, ...]:
         """Hold room for an object that asks for `amounts`, and its `host`, both or neither; what is in the way if so.
 
-        `base` is the resource version the ask was made against, 0 for a create. A dry run writes nothing. Raises
-        `UnavailableError` when the books can't be had, `NotFoundError` for a namespace that is gone.
+        `base` is the resource version the ask was made against, 0 for a create; `row` goes on record with what is held, or
+        not at all. A dry run writes nothing. Raises `UnavailableError` when the books can't be had, `NotFoundError` for a
+        namespace that is gone.
         """
-        for attempt in range(1 if dry_run else ATTEMPTS):
-            if not dry_run:
-                # A create is most likely of something nobody knows: that is tried before it is looked up.
-                unknown = base == 0 and attempt == 0
-                try:
-                    async with self._stores.begin(tenant) as work:
-                        before = None if unknown else await work.ledger.charge(key)
-                        now = self._clock.now()
-                        after = (before or Charge(key, now)).ask(amounts, base, now)
-                        await work.ledger.move(key, before, after, guarded=True)
-                        await self._claim(work, key, host)
-                except _HostTakenError:
-                    return (_taken(host),)
-                except ConflictError:
-                    pass
-                else:
-                    return ()
-            if (found := await self._objections(tenant, key, amounts)) or dry_run:
-                return found or await self._dry_claim(tenant, key, host)
+        if dry_run:
+            return await self._tried(tenant, key, amounts, host)
+        for attempt in range(ATTEMPTS):
+            # A create is most likely of something nobody knows: that is tried before it is looked up.
+            unknown = base == 0 and attempt == 0
+            try:
+                async with self._stores.begin(tenant) as work:
+                    before = None if unknown else await work.ledger.charge(key)
+                    now = self._clock.now()
+                    after = (before or Charge(key, now)).ask(amounts, base, now)
+                    await work.ledger.move(key, before, after, guarded=True)
+                    await self._claim(work, key, host)
+                    if row is not None:
+                        await work.audit(row)
+            except _HostTakenError:
+                return (_taken(host),)
+            except ConflictError:
+                pass
+            else:
+                return ()
+            if found := await self._objections(tenant, key, amounts):
+                return found
         raise UnavailableError("the quota ledger is busy with this object; try again")
 
-    async def _claim(self, work: TenantWork, key: Key, host: str) -> None:
-        if host and not await work.hosts.claim(key.namespace, key.name, host, self._clock.now()):
-            raise _HostTakenError
-
-    async def _dry_claim(self, tenant: str, key: Key, host: str) -> tuple[Finding, ...]:
-        """A neighbour's hosts are seen by nobody: whether one is free is found out by a claim that is given up."""
+    async def _tried(
+        self, tenant: str, key: Key, amounts: Amounts, host: str
+    ) -> tuple[Finding, ...]:
+        """What would be in the way. A neighbour's hosts are seen by nobody: whether one is free is found out by a claim
+        that is given up.
+        """
         try:
             async with self._stores.begin(tenant) as work:
+                if (found := await _in_the_way(work, key, amounts)) or not host:
+                    return found
                 await self._claim(work, key, host)
                 raise _DryError  # noqa: TRY301 - what ends a transaction without a commit
         except _HostTakenError:
@@ -95,15 +102,13 @@ class LedgerService:
         except _DryError:
             return ()
 
+    async def _claim(self, work: TenantWork, key: Key, host: str) -> None:
+        if host and not await work.hosts.claim(key.namespace, key.name, host, self._clock.now()):
+            raise _HostTakenError
+
     async def _objections(self, tenant: str, key: Key, amounts: Amounts) -> tuple[Finding, ...]:
         async with self._stores.begin(tenant) as work:
-            charge, *accounts = await work.ledger.standing(key)
-        before = charge.held if charge else NOTHING
-        return tuple(
-            finding
-            for account in accounts
-            for finding in excess(account, before, before.most(amounts))
-        )
+            return await _in_the_way(work, key, amounts)
 
     async def seen(self, kind: Kind, manifest: Manifest) -> tuple[Finding, ...]:
         """Settle an object that is there: reserved becomes used, with the amounts of its spec.
@@ -152,6 +157,14 @@ class LedgerService:
                 continue
             return
         raise UnavailableError("the quota ledger is busy with this object; try again")
+
+
+async def _in_the_way(work: TenantWork, key: Key, amounts: Amounts) -> tuple[Finding, ...]:
+    charge, *accounts = await work.ledger.standing(key)
+    before = charge.held if charge else NOTHING
+    return tuple(
+        finding for account in accounts for finding in excess(account, before, before.most(amounts))
+    )
 
 
 async def let_go(

@@ -85,7 +85,7 @@ class Review:
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """The answer to a review. `patch` is RFC 6902; `error` is why there is no verdict; `audited` whether the row of a
-    refusal, or of what is let in with a warning, was written (``None`` where none is due).
+    refusal, or of what is let in, was written (``None`` where none is due).
     """
 
     verdict: Verdict = dataclasses.field(default_factory=Verdict)
@@ -93,8 +93,6 @@ class Judgement:
     error: FunkhausError | None = None
     tenant: str = ""
     audited: bool | None = None
-    let_in: bool = False
-    """Whether somebody's write was judged and may be stored: that is on record, too."""
 
     @property
     def refused(self) -> bool:
@@ -175,8 +173,8 @@ class ReviewService:
             judgement = Judgement(error=error)
         except FunkhausError as error:
             judgement = Judgement(error=error)
-        told = judgement.refused or judgement.verdict.findings or judgement.let_in
-        if review.dry_run or not told:
+        told = judgement.refused or judgement.verdict.findings
+        if review.dry_run or judgement.audited or not told:
             return judgement
         return dataclasses.replace(judgement, audited=await self._record(review, judgement))
 
@@ -221,22 +219,27 @@ class ReviewService:
         others = other_annotations(review.manifest)
         change = Change(Doing(review.operation.value), self._clock.now())
         question = Question(subject, facts, marks, owned, others, change)
-        verdict = await self._decider.decide(question)
-        if not Judgement(verdict).refused:
-            objections = await self._reserve(review, subject, facts)
-            verdict = dataclasses.replace(verdict, findings=(*verdict.findings, *objections))
-        return Judgement(verdict=verdict, tenant=facts.tenant, let_in=not self._is_platform(review))
+        judgement = Judgement(await self._decider.decide(question), tenant=facts.tenant)
+        if judgement.refused:
+            return judgement
+        row = None if self._is_platform(review) else _audit_row(review, judgement)
+        if objections := await self._reserve(review, subject, facts, row):
+            findings = (*judgement.verdict.findings, *objections)
+            verdict = dataclasses.replace(judgement.verdict, findings=findings)
+            return dataclasses.replace(judgement, verdict=verdict)
+        return dataclasses.replace(judgement, audited=True if row and not review.dry_run else None)
 
     async def _reserve(
-        self, review: Review, subject: Function | Trigger, facts: TenantFacts
+        self, review: Review, subject: Function | Trigger, facts: TenantFacts, row: AuditRow | None
     ) -> tuple[Finding, ...]:
-        """Quota for an object that everything else lets in."""
+        """Quota for an object that everything else lets in, on record with it."""
         return await self._ledger.reserve(
             facts.tenant,
             Key(review.kind.name, facts.namespace, subject.name),
             asked_by(subject),
             version_of(review.old),
             host=subject.spec.host if isinstance(subject, HTTPTrigger) else "",
+            row=row,
             dry_run=review.dry_run,
         )
 
@@ -271,26 +274,7 @@ class ReviewService:
 
     async def _record(self, review: Review, judgement: Judgement) -> bool:
         """Append the audit row of what is refused or let in with a remark; whether that succeeded. The answer stands."""
-        error = judgement.error
-        findings = error.findings if error else judgement.verdict.findings
-        row = AuditRow(
-            tenant=judgement.tenant,
-            subject=review.requester,
-            token_id=review.token_id,
-            action=f"{review.kind.name.lower()}:{review.operation.lower()}",
-            target=f"{review.kind.plural}/{review.namespace}/{review.name}",
-            outcome="denied" if judgement.refused else "allowed",
-            request_id=review.uid,
-            detail={
-                "findings": [finding.as_json() for finding in findings],
-                "error": {"code": error.code, "message": error.message} if error else None,
-                "decision_id": judgement.verdict.decision_id,
-                "policy_revision": judgement.verdict.revision,
-            },
-            uid=str((review.old.get("metadata") or {}).get("uid") or ""),
-            before=digest_of(review.old.get("spec")) if review.old else "",
-            after=digest_of(review.manifest.get("spec")) if review.manifest else "",
-        )
+        row = _audit_row(review, judgement)
         try:
             async with asyncio.timeout(AUDIT_SECONDS), self._stores.begin_platform() as work:
                 await work.audit(row)
@@ -298,6 +282,29 @@ class ReviewService:
             _LOG.exception("the audit row of a review is lost", review=review.uid, row=row.detail)
             return False
         return True
+
+
+def _audit_row(review: Review, judgement: Judgement) -> AuditRow:
+    error = judgement.error
+    findings = error.findings if error else judgement.verdict.findings
+    return AuditRow(
+        tenant=judgement.tenant,
+        subject=review.requester,
+        token_id=review.token_id,
+        action=f"{review.kind.name.lower()}:{review.operation.lower()}",
+        target=f"{review.kind.plural}/{review.namespace}/{review.name}",
+        outcome="denied" if judgement.refused else "allowed",
+        request_id=review.uid,
+        detail={
+            "findings": [finding.as_json() for finding in findings],
+            "error": {"code": error.code, "message": error.message} if error else None,
+            "decision_id": judgement.verdict.decision_id,
+            "policy_revision": judgement.verdict.revision,
+        },
+        uid=str((review.old.get("metadata") or {}).get("uid") or ""),
+        before=digest_of(review.old.get("spec")) if review.old else "",
+        after=digest_of(review.manifest.get("spec")) if review.manifest else "",
+    )
 
 
 def _asks_anew(review: Review) -> bool:

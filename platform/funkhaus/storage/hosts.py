@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from funkhaus.storage import rows
+from funkhaus.storage.fixed import fixed
 from funkhaus.storage.schema import HostRow, HostUseRow, TenantRow
 
 if TYPE_CHECKING:
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 ATTEMPTS = 2
-"""Looks at a host: one that is given up in this very moment is gone at the second."""
+"""Looks at a host: one that is given up or claimed in this very moment is seen at the second."""
+_CLAIM = fixed(
+    "WITH ours AS (UPDATE hosts SET released_at = NULL WHERE host = :host AND tenant_id = :tenant RETURNING host), "
+    "new AS (INSERT INTO hosts (host, tenant_id) SELECT :host, :tenant WHERE NOT EXISTS (SELECT 1 FROM ours) "
+    "ON CONFLICT DO NOTHING RETURNING host), "
+    "held AS (SELECT host FROM ours UNION ALL SELECT host FROM new), "
+    "use AS (INSERT INTO host_uses (tenant_id, namespace, trigger, host) "
+    "SELECT :tenant, :namespace, :trigger, host FROM held ON CONFLICT DO NOTHING) "
+    "SELECT count(*) AS held FROM held"
+)
 
 
 class PostgresHosts(rows.Statements):
@@ -42,19 +51,15 @@ class PostgresHosts(rows.Statements):
 
     async def claim(self, namespace: str, trigger: str, host: str, now: datetime) -> bool:  # noqa: ARG002 - the port's
         """Have a trigger hold a host; whether it is the tenant's now."""
-        ours = update(HostRow).where(HostRow.host == host, HostRow.tenant_id == self._tenant)
+        values = {
+            "tenant": self._tenant,
+            "namespace": namespace,
+            "trigger": trigger,
+            "host": host,
+        }
         for _ in range(ATTEMPTS):
-            await self._run(
-                insert(HostRow).values(host=host, tenant_id=self._tenant).on_conflict_do_nothing()
-            )
-            if (await self._run(ours.values(released_at=None))).rowcount:
-                use = {
-                    "tenant_id": self._tenant,
-                    "namespace": namespace,
-                    "trigger": trigger,
-                    "host": host,
-                }
-                await self._run(insert(HostUseRow).values(use).on_conflict_do_nothing())
+            row = await self._row(_CLAIM, values)
+            if row and row.held:
                 return True
         return False
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import insert, or_
+from sqlalchemy import bindparam, insert, or_
 
 from funkhaus.domain.audit import storable
 from funkhaus.domain.errors import ConflictError, NotFoundError
@@ -72,6 +73,11 @@ _AUDITED = (
 )  # fmt: skip
 
 
+_AUDIT = Fixed(
+    insert(AuditEntry).values({name: bindparam(name) for name in ("tenant_id", *_AUDITED)})
+)
+
+
 class Statements:
     """A transaction's connection; every statement's failure is one of our errors."""
 
@@ -119,7 +125,8 @@ class Statements:
 
     async def _audit(self, row: AuditRow) -> None:
         values = {name: storable(getattr(row, name)) for name in _AUDITED}
-        await self._run(insert(AuditEntry).values(tenant_id=row.tenant or None, **values))
+        values["detail"] = json.dumps(values["detail"])  # the driver takes JSON as text
+        await self._row(_AUDIT, {"tenant_id": row.tenant or None, **values})
 
 
 def quota(row: Row, prefix: str = "") -> Quota:
