@@ -11,6 +11,7 @@ import pytest
 
 from funkhaus.domain.charge import Charge, Key
 from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.kinds import FUNCTION
 from funkhaus.domain.quota import NOTHING, Amounts, Quota
 from funkhaus.domain.tenant import Namespace, Tenant
 from funkhaus.ports import AuditRow, Override
@@ -301,3 +302,53 @@ async def test_a_standing_is_the_charge_and_both_accounts(
         for gone in ("ghost", "shop"):
             with pytest.raises(NotFoundError, match=f"'{gone}'"):
                 await work.ledger.standing(Key("Function", gone, "hello"))
+
+
+def stored(version: int, cpu: str = "100m", replicas: int = 2) -> dict[str, object]:
+    """A Function as kube-apiserver gives it."""
+    return {
+        "metadata": {
+            "namespace": "blue--default",
+            "name": "hello",
+            "resourceVersion": str(version),
+        },
+        "spec": {
+            "runtime": "r",
+            "handler": "h.h",
+            "source": {"inline": {"files": {"h.py": ""}}},
+            "resources": {"cpu": cpu, "memory": "64"},
+            "scaling": {"min": 1, "max": replicas},
+        },
+    }
+
+
+async def test_what_runs_of_a_larger_revision_is_used_until_it_is_gone(
+    stores: Stores, ledger: LedgerService
+) -> None:
+    large = Amounts(functions=1, replicas=2, cpu_millis=800, memory_bytes=128)
+    small = Amounts(functions=1, replicas=4, cpu_millis=400, memory_bytes=256)
+    assert await ledger.reserve("blue", KEY, large, 0) == ()
+    assert await ledger.seen(FUNCTION, stored(1, "400m"), large) == ()
+    assert await ledger.reserve("blue", KEY, small, 1) == ()
+    assert await held(stores) == (large, small.most(large) - large)
+    for version in (2, 2, 3):
+        assert await ledger.seen(FUNCTION, stored(version, replicas=4), large) == ()
+        assert await held(stores) == await held(stores, "default") == (large.most(small), NOTHING)
+    other = Key("Function", "default", "other")
+    assert await ledger.reserve("blue", other, Amounts(1, cpu_millis=300), 0)
+    assert await ledger.seen(FUNCTION, stored(3, replicas=4), small) == ()
+    assert await held(stores) == await held(stores, "default") == (small, NOTHING)
+    assert await ledger.reserve("blue", other, Amounts(1, cpu_millis=300), 0) == ()
+
+
+async def test_what_runs_is_counted_also_above_a_quota_and_a_spec_is_not(
+    stores: Stores, ledger: LedgerService
+) -> None:
+    huge = Amounts(functions=1, replicas=9, cpu_millis=9000, memory_bytes=64)
+    assert await ledger.seen(FUNCTION, stored(1), huge.most(ONE)) == ()
+    assert (await held(stores, "default"))[0].cpu_millis == 9000
+    found = await ledger.seen(FUNCTION, stored(2, "5", replicas=2), huge)
+    assert {item.code for item in found} == {"quota-namespace-cpu"}
+    assert (await held(stores, "default"))[0].cpu_millis == 9000
+    assert await ledger.seen(FUNCTION, stored(3), ONE) == ()
+    assert await held(stores) == (ONE, NOTHING)

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 import subprocess
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ from funkhaus.domain.subject import ADMIN_GROUP
 from funkhaus.domain.tenant import Namespace, Suspension, Tenant
 from funkhaus.factory import SystemClock
 from funkhaus.kube import KubeCluster, KubeLease
+from funkhaus.services.materialisation import rollout
+from funkhaus.services.sweep import Sweep
 from funkhaus.settings import Controller
 from funkhaus_controller import schedule
 from funkhaus_controller.assembly import World
@@ -281,6 +284,45 @@ async def test_going_back_is_a_change_of_where_traffic_goes(stage: Stage) -> Non
         after = await stage.admin.get(FUNCTION_REVISION, stage.namespace, old)
         assert after is not None
         assert revision_crd.served_at(after) > revision_crd.served_at(before)
+
+
+async def test_a_smaller_revision_is_charged_once_the_larger_is_gone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout, "LINGER", timedelta(0))
+    large = {"cpu": "1", "memory": "1Gi"}
+
+    async def charged() -> int:
+        async with stage.stores.begin(stage.tenant) as work:
+            return (await work.ledger.account("main")).held.cpu_millis
+
+    async def is_charged(millis: int) -> bool:
+        return await charged() == millis
+
+    async with stage.controller():
+        await stage.tenant_namespace()
+        await stage.function(resources=large, scaling={"min": 1, "max": 3})
+        old = await stage.bring_up()
+        await stage.until(lambda: serves(stage, old))
+        assert await charged() == 3000
+        await stage.function(handler="absent.handler", scaling={"min": 9, "max": 10})
+        await stage.until(lambda: reason_of_function(stage, "HandlerMissing"))
+        autoscaler = await stage.admin.get(AUTOSCALER, stage.namespace, "hello")
+        assert autoscaler
+        assert autoscaler["spec"]["maxReplicas"] == 3
+        assert await charged() == 3000
+        sweep = Sweep(stage.stores, stage.admin, SystemClock())
+        assert (await sweep.recount()).corrected == 0
+        assert await charged() == 3000
+        await stage.function(scaling={"min": 1, "max": 2})
+        new = await stage.bring_up(other_than=old)
+        await stage.until(lambda: serves(stage, new))
+        await stage.until(lambda: is_charged(500))
+        assert await stage.admin.get(DEPLOYMENT, stage.namespace, old) is None
+
+
+async def reason_of_function(stage: Stage, reason: str) -> bool:
+    return await stage.reason(FUNCTION, "hello") == reason
 
 
 async def serves(stage: Stage, revision: str) -> bool:

@@ -1,6 +1,7 @@
 """Quota: what a namespace or a tenant may hold, what an object asks for, and whether that fits.
 
-An object is charged for what it may grow to: every amount of a Function is that of all its replicas at `scaling.max`.
+An object is charged for what it may grow to: every amount of a Function is that of all its replicas at `scaling.max`. What
+still runs of a larger revision counts until it is gone (`funkhaus.services.running`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from funkhaus.domain.verdict import Finding
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from funkhaus.domain.function import Function
+    from funkhaus.domain.function import Function, Resources
     from funkhaus.domain.trigger import Trigger
 
 
@@ -130,14 +131,32 @@ def asked_by(subject: Function | Trigger) -> Amounts:
         return Amounts(triggers=1, hosts=1)
     if isinstance(subject, CronJobTrigger):
         return Amounts(triggers=1)
-    replicas = max(0, subject.spec.scaling.max)
-    resources = subject.spec.resources
+    return of_replicas(subject.spec.resources, subject.spec.scaling.max)
+
+
+def of_replicas(resources: Resources, count: int) -> Amounts:
+    """What a function of so many replicas holds; a quantity that is none counts as zero."""
+    replicas = max(0, count)
     return Amounts(
         functions=1,
         replicas=replicas,
         cpu_millis=replicas * max(0, millicores(resources.cpu) or 0),
         memory_bytes=replicas * max(0, bytes_of(resources.memory) or 0),
     )
+
+
+def replicas_within(function: Function, resources: Resources, now: int) -> int:
+    """How many replicas of a revision with `resources` the function's charge covers, where `now` it may have that many.
+
+    That is `scaling.max`, except where the present spec asks for smaller replicas than the revision's: then it must not
+    grow above what the spec comes to. One at least, so that it serves at all.
+    """
+    fits, each, whole = function.spec.scaling.max, of_replicas(resources, 1), asked_by(function)
+    if each.cpu_millis:
+        fits = min(fits, whole.cpu_millis // each.cpu_millis)
+    if each.memory_bytes:
+        fits = min(fits, whole.memory_bytes // each.memory_bytes)
+    return max(1, min(function.spec.scaling.max, max(now, fits)))
 
 
 _WORDS = {

@@ -129,8 +129,10 @@ def scales(scaling: Scaling) -> bool:
     return scaling.min < scaling.max
 
 
-def autoscaler(site: Site, function: Function, revision: str) -> dict[str, Any]:
-    """The HorizontalPodAutoscaler of the revision that serves; at least one replica (zero is the waker's business)."""
+def autoscaler(site: Site, function: Function, revision: str, most: int) -> dict[str, Any]:
+    """The HorizontalPodAutoscaler of the revision that serves: at least one replica (zero is the waker's business), at
+    most `most` (`funkhaus.domain.quota.replicas_within`).
+    """
     scaling = function.spec.scaling
     return {
         **_head(AUTOSCALER),
@@ -139,8 +141,8 @@ def autoscaler(site: Site, function: Function, revision: str) -> dict[str, Any]:
         ),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": revision},
-            "minReplicas": max(1, scaling.min),
-            "maxReplicas": scaling.max,
+            "minReplicas": max(1, min(scaling.min, most)),
+            "maxReplicas": most,
             "metrics": [
                 {
                     "type": "Resource",

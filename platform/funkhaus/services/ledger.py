@@ -110,14 +110,18 @@ class LedgerService:
         async with self._stores.begin(tenant) as work:
             return await _in_the_way(work, key, amounts)
 
-    async def seen(self, kind: Kind, manifest: Manifest) -> tuple[Finding, ...]:
-        """Settle an object that is there: reserved becomes used, with the amounts of its spec.
+    async def seen(
+        self, kind: Kind, manifest: Manifest, running: Amounts = NOTHING
+    ) -> tuple[Finding, ...]:
+        """Settle an object that is there: reserved becomes used, with the amounts of its spec or, where that is more, of
+        what is `running` for it. What runs is counted whatever the quota says.
 
-        One that holds more than was ever reserved for it got past admission: it takes the room if there is room, and if
+        One that asks for more than was ever reserved for it got past admission: it takes the room if there is room, and if
         not, what is in the way is returned and nothing is settled. Raises `InvalidError` for a wrong shape.
         """
         tenant, key = whose(kind, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-        amounts, version = amounts_of(kind, manifest), version_of(manifest)
+        asked, version = amounts_of(kind, manifest), version_of(manifest)
+        amounts = asked.most(running)
         host = host_of(kind, manifest)
         for _ in range(ATTEMPTS):
             try:
@@ -127,7 +131,8 @@ class LedgerService:
                     known = before and not before.asked_at and after.used == before.used
                     if known and (not host or await _holds_just(work, key, host)):
                         return ()  # nothing outstanding, nothing new: no write, whatever the status does
-                    covered = before is not None and before.held.covers(amounts)
+                    held = before.held if before else NOTHING
+                    covered = held.most(running).covers(asked)
                     await work.ledger.move(key, before, after, guarded=not covered)
                     await self._claim(work, key, host)
                     if host and not after.asked_at:

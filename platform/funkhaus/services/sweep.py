@@ -15,6 +15,7 @@ from funkhaus.domain import names
 from funkhaus.domain.charge import Charge
 from funkhaus.domain.errors import ConflictError, FunkhausError, InvalidError
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER
+from funkhaus.domain.quota import NOTHING
 from funkhaus.services.ledger import (
     QUARANTINE,
     amounts_of,
@@ -23,6 +24,7 @@ from funkhaus.services.ledger import (
     version_of,
     whose,
 )
+from funkhaus.services.running import running
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -115,13 +117,14 @@ class Sweep:
         key, kind = charge.key, _KINDS[charge.key.kind]
         namespace = names.cluster_namespace(tenant, key.namespace)
         live = await self._cluster.get(kind, namespace, key.name)
-        after = None if live is None else self._as_seen(charge, kind, live)
-        legible, host = True, ""
+        after = None if live is None else await self._as_seen(charge, kind, live)
+        legible, host, asked = True, "", NOTHING
         try:
-            host = host_of(kind, live) if live else ""
+            if live:
+                host, asked = host_of(kind, live), amounts_of(kind, live)
         except InvalidError:
             legible = False
-        uncovered = after is not None and not charge.held.covers(after.used)
+        uncovered = not charge.held.covers(asked)
         try:
             async with self._stores.begin(tenant) as work:
                 if uncovered or not legible:
@@ -146,16 +149,16 @@ class Sweep:
         except ConflictError:
             return
 
-    def _as_seen(self, charge: Charge, kind: Kind, live: Manifest) -> Charge:
+    async def _as_seen(self, charge: Charge, kind: Kind, live: Manifest) -> Charge:
         now = self._clock.now()
         try:
-            used = amounts_of(kind, live)
+            used = amounts_of(kind, live).most(await running(self._cluster, kind, live))
         except InvalidError:  # stored by another version's schema: as it was, and looked at again
             return replace(charge, checked_at=now)
         return replace(charge, used=used, version=version_of(live), checked_at=now).settled()
 
     async def _count(self, kind: Kind, namespace: str, name: str) -> Swept:
-        """Charge a live object what it asks for, whatever the quota says."""
+        """Charge a live object what it asks for or still runs, whatever the quota says."""
         tenant, key = whose(kind, namespace, name)
         async with self._stores.begin(tenant) as work:
             before = await work.ledger.charge(key)
@@ -164,9 +167,10 @@ class Sweep:
             return Swept()  # the second part sees to it
         asked = before.asked_at if before else None
         if before and asked and asked > now - ARRIVAL:
-            after = before.see(amounts_of(kind, live), version_of(live), now)
+            used = amounts_of(kind, live).most(await running(self._cluster, kind, live))
+            after = before.see(used, version_of(live), now)
         else:
-            after = self._as_seen(before or Charge(key, now), kind, live)
+            after = await self._as_seen(before or Charge(key, now), kind, live)
         try:
             async with self._stores.begin(tenant) as work:
                 await work.ledger.account(key.namespace)

@@ -69,7 +69,7 @@ def test_function(*, update_data: bool) -> None:
         functions.deployment(SITE, FUNCTION, REVISION),
         functions.revision_service(SITE, FUNCTION, NAME),
         functions.public_service(SITE, FUNCTION, NAME, NOW),
-        functions.autoscaler(SITE, FUNCTION, NAME),
+        functions.autoscaler(SITE, FUNCTION, NAME, FUNCTION.spec.scaling.max),
     ]
     compare("manifests/function.yaml", documents, update=update_data)
 

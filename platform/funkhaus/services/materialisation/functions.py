@@ -22,11 +22,13 @@ from funkhaus.services.materialisation.parts import GONE, Next, admission, charg
 from funkhaus.services.materialisation.revisions import Assembly
 from funkhaus.services.materialisation.rollout import Rollout
 from funkhaus.services.materialisation.upkeep import ForeignError
+from funkhaus.services.running import most
 
 if TYPE_CHECKING:
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.ports import Clock, Cluster, ImageRegistry, Manifest, Stores
     from funkhaus.services.ledger import LedgerService
+    from funkhaus.services.materialisation.observed import Observed
     from funkhaus.services.materialisation.parts import Judge
     from funkhaus.services.materialisation.standing import Standing
 
@@ -84,20 +86,23 @@ class FunctionMaterialiser:
         facts = await facts_of(self._stores, namespace)
         if facts and facts.objections:
             return await self._rest(manifest, facts)
+        seen: Observed | None = None
         try:
-            function_crd.parse(manifest)
+            function = function_crd.parse(manifest)
             admitted = await admission(manifest, facts, self._judge.judge_function)
             if facts:
-                admitted = charged(admitted, await self._ledger.seen(FUNCTION, manifest))
+                seen = await observe(self._cluster, function)
+                runs = most(seen.deployments.values(), seen.autoscaler)
+                admitted = charged(admitted, await self._ledger.seen(FUNCTION, manifest, runs))
         except InvalidError as error:
             admitted = Condition(ADMITTED, status=False, reason="Invalid", message=error.message)
-        if facts is None or admitted.reason == "Invalid":
+        if facts is None or seen is None:
             not_ready = Condition(
                 READY, status=False, reason=admitted.reason, message=admitted.message
             )
             await self._standing.write(manifest, [admitted, not_ready])
             return Next("refused")
-        return await self._materialise(manifest, facts, admitted)
+        return await self._materialise(manifest, facts, admitted, seen)
 
     async def _rest(self, manifest: Manifest, facts: TenantFacts) -> Next:
         """No rule is asked: what runs is taken away, and what was let in before is let in still when it comes back."""
@@ -109,11 +114,10 @@ class FunctionMaterialiser:
         return Next("resting")
 
     async def _materialise(
-        self, manifest: Manifest, facts: TenantFacts, admitted: Condition
+        self, manifest: Manifest, facts: TenantFacts, admitted: Condition, seen: Observed
     ) -> Next:
         function = function_crd.parse(manifest)
         place = site(function.namespace, facts)
-        seen = await observe(self._cluster, function)
         latest = str((manifest.get("status") or {}).get("latestRevision") or "")
         conditions, held = [admitted], None if admitted.status else admitted
         wanted: RevisionSpec | Condition | None = None

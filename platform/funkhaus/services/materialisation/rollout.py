@@ -10,11 +10,13 @@ from funkhaus.crd import revision as revision_crd
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.kinds import DEPLOYMENT, FUNCTION_REVISION
 from funkhaus.domain.names import revision_name
+from funkhaus.domain.quota import replicas_within
 from funkhaus.manifests import function as builders
 from funkhaus.manifests import labels
 from funkhaus.services.materialisation.diagnosis import replicas
 from funkhaus.services.materialisation.revisions import last_of_use
 from funkhaus.services.materialisation.upkeep import ensure, remove
+from funkhaus.services.running import replicas as replicas_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +99,7 @@ class Rollout:
             if name == rolled.active and not new and builders.scales(function.spec.scaling):
                 continue  # the autoscaler is about to come
             wanted = low if name == rolled.active else min(max(current, low), high)
+            wanted = min(wanted, _most(function, seen, rolled, name))
             if replicas(deployment).wanted != wanted:
                 meta = deployment["metadata"]
                 rolled.deployments[name] = await self._cluster.merge_patch(
@@ -152,7 +155,8 @@ class Rollout:
     ) -> None:
         owner = builders.owner(function)
         if builders.scales(function.spec.scaling):
-            wanted = builders.autoscaler(site, function, rolled.active)
+            most = _most(function, seen, rolled, rolled.active)
+            wanted = builders.autoscaler(site, function, rolled.active, most)
             await ensure(self._cluster, wanted, owner, seen.autoscaler)
         elif await remove(self._cluster, seen.autoscaler, owner):
             rolled.after = 0.0  # the number of replicas is ours again: set it in the next round
@@ -191,6 +195,12 @@ def _start(function: Function, seen: Observed, desired: RevisionSpec | None) -> 
         rolled.desired = revision_name(function.name, desired.digest)
         rolled.specs[rolled.desired] = desired
     return rolled
+
+
+def _most(function: Function, seen: Observed, rolled: Rolled, name: str) -> int:
+    """The most replicas a revision may have: where a smaller one is asked for, the charge covers no more than it has."""
+    now = replicas_now(seen.deployments.get(name), seen.autoscaler)
+    return replicas_within(function, rolled.specs[name].resources, now)
 
 
 def _scaled_by(autoscaler: Manifest | None) -> str:
