@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -109,6 +109,21 @@ async def test_tenants_are_paged_by_id(stores: Stores) -> None:
             await work.add_tenant(Tenant(name, "small"))
         assert [tenant.id for tenant in await work.tenants(limit=3)] == ["a", "b", "c"]
         assert [tenant.id for tenant in await work.tenants(after="c", limit=3)] == ["d"]
+
+
+async def test_namespaces_are_paged_by_name(two: Stores) -> None:
+    async with two.begin("blue") as work:
+        for name in ("d", "a", "c"):
+            await work.add_namespace(Namespace("blue", name, QUOTA))
+
+        async def names(**which: Any) -> list[str]:
+            return [item.name for item in await work.namespace_page(**which)]
+
+        assert await names(limit=2) == ["a", "c"]
+        assert await names(after="c", limit=2) == ["d", "default"]
+        assert await names(among=("d", "c", "ghost")) == ["c", "d"]
+        assert await names(among=("d", "c"), after="c") == ["d"]
+        assert await names(after="default") == []
 
 
 async def test_nothing_of_a_failed_block_stays(two: Stores) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from funkhaus.domain.errors import NotFoundError
+from funkhaus.domain.keyset import Moment
 from funkhaus.domain.tenant_request import TenantRequest, TenantRequestState
 from funkhaus.domain.user import Identity, User
 from funkhaus.storage import PostgresStores, open_engine
@@ -89,6 +90,26 @@ async def test_own_ones_are_newest_first_and_waiting_ones_oldest_first(stores: S
         assert list(await work.tenant_requests.pending(limit=1)) == [first]
         assert list(await work.tenant_requests.of_user(ada.id, limit=1)) == [over]
         assert list(await work.tenant_requests.of_user(bob.id)) == [other]
+
+
+async def test_they_come_in_pages_by_age(stores: Stores) -> None:
+    """Those of one instant too, each once."""
+    ada = await known(stores, "ada")
+    made = sorted(
+        (asked(ada, f"t{count}", count // 2) for count in range(5)),
+        key=lambda item: Moment.of(item.requested_at, item.id),
+    )
+    await added(stores, *made)
+    places = [Moment.of(item.requested_at, item.id) for item in made]
+    async with stores.begin_platform() as work:
+        store = work.tenant_requests
+        assert list(await store.pending(limit=2)) == made[:2]
+        assert list(await store.pending(after=places[1])) == made[2:]
+        assert list(await store.pending(ada.id, after=places[1], limit=2)) == made[2:4]
+        assert list(await store.of_user(ada.id, limit=2)) == [made[4], made[3]]
+        assert list(await store.of_user(ada.id, after=places[3])) == [made[2], made[1], made[0]]
+        assert not await store.pending(after=places[4])
+        assert not await store.of_user(ada.id, after=places[0])
 
 
 @pytest.mark.parametrize("request_id", ["", "x", str(uuid4())])

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.keyset import Moment
 from funkhaus.domain.login import Login, Stage
 from funkhaus.domain.member import Invitation
 from funkhaus.domain.subject import PlatformRole, Role
@@ -145,10 +146,11 @@ async def test_members_come_change_and_go(stores: Stores) -> None:
         await work.members.put(bob.id, Role.VIEWER, NOW)
         await work.members.put(ada.id, Role.OWNER, NOW)
         await work.members.put(bob.id, Role.BILLING, NOW + HOUR)
-        assert [(m.email, m.role, m.since) for m in await work.members.all()] == [
+        assert {(m.email, m.role, m.since) for m in await work.members.page()} == {
             ("ada@example.com", Role.OWNER, NOW),
             ("bob@example.com", Role.BILLING, NOW),
-        ]
+        }
+        assert await work.members.count() == 2
         assert await work.members.owners() == 1
         found = await work.members.find(bob.id)
         assert found is not None
@@ -160,7 +162,7 @@ async def test_members_come_change_and_go(stores: Stores) -> None:
             with pytest.raises(NotFoundError):
                 await work.members.put(unknown, Role.VIEWER, NOW)
     async with stores.begin("red") as work:
-        assert not await work.members.all()
+        assert not await work.members.page()
         assert await work.members.find(ada.id) is None
         assert await work.members.owners() == 0
         with pytest.raises(NotFoundError):
@@ -261,3 +263,77 @@ async def test_who_is_disabled_is_read_as_written_and_signing_in_changes_nothing
         assert (await work.users.user(user.id)).disabled is None
         with pytest.raises(NotFoundError):
             await work.users.disable(str(uuid4()), word)
+
+
+# ── pages ──
+
+
+async def test_members_and_grants_come_in_pages_by_user(stores: Stores) -> None:
+    people = [await known(stores, replace(ADA, sub=f"u{count}")) for count in range(5)]
+    ids = sorted(user.id for user in people)
+    roles = [PlatformRole.ADMIN, PlatformRole.AUDITOR]
+    for user in people:
+        async with stores.begin("blue") as work:
+            await work.members.put(user.id, Role.VIEWER, NOW)
+        async with stores.begin_platform() as platform:
+            for role in roles:
+                await platform.users.grant(user.id, role, "fh:1", NOW)
+    async with stores.begin("blue") as work:
+        assert [item.user_id for item in await work.members.page(limit=2)] == ids[:2]
+        assert [item.user_id for item in await work.members.page(after=ids[1])] == ids[2:]
+        assert await work.members.page(after=ids[1].upper(), limit=1)
+        assert not await work.members.page(after=ids[-1])
+        assert not await work.members.page(after="no-uuid")
+        assert await work.members.count() == 5
+    async with stores.begin("red") as work:
+        assert not await work.members.page(after=ids[0])
+        assert await work.members.count() == 0
+    every = [(user, role) for user in ids for role in roles]
+    async with stores.begin_platform() as platform:
+        found = await platform.users.grants(limit=3)
+        assert [(user.id, role) for user, role in found] == every[:3]
+        found = await platform.users.grants(after=(ids[1], "admin"))
+        assert [(user.id, role) for user, role in found] == every[3:]
+        assert not await platform.users.grants(after=("no-uuid", "admin"))
+
+
+async def test_invitations_come_in_pages_newest_first(stores: Stores) -> None:
+    """Those of one instant too, each once; what comes meanwhile is on no later page."""
+    made = [
+        an_invitation(created_at=NOW + timedelta(microseconds=count // 3)) for count in range(7)
+    ]
+    async with stores.begin("blue") as work:
+        for count, item in enumerate(made):
+            await work.members.invite(item, f"digest-{count}".encode())
+    whole = sorted(made, key=lambda item: Moment.of(item.created_at, item.id), reverse=True)
+
+    async def read(to_address: bool) -> list[Invitation]:  # noqa: FBT001 - which of two lists
+        seen: list[Invitation] = []
+        place: Moment | None = None
+        while True:
+            if to_address:
+                async with stores.begin_platform() as platform:
+                    page = await platform.users.invitations_to(
+                        "bob@example.com", NOW, after=place, limit=2
+                    )
+            else:
+                async with stores.begin("blue") as tenant:
+                    page = await tenant.members.invitations(after=place, limit=2)
+            if not page:
+                return seen
+            seen += page
+            place = Moment.parse(str(Moment.of(page[-1].created_at, page[-1].id)))
+
+    assert await read(to_address=False) == whole
+    assert await read(to_address=True) == whole
+    async with stores.begin("blue") as work:
+        late = an_invitation(created_at=NOW + HOUR)
+        await work.members.invite(late, b"late")
+        place = Moment.of(whole[1].created_at, whole[1].id)
+        assert list(await work.members.invitations(after=place)) == whole[2:]
+    async with stores.begin_platform() as platform:
+        found = platform.users.invitation_to
+        assert await found("bob@example.com", made[0].id.upper()) == made[0]
+        for email, key in (("", made[0].id), ("eve@example.com", made[0].id)):
+            assert await found(email, key) is None
+        assert await found("bob@example.com", "no-uuid") is None

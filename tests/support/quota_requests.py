@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.quota_request import QuotaRequest, RequestState
 
+from .ages import newest, oldest
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from funkhaus.domain.keyset import Moment
 
 
 class MemoryQuotaRequests:
@@ -27,25 +31,26 @@ class MemoryQuotaRequests:
             raise NotFoundError(f"there is no quota request {request_id!r:.80}")
         return found
 
-    async def all(
-        self, state: RequestState | None = None, *, limit: int = 500
+    async def page(
+        self, state: RequestState | None = None, *, after: Moment | None = None, limit: int = 100
     ) -> Sequence[QuotaRequest]:
         own = [
             item
             for item in self._requests.values()
             if item.tenant == self._tenant and state in {None, item.state}
         ]
-        own.sort(key=lambda item: item.id)
-        return sorted(own, key=lambda item: item.requested_at, reverse=True)[:limit]
+        return newest(own, lambda item: item.requested_at, after, limit)
 
 
 class MemoryPlatformQuotaRequests:
     def __init__(self, requests: dict[str, QuotaRequest]) -> None:
         self._requests = requests
 
-    async def pending(self, *, limit: int = 500) -> Sequence[QuotaRequest]:
+    async def pending(
+        self, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[QuotaRequest]:
         found = [item for item in self._requests.values() if item.state is RequestState.PENDING]
-        return sorted(found, key=lambda item: (item.requested_at, item.id))[:limit]
+        return oldest(found, lambda item: item.requested_at, after, limit)
 
     async def expired(self, now: datetime, *, limit: int = 50) -> Sequence[QuotaRequest]:
         found = [

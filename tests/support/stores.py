@@ -30,7 +30,7 @@ from .tokens import MemoryBearers, MemoryServiceAccounts, MemoryTokens
 from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
 
     from funkhaus.domain.errors import FunkhausError
     from funkhaus.domain.quota_request import QuotaRequest
@@ -176,6 +176,15 @@ class MemoryTenantWork:
             for (tenant, _), (namespace, there) in sorted(self._state.namespaces.items())
             if tenant == self._tenant and there
         ]
+
+    async def namespace_page(
+        self, *, after: str = "", limit: int = 100, among: Collection[str] = ()
+    ) -> Sequence[Namespace]:
+        return [
+            item
+            for item in await self.namespaces()
+            if item.name > after and (not among or item.name in among)
+        ][:limit]
 
     async def namespace(self, name: str) -> Namespace:
         namespace, there = self._state.namespaces.get((self._tenant, name), (None, False))

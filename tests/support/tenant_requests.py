@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant_request import TenantRequest, TenantRequestState
 
+from .ages import newest, oldest
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from funkhaus.domain.keyset import Moment
 
     from .stores import State
 
@@ -30,14 +34,18 @@ class MemoryTenantRequests:
     async def decided(self, request: TenantRequest) -> None:
         self._requests[request.id] = request
 
-    async def of_user(self, user_id: str, *, limit: int = 500) -> Sequence[TenantRequest]:
+    async def of_user(
+        self, user_id: str, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[TenantRequest]:
         own = [item for item in self._requests.values() if item.user_id == user_id]
-        return sorted(own, key=lambda item: item.requested_at, reverse=True)[:limit]
+        return newest(own, lambda item: item.requested_at, after, limit)
 
-    async def pending(self, user_id: str = "", *, limit: int = 500) -> Sequence[TenantRequest]:
+    async def pending(
+        self, user_id: str = "", *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[TenantRequest]:
         waiting = [
             item
             for item in self._requests.values()
             if item.state is TenantRequestState.PENDING and user_id in {"", item.user_id}
         ]
-        return sorted(waiting, key=lambda item: item.requested_at)[:limit]
+        return oldest(waiting, lambda item: item.requested_at, after, limit)

@@ -12,10 +12,13 @@ from funkhaus.domain.member import Invitation, Member
 from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.domain.user import Identity, Session, User
 
+from .ages import newest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.domain.login import Login
     from funkhaus.domain.tenant import Suspension
 
@@ -100,9 +103,19 @@ class MemoryUsers:
             raise NotFoundError(f"user {user_id} was not granted {role.value}")
         self._people.grants.discard((_canonical(user_id), role))
 
-    async def grants(self) -> Sequence[tuple[User, PlatformRole]]:
-        held = [(self._people.users[user], role) for user, role in self._people.grants]
-        return sorted(held, key=lambda item: (item[0].email, item[0].id, item[1].value))
+    async def grants(
+        self, *, after: tuple[str, str] = ("", ""), limit: int = 100
+    ) -> Sequence[tuple[User, PlatformRole]]:
+        user, role = after
+        if user and not _canonical(user):
+            return []
+        behind = (_canonical(user), role)
+        held = sorted((user, role.value) for user, role in self._people.grants)
+        return [
+            (self._people.users[user], PlatformRole(role))
+            for user, role in held
+            if not after[0] or (user, role) > behind
+        ][:limit]
 
     async def found(self, user_id: str, tenant: str, now: datetime) -> None:
         assert tenant in self._state.tenants
@@ -135,30 +148,49 @@ class MemoryUsers:
     async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
         return self._people.invitations.get(digest)
 
-    async def invitations_to(self, email: str, now: datetime) -> Sequence[Invitation]:
-        return [
+    async def invitations_to(
+        self, email: str, now: datetime, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[Invitation]:
+        own = [
             item
-            for item in _newest(self._people.invitations.values())
+            for item in self._people.invitations.values()
             if email and item.email == email and item.state(now) == "open"
         ]
+        return newest(own, lambda item: item.created_at, after, limit)
+
+    async def invitation_to(self, email: str, invitation_id: str) -> Invitation | None:
+        return next(
+            (
+                item
+                for item in self._people.invitations.values()
+                if email and item.email == email and item.id == _canonical(invitation_id)
+            ),
+            None,
+        )
 
 
 class MemoryMembers:
     def __init__(self, state: State, tenant: str) -> None:
         self._people, self._tenant = state.people, tenant
 
-    async def all(self) -> Sequence[Member]:
+    async def page(self, *, after: str = "", limit: int = 100) -> Sequence[Member]:
+        if after and not _canonical(after):
+            return []
+        return [item for item in self._all() if item.user_id > _canonical(after)][:limit]
+
+    async def count(self) -> int:
+        return len(self._all())
+
+    def _all(self) -> list[Member]:
         own = [
             Member(user, found.email, found.display_name, role, since, found.issuer, found.sub)
             for (tenant, user), (role, since) in self._people.members.items()
             if tenant == self._tenant and (found := self._people.users[user])
         ]
-        return sorted(own, key=lambda item: (item.email, item.display_name, item.user_id))
+        return sorted(own, key=lambda item: item.user_id)
 
     async def find(self, user_id: str) -> Member | None:
-        return next(
-            (item for item in await self.all() if item.user_id == _canonical(user_id)), None
-        )
+        return next((item for item in self._all() if item.user_id == _canonical(user_id)), None)
 
     async def identified(self, issuer: str, sub: str) -> str | None:
         return next(
@@ -171,7 +203,7 @@ class MemoryMembers:
         )
 
     async def owners(self) -> int:
-        return sum(item.role is Role.OWNER for item in await self.all())
+        return sum(item.role is Role.OWNER for item in self._all())
 
     async def put(self, user_id: str, role: Role, now: datetime) -> None:
         key = (self._tenant, _user(self._people, user_id).id)
@@ -182,13 +214,16 @@ class MemoryMembers:
             raise NotFoundError(f"user {user_id!r} is no member")
         del self._people.members[(self._tenant, _canonical(user_id))]
 
-    async def invitations(self) -> Sequence[Invitation]:
-        return _newest(
-            item for item in self._people.invitations.values() if item.tenant == self._tenant
-        )[:200]
+    def _invitations(self) -> list[Invitation]:
+        return [item for item in self._people.invitations.values() if item.tenant == self._tenant]
+
+    async def invitations(
+        self, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[Invitation]:
+        return newest(self._invitations(), lambda item: item.created_at, after, limit)
 
     async def open_invitations(self, now: datetime) -> int:
-        return sum(item.state(now) == "open" for item in await self.invitations())
+        return sum(item.state(now) == "open" for item in self._invitations())
 
     async def invite(self, invitation: Invitation, digest: bytes) -> None:
         if invitation.tenant != self._tenant:
@@ -257,7 +292,3 @@ class MemoryLogins:
         for key in gone:
             del self._logins[key]
         return len(gone)
-
-
-def _newest(items: object) -> list[Invitation]:
-    return sorted(items, key=lambda item: item.created_at, reverse=True)  # type: ignore[call-overload, no-any-return]

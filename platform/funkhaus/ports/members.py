@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.domain.member import Invitation, Member
     from funkhaus.domain.subject import Role
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 class Members(Protocol):
     """Members and invitations of the transaction's tenant."""
 
-    async def all(self) -> Sequence[Member]:
-        """All members, by address and name, at most `MEMBERS_LIMIT`."""
+    async def page(self, *, after: str = "", limit: int = 100) -> Sequence[Member]:
+        """Members by the user's id, those behind `after`; none behind what is no id."""
+
+    async def count(self) -> int:
+        """How many there are."""
 
     async def find(self, user_id: str) -> Member | None:
         """One member."""
@@ -33,8 +37,10 @@ class Members(Protocol):
     async def remove(self, user_id: str) -> None:
         """Remove a member; raises `NotFoundError`."""
 
-    async def invitations(self) -> Sequence[Invitation]:
-        """Invitations, newest first, at most twice `INVITATIONS_LIMIT`."""
+    async def invitations(
+        self, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[Invitation]:
+        """Invitations, newest first, ended ones too, those older than `after`."""
 
     async def open_invitations(self, now: datetime) -> int:
         """How many can still be taken."""

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.domain.quota_request import QuotaRequest, RequestState
 
 
@@ -20,17 +21,19 @@ class QuotaRequests(Protocol):
     async def find(self, request_id: str) -> QuotaRequest:
         """One request; raises `NotFoundError`."""
 
-    async def all(
-        self, state: RequestState | None = None, *, limit: int = 500
+    async def page(
+        self, state: RequestState | None = None, *, after: Moment | None = None, limit: int = 100
     ) -> Sequence[QuotaRequest]:
-        """The tenant's, newest first; in one state where one is named."""
+        """The tenant's, newest first, those older than `after`; in one state where one is named."""
 
 
 class PlatformQuotaRequests(Protocol):
     """All tenants' requests."""
 
-    async def pending(self, *, limit: int = 500) -> Sequence[QuotaRequest]:
-        """What waits for a decision, oldest first."""
+    async def pending(
+        self, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[QuotaRequest]:
+        """What waits for a decision, oldest first, what is younger than `after`."""
 
     async def expired(self, now: datetime, *, limit: int = 50) -> Sequence[QuotaRequest]:
         """Approved ones whose time is up."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
@@ -101,7 +101,12 @@ class TenantWork(Protocol):
         """Be the tenant's only writer until the transaction ends: for check, then write. Raises `NotFoundError`."""
 
     async def namespaces(self) -> Sequence[Namespace]:
-        """All namespaces, by name."""
+        """All namespaces, by name; the plan bounds how many there are."""
+
+    async def namespace_page(
+        self, *, after: str = "", limit: int = 100, among: Collection[str] = ()
+    ) -> Sequence[Namespace]:
+        """Namespaces by name, those behind `after`; of those named where any are."""
 
     async def namespace(self, name: str) -> Namespace:
         """One namespace; raises `NotFoundError`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.domain.tenant_request import TenantRequest
 
 
@@ -22,8 +23,12 @@ class TenantRequests(Protocol):
     async def decided(self, request: TenantRequest) -> None:
         """Write down what became of one."""
 
-    async def of_user(self, user_id: str, *, limit: int = 500) -> Sequence[TenantRequest]:
-        """A person's, newest first."""
+    async def of_user(
+        self, user_id: str, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[TenantRequest]:
+        """A person's, newest first, those older than `after`."""
 
-    async def pending(self, user_id: str = "", *, limit: int = 500) -> Sequence[TenantRequest]:
-        """What waits, of all people or of one, oldest first."""
+    async def pending(
+        self, user_id: str = "", *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[TenantRequest]:
+        """What waits, of all people or of one, oldest first, what is younger than `after`."""

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.domain.member import Invitation
     from funkhaus.domain.subject import PlatformRole, Role
     from funkhaus.domain.tenant import Suspension
@@ -41,8 +42,10 @@ class Users(Protocol):
     async def withdraw(self, user_id: str, role: PlatformRole) -> None:
         """Withdraw one; raises `NotFoundError` where it is not granted."""
 
-    async def grants(self) -> Sequence[tuple[User, PlatformRole]]:
-        """All grants, by user, bounded."""
+    async def grants(
+        self, *, after: tuple[str, str] = ("", ""), limit: int = 100
+    ) -> Sequence[tuple[User, PlatformRole]]:
+        """Grants by the user's id and the role, those behind `after`; none behind what is no id."""
 
     async def found(self, user_id: str, tenant: str, now: datetime) -> None:
         """Make the user the founder and an owner of a tenant that was just added."""
@@ -62,5 +65,10 @@ class Users(Protocol):
     async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
         """The invitation with this keyed digest, whatever its state; none of a tenant that is gone."""
 
-    async def invitations_to(self, email: str, now: datetime) -> Sequence[Invitation]:
-        """Open invitations to an address, newest first, bounded."""
+    async def invitations_to(
+        self, email: str, now: datetime, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[Invitation]:
+        """Open invitations to an address, newest first, those older than `after`."""
+
+    async def invitation_to(self, email: str, invitation_id: str) -> Invitation | None:
+        """The invitation of that id to an address, whatever its state; none of a tenant that is gone."""

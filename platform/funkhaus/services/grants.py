@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.permission import Permission
+from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,13 +22,17 @@ class GrantService:
     def __init__(self, stores: Stores, acts: Acts, clock: Clock) -> None:
         self._stores, self._acts, self._clock = stores, acts, clock
 
-    async def list(self, asker: Asker) -> Sequence[tuple[User, PlatformRole]]:
-        """All grants, by user."""
+    async def page(
+        self, asker: Asker, *, after: str, limit: int
+    ) -> tuple[Sequence[tuple[User, PlatformRole]], str]:
+        """Grants by user and role, and where the next page begins ("" when there is none)."""
+        user, _, role = after.partition(" ")
         async with (
             self._acts.reading(asker, Permission.PLATFORM_GRANT),
             self._stores.begin_platform() as work,
         ):
-            return await work.users.grants()
+            found = await work.users.grants(after=(user, role), limit=limit + 1)
+        return cut(found, limit, lambda pair: f"{pair[0].id} {pair[1].value}")
 
     async def grant(self, asker: Asker, user_id: str, role: PlatformRole) -> None:
         """Grant one; again is harmless. Raises `NotFoundError` for a user there isn't."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from funkhaus.domain.keyset import Moment
 from funkhaus.domain.member import INVITATION_DAYS_LIMIT, INVITATIONS_LIMIT, Invitation
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import resting
@@ -16,6 +17,7 @@ from funkhaus.domain.user import EMAIL_LIMIT
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow
 from funkhaus.services.members import room_for_one_more
+from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,14 +80,18 @@ class InvitationService:
                 await act.done_in(work)
         return IssuedInvitation(made, secret)
 
-    async def list(self, asker: Asker, tenant: str) -> Sequence[Invitation]:
-        """The tenant's invitations, newest first, ended ones too."""
+    async def page(
+        self, asker: Asker, tenant: str, *, after: str, limit: int
+    ) -> tuple[Sequence[Invitation], str]:
+        """The tenant's invitations, newest first, ended ones too, and where the next page begins."""
+        place = Moment.parse(after)
         async with (
             self._acts.reading(asker, Permission.MEMBER_WRITE, tenant),
             self._stores.begin(tenant) as work,
         ):
             await work.tenant()
-            return await work.members.invitations()
+            found = await work.members.invitations(after=place, limit=limit + 1)
+        return cut(found, limit, _place)
 
     async def revoke(self, asker: Asker, tenant: str, invitation_id: str) -> Invitation:
         """Revoke one; an ended one stays as it is. Raises `NotFoundError`."""
@@ -104,14 +110,18 @@ class InvitationService:
             await act.done_in(work)
         return ended
 
-    async def mine(self, asker: Asker) -> Sequence[Invitation]:
-        """Open invitations to the asker's address; none where the provider checked none."""
-        if not asker.subject.email:
-            return []
+    async def mine(
+        self, asker: Asker, *, after: str, limit: int
+    ) -> tuple[Sequence[Invitation], str]:
+        """Open invitations to the asker's address, newest first; none where the provider checked none."""
+        place, email = Moment.parse(after), asker.subject.email.casefold()
+        if not email:
+            return [], ""
         async with self._stores.begin_platform() as work:
-            return await work.users.invitations_to(
-                asker.subject.email.casefold(), self._clock.now()
+            found = await work.users.invitations_to(
+                email, self._clock.now(), after=place, limit=limit + 1
             )
+        return cut(found, limit, _place)
 
     async def accept(
         self, asker: Asker, *, secret: str = "", invitation_id: str = ""
@@ -167,11 +177,14 @@ class InvitationService:
             if secret and kind_of(secret) is TokenKind.INVITATION:
                 offer = await work.users.invitation_by_digest(self._mint.digest(secret))
             elif invitation_id:
-                own = await work.users.invitations_to(email, now)
-                offer = next((item for item in own if item.id == invitation_id.lower()), None)
+                offer = await work.users.invitation_to(email, invitation_id)
         if offer is None or offer.state(now) != "open" or offer.email not in {"", email}:
             raise NotFoundError(UNKNOWN)
         return offer
+
+
+def _place(item: Invitation) -> Moment:
+    return Moment.of(item.created_at, item.id)
 
 
 def _check(email: str, days: int) -> None:

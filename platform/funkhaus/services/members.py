@@ -9,6 +9,7 @@ from funkhaus.domain.member import MEMBERS_LIMIT
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.subject import Role
 from funkhaus.domain.verdict import Finding
+from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,14 +25,17 @@ class MemberService:
     def __init__(self, stores: Stores, acts: Acts, clock: Clock) -> None:
         self._stores, self._acts, self._clock = stores, acts, clock
 
-    async def list(self, asker: Asker, tenant: str) -> Sequence[Member]:
-        """The tenant's members, by address and name."""
+    async def page(
+        self, asker: Asker, tenant: str, *, after: str, limit: int
+    ) -> tuple[Sequence[Member], str]:
+        """The tenant's members by user, and where the next page begins ("" when there is none)."""
         async with (
             self._acts.reading(asker, Permission.MEMBER_READ, tenant),
             self._stores.begin(tenant) as work,
         ):
             await work.tenant()
-            return await work.members.all()
+            found = await work.members.page(after=after, limit=limit + 1)
+        return cut(found, limit, lambda item: item.user_id)
 
     async def identify(self, asker: Asker, tenant: str, issuer: str, sub: str) -> str:
         """The id of the user a provider knows by `sub`, for who may make members of them.
@@ -104,7 +108,7 @@ class MemberService:
 
 async def room_for_one_more(work: TenantWork) -> None:
     """Raises `ConflictError` where a tenant has as many members as there may be."""
-    members = len(await work.members.all())
+    members = await work.members.count()
     if members >= MEMBERS_LIMIT:
         message = f"a tenant has at most {MEMBERS_LIMIT} members; a group rule brings more"
         finding = Finding("members-full", message, "user", limit=MEMBERS_LIMIT, value=members + 1)

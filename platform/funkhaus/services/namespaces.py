@@ -12,6 +12,7 @@ from funkhaus.domain.kinds import TENANT_NAMESPACE
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Namespace
 from funkhaus.domain.verdict import Finding
+from funkhaus.services.pages import cut
 from funkhaus.services.quotas import share
 
 if TYPE_CHECKING:
@@ -61,16 +62,18 @@ class NamespaceService:
         self._wake()
         return namespace
 
-    async def list(self, asker: Asker, tenant: str) -> Sequence[Namespace]:
-        """The tenant's namespaces, by name."""
+    async def page(
+        self, asker: Asker, tenant: str, *, after: str, limit: int
+    ) -> tuple[Sequence[Namespace], str]:
+        """The tenant's namespaces by name, as far as the asker's credential reaches, and where the next page begins."""
+        allowed = asker.subject.restriction.namespaces
         async with (
             self._acts.reading(asker, Permission.NAMESPACE_READ, tenant),
             self._stores.begin(tenant) as work,
         ):
             await work.tenant()
-            found = await work.namespaces()
-        allowed = asker.subject.restriction.namespaces
-        return [item for item in found if not allowed or item.name in allowed]
+            found = await work.namespace_page(after=after, limit=limit + 1, among=allowed)
+        return cut(found, limit, lambda item: item.name)
 
     async def get(self, asker: Asker, tenant: str, name: str) -> NamespaceState:
         """One namespace; raises `NotFoundError`."""

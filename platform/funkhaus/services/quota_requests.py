@@ -15,10 +15,12 @@ from funkhaus.domain.errors import (
     NotFoundError,
     PolicyError,
 )
+from funkhaus.domain.keyset import Moment
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import NO_QUOTA, Quota
 from funkhaus.domain.quota_request import PENDING_LIMIT, QuotaRequest, RequestState
 from funkhaus.domain.verdict import Finding
+from funkhaus.services.pages import cut
 from funkhaus.services.quotas import by_calendar, check, reasoned, refresh, wire
 
 if TYPE_CHECKING:
@@ -53,29 +55,37 @@ class QuotaRequestService:
                 await work.lock()
                 if namespace:
                     await work.namespace(namespace)
-                waiting = await work.quota_requests.all(RequestState.PENDING, limit=PENDING_LIMIT)
+                waiting = await work.quota_requests.page(RequestState.PENDING, limit=PENDING_LIMIT)
                 if len(waiting) >= PENDING_LIMIT:
                     raise _too_many()
                 await work.quota_requests.put(request)
                 await act.done_in(work)
         return request
 
-    async def list(self, asker: Asker, tenant: str) -> Sequence[QuotaRequest]:
-        """The tenant's, newest first."""
+    async def page(
+        self, asker: Asker, tenant: str, *, after: str, limit: int
+    ) -> tuple[Sequence[QuotaRequest], str]:
+        """The tenant's, newest first, and where the next page begins ("" when there is none)."""
+        place = Moment.parse(after)
         async with (
             self._acts.reading(asker, Permission.QUOTA_READ, tenant),
             self._stores.begin(tenant) as work,
         ):
             await work.tenant()
-            return await work.quota_requests.all()
+            found = await work.quota_requests.page(after=place, limit=limit + 1)
+        return cut(found, limit, _place)
 
-    async def pending(self, asker: Asker) -> Sequence[QuotaRequest]:
-        """What waits for a decision in all tenants (platform admins and approvers)."""
+    async def pending(
+        self, asker: Asker, *, after: str, limit: int
+    ) -> tuple[Sequence[QuotaRequest], str]:
+        """What waits for a decision in all tenants, oldest first (platform admins and approvers)."""
+        place = Moment.parse(after)
         async with (
             self._acts.reading(asker, Permission.QUOTA_DECIDE),
             self._stores.begin_platform() as platform,
         ):
-            return await platform.quota_requests.pending()
+            found = await platform.quota_requests.pending(after=place, limit=limit + 1)
+        return cut(found, limit, _place)
 
     async def decide(
         self, asker: Asker, tenant: str, request_id: str, *, approve: bool, note: str
@@ -166,6 +176,10 @@ class QuotaRequestService:
         quota = change(namespace.quota)
         await work.ledger.set_namespace_quota(namespace.name, quota)
         await work.enqueue(tenant_namespace.manifest(replace(namespace, quota=quota)))
+
+
+def _place(item: QuotaRequest) -> Moment:
+    return Moment.of(item.requested_at, item.id)
 
 
 def _must_be(request: QuotaRequest, *states: RequestState) -> None:

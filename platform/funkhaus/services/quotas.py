@@ -174,7 +174,7 @@ async def refresh(work: TenantWork, clock: Clock) -> None:
     quota = (await work.plan()).tenant_quota
     if override and override.expires_at > now:
         quota = override.quota
-    for request in await work.quota_requests.all(RequestState.APPROVED, limit=APPROVED_LIMIT):
+    for request in await work.quota_requests.page(RequestState.APPROVED, limit=APPROVED_LIMIT):
         if request.expires_at and request.expires_at > now:
             quota += request.extra
     await work.ledger.set_tenant_quota(quota)

@@ -13,6 +13,7 @@ from funkhaus.crd import revision as revision_crd
 from funkhaus.domain import revision as revisions
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError
 from funkhaus.domain.kinds import FUNCTION_REVISION
+from funkhaus.domain.member import MEMBERS_LIMIT
 from funkhaus.domain.permission import Permission, powers
 from funkhaus.domain.question import CREATED_BY
 from funkhaus.domain.revision import Kept
@@ -58,7 +59,7 @@ class RevisionService:
         if Permission.MEMBER_READ not in powers(asker.subject, place.tenant):
             return known
         async with self._stores.begin(place.tenant) as work:
-            members = await work.members.all()
+            members = await work.members.page(limit=MEMBERS_LIMIT)
             accounts = await work.service_accounts.page(limit=PEOPLE)
             tokens = await work.tokens.page(limit=PEOPLE)
         known |= {f"{PREFIX}{item.subject_id}": item.subject_name for item in tokens}

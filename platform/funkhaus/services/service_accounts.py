@@ -10,6 +10,7 @@ from funkhaus.domain.errors import ForbiddenError, PolicyError
 from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission, powers
 from funkhaus.domain.service_account import ACCOUNTS_LIMIT, ServiceAccount
 from funkhaus.domain.verdict import Finding
+from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,8 +58,7 @@ class ServiceAccountService:
         ):
             await work.tenant()
             found = await work.service_accounts.page(after=after, limit=limit + 1)
-        page = found[:limit]
-        return page, page[-1].name if len(found) > limit else ""
+        return cut(found, limit, lambda item: item.name)
 
     async def delete(self, asker: Asker, tenant: str, name: str) -> None:
         """Delete it; its tokens end with it. Raises `NotFoundError`."""

@@ -8,10 +8,12 @@ from uuid import uuid4
 
 from funkhaus.domain import names
 from funkhaus.domain.errors import ConflictError, ForbiddenError, NotFoundError, PolicyError
+from funkhaus.domain.keyset import Moment
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Tenant
 from funkhaus.domain.tenant_request import PENDING_LIMIT, TenantRequest, TenantRequestState
 from funkhaus.domain.verdict import Finding
+from funkhaus.services.pages import cut
 from funkhaus.services.quotas import reasoned
 from funkhaus.services.tenants import DISPLAY_NAME_LIMIT, known_plan
 
@@ -64,20 +66,30 @@ class TenantRequestService:
                 act.recorded = True
         return request
 
-    async def mine(self, asker: Asker) -> Sequence[TenantRequest]:
-        """The asker's own, newest first."""
+    async def mine(
+        self, asker: Asker, *, after: str, limit: int
+    ) -> tuple[Sequence[TenantRequest], str]:
+        """The asker's own, newest first, and where the next page begins ("" when there is none)."""
+        place = Moment.parse(after)
         if not asker.subject.is_user:
-            return []
+            return [], ""
         async with self._stores.begin_platform() as work:
-            return await work.tenant_requests.of_user(asker.subject.id)
+            found = await work.tenant_requests.of_user(
+                asker.subject.id, after=place, limit=limit + 1
+            )
+        return cut(found, limit, _place)
 
-    async def pending(self, asker: Asker) -> Sequence[TenantRequest]:
-        """What waits for a decision, oldest first (platform admins and approvers)."""
+    async def pending(
+        self, asker: Asker, *, after: str, limit: int
+    ) -> tuple[Sequence[TenantRequest], str]:
+        """What waits for a decision, oldest first (platform admins and approvers), and where the next page begins."""
+        place = Moment.parse(after)
         async with (
             self._acts.reading(asker, Permission.TENANT_DECIDE),
             self._stores.begin_platform() as work,
         ):
-            return await work.tenant_requests.pending()
+            found = await work.tenant_requests.pending(after=place, limit=limit + 1)
+        return cut(found, limit, _place)
 
     async def decide(
         self, asker: Asker, request_id: str, *, approve: bool, note: str
@@ -140,6 +152,10 @@ class TenantRequestService:
         )
         await work.tenant_requests.decided(ended)
         return ended
+
+
+def _place(item: TenantRequest) -> Moment:
+    return Moment.of(item.requested_at, item.id)
 
 
 def _too_many(waiting: int) -> PolicyError:

@@ -9,6 +9,7 @@ from funkhaus.domain.errors import InvalidError, NotFoundError
 from funkhaus.domain.permission import Permission, require_scope
 from funkhaus.domain.tenant import Tenant
 from funkhaus.domain.verdict import Finding
+from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +56,12 @@ class TenantService:
         require_scope(asker.subject, Permission.TENANT_READ)
         if asker.subject.platform_roles:
             async with self._stores.begin_platform() as work:
-                found = list(await work.tenants(after=after, limit=limit + 1))
-        else:
-            own = sorted(tenant for tenant in asker.subject.roles if tenant > after)[: limit + 1]
-            found = [tenant for name in own if (tenant := await self._existing(name))]
-        page = found[:limit]
-        return page, page[-1].id if len(found) > limit else ""
+                return cut(
+                    await work.tenants(after=after, limit=limit + 1), limit, lambda item: item.id
+                )
+        own = sorted(tenant for tenant in asker.subject.roles if tenant > after)
+        names_, more = cut(own, limit, lambda name: name)
+        return [tenant for name in names_ if (tenant := await self._existing(name))], more
 
     async def _existing(self, tenant_id: str) -> Tenant | None:
         try:

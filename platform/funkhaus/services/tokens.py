@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from funkhaus.domain.keyset import unplaced
 from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission
 from funkhaus.domain.restriction import Restriction, ranges, too_many
 from funkhaus.domain.scope import expanded, widening
 from funkhaus.domain.token import GRACE_LIMIT, Token, TokenKind
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow
+from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,10 +114,8 @@ class TokenService:
             try:
                 found = await work.tokens.page(after=after, limit=limit + 1)
             except NotFoundError as error:
-                message = "is not what an earlier page said"
-                raise InvalidError.at(Finding("query-value", message, "continue")) from error
-        page = found[:limit]
-        return page, page[-1].id if len(found) > limit else ""
+                raise unplaced() from error
+        return cut(found, limit, lambda item: item.id)
 
     async def rotate(
         self, asker: Asker, tenant: str, token_id: str, *, grace: int, days: int | None

@@ -9,7 +9,7 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from funkhaus.domain.errors import NotFoundError
-from funkhaus.domain.member import INVITATIONS_LIMIT, MEMBERS_LIMIT, Invitation, Member
+from funkhaus.domain.member import Invitation, Member
 from funkhaus.domain.subject import Role
 from funkhaus.storage import rows
 from funkhaus.storage.schema import InvitationRow, MemberRow, UserRow
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.storage.rows import Row
 
 INVITATION = (
@@ -56,13 +57,21 @@ class PostgresMembers(rows.Statements):
             )
             .join(UserRow, UserRow.id == MemberRow.user_id)
             .where(MemberRow.tenant_id == self._tenant)
-            .order_by(UserRow.email, UserRow.display_name, MemberRow.user_id)
-            .limit(MEMBERS_LIMIT)
         )
 
-    async def all(self) -> Sequence[Member]:
-        """All members, by address and name, at most `MEMBERS_LIMIT`."""
-        return [_member(row) for row in await self._run(self._select())]
+    async def page(self, *, after: str = "", limit: int = 100) -> Sequence[Member]:
+        """Members by the user's id, those behind `after`; none behind what is no id."""
+        statement = self._select().order_by(MemberRow.user_id).limit(limit)
+        if after:
+            if (place := _uuid(after)) is None:
+                return []
+            statement = statement.where(MemberRow.user_id > place)
+        return [_member(row) for row in await self._run(statement)]
+
+    async def count(self) -> int:
+        """How many there are."""
+        statement = select(func.count()).where(MemberRow.tenant_id == self._tenant)
+        return int((await self._run(statement)).scalar_one())
 
     async def find(self, user_id: str) -> Member | None:
         """One member."""
@@ -108,15 +117,15 @@ class PostgresMembers(rows.Statements):
         if not done.rowcount:
             raise NotFoundError(f"user {user_id!r} is no member")
 
-    async def invitations(self) -> Sequence[Invitation]:
-        """Invitations, newest first, at most twice `INVITATIONS_LIMIT`."""
-        statement = (
-            select(*INVITATION)
-            .where(InvitationRow.tenant_id == self._tenant)
-            .order_by(InvitationRow.created_at.desc(), InvitationRow.id)
-            .limit(2 * INVITATIONS_LIMIT)
-        )
-        return [invitation(row) for row in await self._run(statement)]
+    async def invitations(
+        self, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[Invitation]:
+        """Invitations, newest first, ended ones too, those older than `after`."""
+        statement = select(*INVITATION).where(InvitationRow.tenant_id == self._tenant)
+        age = (InvitationRow.created_at, InvitationRow.id)
+        return [
+            invitation(row) for row in await self._run(rows.newest(statement, age, after, limit))
+        ]
 
     async def open_invitations(self, now: datetime) -> int:
         """How many can still be taken."""

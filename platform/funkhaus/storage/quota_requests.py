@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.storage.rows import Row
 
 _FACTS = (
@@ -26,6 +27,7 @@ _FACTS = (
     "expires_at",
 )  # fmt: skip
 _TABLE = QuotaRequestRow.__table__
+_AGE = (_TABLE.c.requested_at, _TABLE.c.id)
 
 
 class PostgresQuotaRequests(rows.Statements):
@@ -61,29 +63,29 @@ class PostgresQuotaRequests(rows.Statements):
             raise missing
         return _request(row)
 
-    async def all(
-        self, state: RequestState | None = None, *, limit: int = 500
+    async def page(
+        self, state: RequestState | None = None, *, after: Moment | None = None, limit: int = 100
     ) -> Sequence[QuotaRequest]:
-        """The tenant's, newest first."""
+        """The tenant's, newest first, those older than `after`."""
         statement = select(_TABLE).where(_TABLE.c.tenant_id == self._tenant)
         if state:
             statement = statement.where(_TABLE.c.state == state.value)
-        newest = (_TABLE.c.requested_at.desc(), _TABLE.c.id)
-        return [_request(row) for row in await self._run(statement.order_by(*newest).limit(limit))]
+        return [
+            _request(row) for row in await self._run(rows.newest(statement, _AGE, after, limit))
+        ]
 
 
 class PostgresPlatformQuotaRequests(rows.Statements):
     """All tenants'."""
 
-    async def pending(self, *, limit: int = 500) -> Sequence[QuotaRequest]:
-        """What waits for a decision, oldest first."""
-        statement = (
-            select(_TABLE)
-            .where(_TABLE.c.state == RequestState.PENDING.value)
-            .order_by(_TABLE.c.requested_at, _TABLE.c.id)
-            .limit(limit)
-        )
-        return [_request(row) for row in await self._run(statement)]
+    async def pending(
+        self, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[QuotaRequest]:
+        """What waits for a decision, oldest first, what is younger than `after`."""
+        statement = select(_TABLE).where(_TABLE.c.state == RequestState.PENDING.value)
+        return [
+            _request(row) for row in await self._run(rows.oldest(statement, _AGE, after, limit))
+        ]
 
     async def expired(self, now: datetime, *, limit: int = 50) -> Sequence[QuotaRequest]:
         """Approved ones whose time is up."""

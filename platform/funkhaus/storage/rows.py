@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_
+from sqlalchemy import bindparam, insert, or_, tuple_
 
 from funkhaus.domain.audit import storable
 from funkhaus.domain.errors import ConflictError, NotFoundError
@@ -21,10 +21,11 @@ from funkhaus.storage.schema import AuditEntry, PlanRow, TenantRow, TokenRow
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Executable
+    from sqlalchemy import Executable, Select
     from sqlalchemy.engine import CursorResult
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.ports import AuditRow
 
 Row = Any
@@ -127,6 +128,28 @@ class Statements:
         values = {name: storable(getattr(row, name)) for name in _AUDITED}
         values["detail"] = json.dumps(values["detail"])  # the driver takes JSON as text
         await self._row(_AUDIT, {"tenant_id": row.tenant or None, **values})
+
+
+Age = tuple[Any, Any]
+"""The columns a list by age is ordered by: an instant, and an id."""
+
+
+def newest(
+    statement: Select[*tuple[Row, ...]], age: Age, after: Moment | None, limit: int
+) -> Select[*tuple[Row, ...]]:
+    """`limit` rows, the newest first, those older than `after`."""
+    if after:
+        statement = statement.where(tuple_(*age) < (after.at, after.id))
+    return statement.order_by(*(column.desc() for column in age)).limit(limit)
+
+
+def oldest(
+    statement: Select[*tuple[Row, ...]], age: Age, after: Moment | None, limit: int
+) -> Select[*tuple[Row, ...]]:
+    """`limit` rows, the oldest first, those younger than `after`."""
+    if after:
+        statement = statement.where(tuple_(*age) > (after.at, after.id))
+    return statement.order_by(*age).limit(limit)
 
 
 def quota(row: Row, prefix: str = "") -> Quota:

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.storage.rows import Row
 
 _TABLE = TenantRequestRow.__table__
+_AGE = (_TABLE.c.requested_at, _TABLE.c.id)
 _SAME = ("display_name", "reason", "requested_at", "decided_by", "decided_at", "note")
 
 
@@ -67,23 +69,25 @@ class PostgresTenantRequests(rows.Statements):
             )
         )
 
-    async def of_user(self, user_id: str, *, limit: int = 500) -> Sequence[TenantRequest]:
-        """A person's, newest first."""
-        statement = (
-            _all()
-            .where(_TABLE.c.user_id == user_uuid(user_id))
-            .order_by(_TABLE.c.requested_at.desc(), _TABLE.c.id)
-            .limit(limit)
-        )
-        return [_request(row) for row in await self._run(statement)]
+    async def of_user(
+        self, user_id: str, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[TenantRequest]:
+        """A person's, newest first, those older than `after`."""
+        statement = _all().where(_TABLE.c.user_id == user_uuid(user_id))
+        return [
+            _request(row) for row in await self._run(rows.newest(statement, _AGE, after, limit))
+        ]
 
-    async def pending(self, user_id: str = "", *, limit: int = 500) -> Sequence[TenantRequest]:
-        """What waits, of all people or of one, oldest first."""
+    async def pending(
+        self, user_id: str = "", *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[TenantRequest]:
+        """What waits, of all people or of one, oldest first, what is younger than `after`."""
         statement = _all().where(_TABLE.c.state == TenantRequestState.PENDING.value)
         if user_id:
             statement = statement.where(_TABLE.c.user_id == user_uuid(user_id))
-        oldest = (_TABLE.c.requested_at, _TABLE.c.id)
-        return [_request(row) for row in await self._run(statement.order_by(*oldest).limit(limit))]
+        return [
+            _request(row) for row in await self._run(rows.oldest(statement, _AGE, after, limit))
+        ]
 
 
 def _all() -> Select[tuple[object, ...]]:

@@ -28,7 +28,7 @@ from funkhaus.storage.service_accounts import PostgresServiceAccounts
 from funkhaus.storage.tokens import PostgresTokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import Select
@@ -130,6 +130,15 @@ class PostgresTenantWork(rows.Statements):
     async def namespaces(self) -> Sequence[Namespace]:
         """All namespaces, by name; a plan bounds how many there are."""
         return [self._namespace(row) for row in await self._run(self._select_namespaces())]
+
+    async def namespace_page(
+        self, *, after: str = "", limit: int = 100, among: Collection[str] = ()
+    ) -> Sequence[Namespace]:
+        """Namespaces by name, those behind `after`; of those named where any are."""
+        statement = self._select_namespaces().where(NamespaceRow.name > after).limit(limit)
+        if among:
+            statement = statement.where(NamespaceRow.name.in_(among))
+        return [self._namespace(row) for row in await self._run(statement)]
 
     async def namespace(self, name: str) -> Namespace:
         """One namespace; raises `NotFoundError`."""

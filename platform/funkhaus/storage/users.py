@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from funkhaus.domain.errors import NotFoundError
-from funkhaus.domain.member import INVITATIONS_LIMIT
 from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.domain.tenant import Suspension
 from funkhaus.domain.user import Session, User
@@ -30,12 +29,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Select
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.domain.member import Invitation
     from funkhaus.domain.user import Identity
     from funkhaus.storage.rows import Row
 
 ROLES_LIMIT = 500
-"""Tenants of one user, and grants, that are looked at."""
+"""Tenants of one user that are looked at."""
 _USER = (
     UserRow.id,
     UserRow.iss,
@@ -134,14 +134,25 @@ class PostgresUsers(rows.Statements):
         if not done.rowcount:
             raise NotFoundError(f"user {user_id} was not granted {role.value}")
 
-    async def grants(self) -> Sequence[tuple[User, PlatformRole]]:
-        """All grants, by user, bounded."""
+    async def grants(
+        self, *, after: tuple[str, str] = ("", ""), limit: int = 100
+    ) -> Sequence[tuple[User, PlatformRole]]:
+        """Grants by the user's id and the role, those behind `after`; none behind what is no id."""
         statement = (
             select(*_USER, PlatformRoleRow.role)
             .join(PlatformRoleRow, PlatformRoleRow.user_id == UserRow.id)
-            .order_by(UserRow.email, UserRow.id, PlatformRoleRow.role)
-            .limit(ROLES_LIMIT)
+            .order_by(PlatformRoleRow.user_id, PlatformRoleRow.role)
+            .limit(limit)
         )
+        user, role = after
+        if user:
+            try:
+                place = (UUID(user), role)
+            except ValueError:
+                return []
+            statement = statement.where(
+                tuple_(PlatformRoleRow.user_id, PlatformRoleRow.role) > place
+            )
         return [(_user(row), PlatformRole(row.role)) for row in await self._run(statement)]
 
     async def found(self, user_id: str, tenant: str, now: datetime) -> None:
@@ -201,8 +212,10 @@ class PostgresUsers(rows.Statements):
         row = (await self._run(statement)).one_or_none()
         return None if row is None else invitation(row)
 
-    async def invitations_to(self, email: str, now: datetime) -> Sequence[Invitation]:
-        """Open invitations to an address, newest first, bounded."""
+    async def invitations_to(
+        self, email: str, now: datetime, *, after: Moment | None = None, limit: int = 100
+    ) -> Sequence[Invitation]:
+        """Open invitations to an address, newest first, those older than `after`."""
         statement = (
             select(*INVITATION)
             .join(TenantRow, TenantRow.tenant_id == InvitationRow.tenant_id)
@@ -213,10 +226,28 @@ class PostgresUsers(rows.Statements):
                 InvitationRow.expires_at > now,
                 TenantRow.deleted_at.is_(None),
             )
-            .order_by(InvitationRow.created_at.desc(), InvitationRow.id)
-            .limit(INVITATIONS_LIMIT)
         )
+        age = (InvitationRow.created_at, InvitationRow.id)
+        statement = rows.newest(statement, age, after, limit)
         return [invitation(row) for row in await self._run(statement)] if email else []
+
+    async def invitation_to(self, email: str, invitation_id: str) -> Invitation | None:
+        """The invitation of that id to an address, whatever its state; none of a tenant that is gone."""
+        try:
+            key = UUID(invitation_id)
+        except ValueError:
+            return None
+        statement = (
+            select(*INVITATION)
+            .join(TenantRow, TenantRow.tenant_id == InvitationRow.tenant_id)
+            .where(
+                InvitationRow.id == key,
+                InvitationRow.email == email,
+                TenantRow.deleted_at.is_(None),
+            )
+        )
+        row = (await self._run(statement)).one_or_none() if email else None
+        return None if row is None else invitation(row)
 
 
 def sessions() -> Select[*tuple[Row, ...]]:

@@ -14,10 +14,12 @@ from funkhaus_api.wire.reading import read_body
 
 
 async def listed(request: web.Request) -> web.Response:
-    """All of them."""
+    """A page of them."""
     page = Page.of(request)
-    found = await services(request).grants.list(asker(request))
-    return page.cut(found, lambda pair: f"{pair[0].id} {pair[1].value}", lambda pair: grant(*pair))
+    found, more = await services(request).grants.page(
+        asker(request), after=page.after, limit=page.limit
+    )
+    return page.answer([grant(*pair) for pair in found], more)
 
 
 async def give(request: web.Request) -> web.Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
 from funkhaus.domain.errors import InvalidError
@@ -14,9 +12,6 @@ from funkhaus_api.pages import Page
 from funkhaus_api.places import CREATED, TENANT, answer
 from funkhaus_api.wire.members import Acceptance, NewInvitation, invitation, issued
 from funkhaus_api.wire.reading import read_body
-
-if TYPE_CHECKING:
-    from funkhaus.domain.member import Invitation
 
 
 async def invite(request: web.Request) -> web.Response:
@@ -35,9 +30,11 @@ async def invite(request: web.Request) -> web.Response:
 async def listed(request: web.Request) -> web.Response:
     """A tenant's, ended ones too."""
     page = Page.of(request)
-    found = await services(request).invitations.list(asker(request), request.match_info["tenant"])
+    found, more = await services(request).invitations.page(
+        asker(request), request.match_info["tenant"], after=page.after, limit=page.limit
+    )
     now = services(request).clock.now()
-    return page.cut(found, _age, lambda item: invitation(item, now), descending=True)
+    return page.answer([invitation(item, now) for item in found], more)
 
 
 async def revoke(request: web.Request) -> web.Response:
@@ -51,9 +48,11 @@ async def revoke(request: web.Request) -> web.Response:
 async def mine(request: web.Request) -> web.Response:
     """Those to the asker's address."""
     page = Page.of(request)
-    found = await services(request).invitations.mine(asker(request))
+    found, more = await services(request).invitations.mine(
+        asker(request), after=page.after, limit=page.limit
+    )
     now = services(request).clock.now()
-    return page.cut(found, _age, lambda item: invitation(item, now), descending=True)
+    return page.answer([invitation(item, now) for item in found], more)
 
 
 async def accept(request: web.Request) -> web.Response:
@@ -67,10 +66,6 @@ async def accept(request: web.Request) -> web.Response:
         asker(request), secret=body.secret, invitation_id=body.id
     )
     return answer({"tenant": taken.tenant, "role": taken.role.value})
-
-
-def _age(item: Invitation) -> str:
-    return f"{item.created_at.isoformat()} {item.id}"
 
 
 ROUTES = [

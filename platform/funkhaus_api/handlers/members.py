@@ -25,10 +25,12 @@ async def put(request: web.Request) -> web.Response:
 
 
 async def listed(request: web.Request) -> web.Response:
-    """All of them."""
+    """A page of them."""
     page = Page.of(request)
-    found = await services(request).members.list(asker(request), request.match_info["tenant"])
-    return page.cut(found, lambda item: item.user_id, member)
+    found, more = await services(request).members.page(
+        asker(request), request.match_info["tenant"], after=page.after, limit=page.limit
+    )
+    return page.answer([member(item) for item in found], more)
 
 
 async def remove(request: web.Request) -> web.Response:

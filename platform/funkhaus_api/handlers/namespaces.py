@@ -29,10 +29,12 @@ async def adopt(request: web.Request) -> web.Response:
 
 
 async def listed(request: web.Request) -> web.Response:
-    """All of a tenant's."""
+    """A page of a tenant's."""
     page = Page.of(request)
-    found = await services(request).namespaces.list(asker(request), request.match_info["tenant"])
-    return page.cut(found, lambda item: item.name, namespace)
+    found, more = await services(request).namespaces.page(
+        asker(request), request.match_info["tenant"], after=page.after, limit=page.limit
+    )
+    return page.answer([namespace(item) for item in found], more)
 
 
 async def get(request: web.Request) -> web.Response:

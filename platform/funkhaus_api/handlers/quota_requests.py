@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
 from funkhaus_api.keys import asker, services
@@ -12,9 +10,6 @@ from funkhaus_api.places import CREATED, TENANT, answer
 from funkhaus_api.wire.quota_requests import Decision, NewQuotaRequest
 from funkhaus_api.wire.quota_requests import request as shown
 from funkhaus_api.wire.reading import Query, read_body
-
-if TYPE_CHECKING:
-    from funkhaus.domain.quota_request import QuotaRequest
 
 REQUESTS = f"{TENANT}/quota/requests"
 ONE = f"{REQUESTS}/{{request}}"
@@ -37,20 +32,19 @@ async def ask(request: web.Request) -> web.Response:
 async def listed(request: web.Request) -> web.Response:
     """The tenant's."""
     page = Page.of(request)
-    found = await services(request).quota_requests.list(
-        asker(request), request.match_info["tenant"]
+    found, more = await services(request).quota_requests.page(
+        asker(request), request.match_info["tenant"], after=page.after, limit=page.limit
     )
-    return page.cut(found, _age, shown, descending=True)
+    return page.answer([shown(item) for item in found], more)
 
 
 async def pending(request: web.Request) -> web.Response:
     """What waits, in all tenants."""
     page = Page.of(request)
-    return page.cut(await services(request).quota_requests.pending(asker(request)), _age, shown)
-
-
-def _age(item: QuotaRequest) -> str:
-    return f"{item.requested_at.isoformat()} {item.id}"
+    found, more = await services(request).quota_requests.pending(
+        asker(request), after=page.after, limit=page.limit
+    )
+    return page.answer([shown(item) for item in found], more)
 
 
 async def approve(request: web.Request) -> web.Response:

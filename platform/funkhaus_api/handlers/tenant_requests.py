@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiohttp import web
 
 from funkhaus_api.keys import asker, services
@@ -13,9 +11,6 @@ from funkhaus_api.wire.quota_requests import Decision
 from funkhaus_api.wire.reading import Query, read_body
 from funkhaus_api.wire.tenant_requests import NewTenantRequest
 from funkhaus_api.wire.tenant_requests import request as shown
-
-if TYPE_CHECKING:
-    from funkhaus.domain.tenant_request import TenantRequest
 
 REQUESTS = "/v1/tenant-requests"
 ONE = f"{REQUESTS}/{{request}}"
@@ -33,18 +28,19 @@ async def ask(request: web.Request) -> web.Response:
 async def mine(request: web.Request) -> web.Response:
     """The asker's."""
     page = Page.of(request)
-    found = await services(request).tenant_requests.mine(asker(request))
-    return page.cut(found, _age, shown, descending=True)
+    found, more = await services(request).tenant_requests.mine(
+        asker(request), after=page.after, limit=page.limit
+    )
+    return page.answer([shown(item) for item in found], more)
 
 
 async def pending(request: web.Request) -> web.Response:
     """What waits."""
     page = Page.of(request)
-    return page.cut(await services(request).tenant_requests.pending(asker(request)), _age, shown)
-
-
-def _age(item: TenantRequest) -> str:
-    return f"{item.requested_at.isoformat()} {item.id}"
+    found, more = await services(request).tenant_requests.pending(
+        asker(request), after=page.after, limit=page.limit
+    )
+    return page.answer([shown(item) for item in found], more)
 
 
 async def approve(request: web.Request) -> web.Response:

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
-from funkhaus.domain.subject import Role
+from funkhaus.domain.member import Invitation
+from funkhaus.domain.quota import NO_QUOTA
+from funkhaus.domain.quota_request import QuotaRequest
+from funkhaus.domain.service_account import ServiceAccount
+from funkhaus.domain.subject import PlatformRole, Role
+from funkhaus.domain.tenant import Namespace
+from funkhaus.domain.tenant_request import TenantRequest
+from funkhaus.domain.user import Identity
 from funkhaus_api.wire.cursors import LIFETIME
+from tests.support.api import ISSUER, QUOTA, Client, World, serving
 
 if TYPE_CHECKING:
-    from tests.support.api import Client, Reply, World
+    from tests.support.api import Reply
 
+COUNT = 5
+EXTRA = replace(NO_QUOTA, cpu_millis=500)
+LISTS = [
+    "/v1/me/invitations",
+    "/v1/me/tenant-requests",
+    "/v1/platform/grants",
+    "/v1/quota-requests",
+    "/v1/tenant-requests",
+    "/v1/tenants",
+    "/v1/tenants/blue/invitations",
+    "/v1/tenants/blue/members",
+    "/v1/tenants/blue/namespaces",
+    "/v1/tenants/blue/quota/requests",
+    "/v1/tenants/blue/serviceaccounts",
+    "/v1/tenants/blue/tokens",
+]
+"""Read from the database."""
 FUNCTIONS = "/v1/tenants/blue/namespaces/default/functions"
 
 
@@ -86,3 +114,69 @@ async def test_all_of_every_list_once_and_in_order(world: World, functions: Clie
         assert bool(path) == bool(page.json["next"])
     assert seen == whole
     assert len(set(seen)) == len(seen) == 6
+
+
+async def furnish(world: World) -> str:
+    """`COUNT` of everything, two of an instant; the session of somebody who may read all of it."""
+    session = await world.session("ada")
+    for count in range(COUNT):
+        now = world.clock.now() - timedelta(microseconds=count // 2)
+        name = f"n{count}"
+        await world.tenant(name)
+        await world.token("blue", Role.VIEWER)
+        async with world.stores.begin_platform() as platform:
+            sub = name if count else "ada"
+            user = await platform.users.signed_in(
+                Identity(ISSUER, sub, f"{sub}@example.com", sub), now
+            )
+            await platform.users.grant(user.id, PlatformRole.ADMIN, "fh:1", now)
+            ada = await platform.users.signed_in(
+                Identity(ISSUER, "ada", "ada@example.com", "Ada"), now
+            )
+            wanted = TenantRequest(
+                str(uuid4()), f"t{count}", "small", "", "why", ada.id, "Ada", "ada@example.com", now
+            )
+            await platform.tenant_requests.add(wanted)
+        async with world.stores.begin("blue") as work:
+            await work.members.put(user.id, Role.OWNER, now)
+            offer = Invitation(
+                *(str(uuid4()), "blue", "ada@example.com", Role.VIEWER, "fh:1"),
+                *(now, now + timedelta(days=1)),
+            )
+            await work.members.invite(offer, name.encode())
+            await work.add_namespace(Namespace("blue", name, QUOTA))
+            request = QuotaRequest(str(uuid4()), "blue", "", EXTRA, "why", 7, "fh:1", now)
+            await work.quota_requests.put(request)
+            account = ServiceAccount(str(uuid4()), "blue", name, Role.VIEWER, now)
+            await work.service_accounts.add(account)
+    return session
+
+
+async def test_lists_of_the_database_come_in_pages_each_entry_once(any_world: World) -> None:
+    session = await furnish(any_world)
+    async with serving(any_world.services()) as client:
+        ada = client.holding(session)
+        for path in LISTS:
+            whole = (await ada.get(path)).json["items"]
+            assert len(whole) >= COUNT, path
+            seen, more = [], f"{path}?limit=2"
+            while more:
+                page = await ada.get(more)
+                assert len(page.json["items"]) <= 2
+                seen += page.json["items"]
+                more = page.headers.get("Link", "").removeprefix("<").partition(">")[0]
+            assert seen == whole, path
+
+
+async def test_what_comes_or_goes_between_two_pages_moves_no_other(any_world: World) -> None:
+    session = await furnish(any_world)
+    path = "/v1/tenants/blue/members"
+    async with serving(any_world.services()) as client:
+        ada = client.holding(session)
+        whole = [item["user"] for item in (await ada.get(path)).json["items"]]
+        first = (await ada.get(path, params={"limit": 2})).json
+        async with any_world.stores.begin("blue") as work:
+            await work.members.remove(whole[0])
+            await work.members.remove(whole[1])
+        rest = (await ada.get(path, params={"continue": first["next"]})).json
+        assert [item["user"] for item in rest["items"]] == whole[2:]

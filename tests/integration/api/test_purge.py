@@ -236,7 +236,7 @@ async def test_the_books_wait_for_the_cluster(any_world: World) -> None:
     assert await purge(world).round() == Purged(waiting=1)
     async with world.stores.begin("blue") as work:
         assert await work.ledger.charge(Key("Function", "one", "hello")) is not None
-        assert list(await work.members.all()) == []
+        assert list(await work.members.page()) == []
     keep = world.cluster.find(TENANT_NAMESPACE, "", "blue--one")
     del keep["metadata"]["finalizers"]
     world.cluster.objects.pop(
