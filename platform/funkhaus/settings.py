@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from funkhaus.domain.errors import InvalidError
+from funkhaus.domain.kubectl_account import members_namespace
 from funkhaus.domain.verdict import Finding
 
 if TYPE_CHECKING:
@@ -33,6 +34,20 @@ class Common:
     """The platform's domain; a tenant owns ``<tenant>.<domain>`` and everything below it."""
     system_namespace: str = "funkhaus-system"
     """Where the platform itself lives."""
+    kubectl: str = "webhook"
+    """How kubectl gets in: ``webhook`` where kube-apiserver asks the API server about tokens, ``token-request`` where it
+    can't be told to (docs/identity.md).
+    """
+
+    @property
+    def members_namespace(self) -> str:
+        """Where ServiceAccounts stand for members' credentials; empty where none do. Raises `InvalidError`."""
+        if self.kubectl not in {"webhook", "token-request"}:
+            message = f"{self.kubectl!r}: webhook or token-request passes"
+            raise InvalidError.at(
+                Finding("setting-malformed", message, "FUNKHAUS_KUBECTL", value=self.kubectl)
+            )
+        return members_namespace(self.system_namespace) if self.kubectl == "token-request" else ""
 
 
 @dataclass(frozen=True)

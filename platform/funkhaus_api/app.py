@@ -12,6 +12,7 @@ from funkhaus_api import middlewares, negotiation, preconditions, rates, repetit
 from funkhaus_api.addresses import Proxies
 from funkhaus_api.chaining import chain_for_ever
 from funkhaus_api.deliveries import deliver
+from funkhaus_api.following import announced, follow_for_ever
 from funkhaus_api.guesses import Guesses
 from funkhaus_api.handlers import (
     audit,
@@ -129,6 +130,7 @@ def create_app(
             rates.limited(limits.requests),
             repetition.repeatable(PATIENT),
             preconditions.conditional(READERS, PATIENT),
+            announced,
         ],
         client_max_size=limits.body,
     )
@@ -152,6 +154,9 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(note(services.uses)),
         asyncio.create_task(chain_for_ever(services.chainer)),
     ]
+    if services.accounts:
+        following = follow_for_ever(services.accounts, services.accounts_bell)
+        tasks.append(asyncio.create_task(following))
     yield
     for task in tasks:
         task.cancel()

@@ -22,6 +22,7 @@ from funkhaus.services.grants import GrantService
 from funkhaus.services.invitations import InvitationService
 from funkhaus.services.invocations import InvocationService
 from funkhaus.services.kubectl import KubectlService
+from funkhaus.services.kubectl_accounts import KubectlAccounts
 from funkhaus.services.lifecycle import GRACE_DAYS, LifecycleService
 from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
@@ -101,6 +102,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             rules=[rule for provider in configured for rule in provider.rules],
             address=await cluster_address(settings),
             grace_days=settings.deletion_grace_days,
+            members=settings.members_namespace,
         )
 
 
@@ -130,10 +132,17 @@ def wired(
     rules: Sequence[GroupRule] = (),
     address: ClusterAddress | None = None,
     grace_days: int = GRACE_DAYS,
+    members: str = "",
     feed: PolicyFeed,
 ) -> Services:
-    """The use cases over any implementation of the ports."""
+    """The use cases over any implementation of the ports. With `members`, the namespace of the accounts that stand for
+    credentials, kubectl gets kube-apiserver's own tokens.
+    """
     acts, bell, uses = Acts(stores), Bell(), Uses(stores, clock)
+    identities = Identities(stores, mint, clock, uses.note, rules)
+    accounts = (
+        KubectlAccounts(stores, cluster, clock, identities.speakers, members) if members else None
+    )
     sessions = SessionService(stores, mint, clock)
     logins = DeviceLoginService(
         stores, sessions, providers, mint, clock, public_url=public_url, redirects=redirects
@@ -141,7 +150,7 @@ def wired(
     functions = FunctionService(stores, acts, cluster, registry)
     return Services(
         stores=stores,
-        identities=Identities(stores, mint, clock, uses.note, rules),
+        identities=identities,
         tenants=TenantService(stores, acts, clock, founding),
         tenant_requests=TenantRequestService(stores, acts, clock),
         lifecycle=LifecycleService(stores, acts, clock, bell.ring, grace_days),
@@ -152,7 +161,9 @@ def wired(
         namespaces=NamespaceService(stores, acts, cluster, bell.ring),
         adoption=AdoptionService(stores, acts, cluster, clock, bell.ring),
         tokens=TokenService(stores, acts, mint, clock),
-        kubectl=KubectlService(stores, acts, mint, clock),
+        kubectl=KubectlService(stores, acts, mint, clock, accounts),
+        accounts=accounts,
+        accounts_bell=Bell(),
         service_accounts=ServiceAccountService(stores, acts, clock),
         uses=uses,
         functions=functions,

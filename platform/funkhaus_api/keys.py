@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from funkhaus.services.invitations import InvitationService
     from funkhaus.services.invocations import InvocationService
     from funkhaus.services.kubectl import KubectlService
+    from funkhaus.services.kubectl_accounts import KubectlAccounts
     from funkhaus.services.lifecycle import LifecycleService
     from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
@@ -67,6 +68,8 @@ class Services:
     adoption: AdoptionService
     tokens: TokenService
     kubectl: KubectlService
+    accounts: KubectlAccounts | None
+    accounts_bell: Bell
     service_accounts: ServiceAccountService
     uses: Uses
     functions: FunctionService

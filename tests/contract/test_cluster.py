@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError
-from funkhaus.domain.kinds import CONFIG_MAP, FUNCTION, LEASE, NAMESPACE, TENANT_NAMESPACE
+from funkhaus.domain.kinds import (
+    CONFIG_MAP,
+    FUNCTION,
+    LEASE,
+    NAMESPACE,
+    SECRET,
+    SERVICE_ACCOUNT,
+    TENANT_NAMESPACE,
+    Kind,
+)
 from funkhaus.kube import KubeCluster
 from tests.support.cluster import MemoryCluster
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from funkhaus.ports import Cluster, Manifest
 
+REVIEW = Kind("authentication.k8s.io/v1", "TokenReview", "tokenreviews", namespaced=False)
 SPEC = {
     "runtime": "python3.11",
     "handler": "hello.handler",
@@ -27,8 +37,10 @@ SPEC = {
 class Exam:
     """Two field managers on one cluster, and names nobody else uses."""
 
-    def __init__(self, ours: Cluster, other: Cluster) -> None:
-        self.ours, self.other = ours, other
+    def __init__(
+        self, ours: Cluster, other: Cluster, speaks_for: Callable[[str], Awaitable[str]]
+    ) -> None:
+        self.ours, self.other, self.speaks_for = ours, other, speaks_for
         self.name = f"x{secrets.token_hex(4)}"
 
     def config_map(self, **data: str) -> Manifest:
@@ -54,12 +66,22 @@ class Exam:
 async def exam(request: pytest.FixtureRequest) -> AsyncIterator[Exam]:
     if request.param == "memory":
         memory = MemoryCluster("ours")
-        yield Exam(memory, memory.twin("other"))
+
+        async def remembered(text: str) -> str:
+            return memory.speaks_for(text)
+
+        yield Exam(memory, memory.twin("other"), remembered)
         return
     kubeconfig = str(request.getfixturevalue("apiserver").kubeconfig)
     ours = await KubeCluster.connect(kubeconfig, manager="ours")
     other = await KubeCluster.connect(kubeconfig, manager="other")
-    yield Exam(ours, other)
+
+    async def reviewed(text: str) -> str:
+        review = {"apiVersion": REVIEW.api_version, "kind": REVIEW.name, "spec": {"token": text}}
+        answer = await other.request("POST", REVIEW.path(), body=review)
+        return str((answer["status"].get("user") or {}).get("username", ""))
+
+    yield Exam(ours, other, reviewed)
     await ours.close()
     await other.close()
 
@@ -280,3 +302,37 @@ async def test_cluster_scoped_kinds_have_no_namespace(exam: Exam) -> None:
     assert found is not None
     assert "namespace" not in found["metadata"]
     assert await exam.ours.list(LEASE, "nowhere") == []
+
+
+def bare(kind: Kind, name: str) -> Manifest:
+    meta = {"namespace": "default", "name": name}
+    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": meta}
+
+
+async def test_a_minted_token_is_its_account_s_while_the_secret_is_there(exam: Exam) -> None:
+    account = await exam.ours.apply(bare(SERVICE_ACCOUNT, exam.name))
+    secret = await exam.ours.apply(bare(SECRET, exam.name))
+    minted = await exam.ours.mint(account, secret, 600)
+    again = await exam.ours.mint(account, secret, 600)
+    assert minted.text != again.text
+    assert minted.expires_at.tzinfo is not None
+    username = f"system:serviceaccount:default:{exam.name}"
+    assert await exam.speaks_for(minted.text) == username
+    await exam.ours.delete(SECRET, "default", exam.name)
+    # One kube-apiserver has not seen before: of those it has, it remembers for 10 s that they were good.
+    assert await exam.speaks_for(again.text) == ""
+
+
+async def test_no_token_of_what_is_not_there_or_another_by_now(exam: Exam) -> None:
+    account = await exam.ours.apply(bare(SERVICE_ACCOUNT, exam.name))
+    secret = await exam.ours.apply(bare(SECRET, exam.name))
+    await exam.ours.delete(SECRET, "default", exam.name)
+    with pytest.raises(NotFoundError):
+        await exam.ours.mint(account, secret, 600)
+    other = await exam.ours.apply(bare(SECRET, exam.name))
+    assert other["metadata"]["uid"] != secret["metadata"]["uid"]
+    with pytest.raises(ConflictError):
+        await exam.ours.mint(account, secret, 600)
+    await exam.ours.delete(SERVICE_ACCOUNT, "default", exam.name)
+    with pytest.raises(NotFoundError):
+        await exam.ours.mint(account, other, 600)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from funkhaus.domain.subject import PlatformRole, Role
-from funkhaus.domain.tenant import Suspension
+from funkhaus.domain.tenant import Namespace, Suspension
 from funkhaus.domain.user import Identity, Session
 from funkhaus.ports import Standing
+from funkhaus.ports.bearers import Bearer
 
-from .test_stores import LATER, NOW, a_token, stores, two, url
+from .test_stores import LATER, NOW, QUOTA, a_token, stores, two, url
 
 if TYPE_CHECKING:
     from funkhaus.ports import Stores
@@ -85,3 +86,41 @@ async def test_a_look_up_sees_what_was_committed_before_it(two: Stores) -> None:
         await work.revoke_token(token.id, NOW)
     assert (found := await two.lookups.bearer(b"token", NOW)) is not None
     assert found.token.revoked_at == NOW
+
+
+async def test_tokens_and_sessions_are_looked_up_by_id_too(two: Stores) -> None:
+    token, other, gone = a_token(), a_token(), a_token(tenant="red")
+    async with two.begin("blue") as work:
+        await work.add_token(token, b"one")
+        await work.add_token(other, b"two")
+        await work.revoke_token(other.id, NOW)
+    async with two.begin("red") as work:
+        await work.add_token(gone, b"three")
+        await work.lifecycle.bury(NOW)
+    async with two.begin_platform() as platform:
+        ada = await platform.users.signed_in(Identity("https://idp.example", "ada"), NOW)
+        session = Session(str(uuid4()), ada, ("staff",), "wxyz", NOW, LATER)
+        await platform.users.add_session(session, b"digest")
+    async with two.begin("blue") as work:
+        await work.members.put(ada.id, Role.OWNER, NOW)
+    found = await two.lookups.holders([token.id, other.id, gone.id, str(uuid4())])
+    assert found[token.id] == Bearer(token)
+    assert found[other.id] == Bearer(replace(other, revoked_at=NOW))
+    assert len(found) == 2
+    assert await two.lookups.holders([]) == {}
+    sessions = await two.lookups.sessions([session.id, str(uuid4())], ["red"])
+    assert sessions == {session.id: await two.lookups.standing(b"digest", ["red"])}
+    assert sessions[session.id].roles == {"blue": Role.OWNER}
+    assert await two.lookups.sessions([]) == {}
+
+
+async def test_namespaces_are_told_by_tenant(two: Stores) -> None:
+    async with two.begin("blue") as work:
+        have = [namespace.name for namespace in await work.namespaces()]
+        await work.add_namespace(Namespace("blue", "shop", QUOTA))
+        await work.add_namespace(Namespace("blue", "old", QUOTA))
+        await work.remove_namespace("old")
+    found = await two.lookups.namespaces(["blue", "red", "nobody"])
+    assert found["blue"] == sorted([*have, "shop"])
+    assert "nobody" not in found
+    assert await two.lookups.namespaces([]) == {}

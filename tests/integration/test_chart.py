@@ -20,6 +20,7 @@ SHAPES = {
         *("--set", "webhook.url=https://127.0.0.1:8743"),
     ],
     "older cluster": ["--set", "registry.host=r", "--set", "impersonation.constrained=false"],
+    "no token webhook": ["--set", "registry.host=r", "--set", "kubectl=token-request"],
     "one of each": [
         *("--set", "registry.host=r", "--set", "api.replicas=1"),
         *("--set", "controller.replicas=1", "--set", "webhook.replicas=1"),
@@ -74,6 +75,7 @@ def test_every_workload_is_restricted() -> None:
         ["--set", "registry.hots=x"],
         ["--set", "registry.host=r", "--set", "webhook.timeoutSeconds=30"],
         ["--set", "registry.host=r", "--set", "logLevel=loud"],
+        ["--set", "registry.host=r", "--set", "kubectl=token"],
         [],
     ],
 )

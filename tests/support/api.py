@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.group_rule import GroupRule
     from funkhaus.domain.subject import Role
-    from funkhaus.ports import Providers, Stores
+    from funkhaus.ports import Cluster, Providers, Stores
     from funkhaus_api.addresses import Proxies
     from funkhaus_api.keys import Services
 
@@ -108,11 +108,14 @@ class World:
     public_url: str = PUBLIC_URL
     cluster_address: ClusterAddress | None = None
     feed: PolicyFeed = field(default_factory=lambda: PolicyFeed(FakeCompiler()))
+    members: str = ""
+    """The namespace of the accounts that stand for credentials; empty: kube-apiserver asks."""
 
-    def services(self) -> Services:
+    def services(self, cluster: Cluster | None = None) -> Services:
+        """The use cases, on another cluster where one is given."""
         return wired(
             self.stores,
-            self.cluster,
+            cluster or self.cluster,
             self.registry,
             self.dialer,
             self.mint,
@@ -124,6 +127,7 @@ class World:
             public_url=self.public_url,
             address=self.cluster_address,
             feed=self.feed,
+            members=self.members,
         )
 
     @property

@@ -10,11 +10,12 @@ from __future__ import annotations
 import copy
 import itertools
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.errors import ConflictError, FunkhausError, NotFoundError
-from funkhaus.domain.kinds import NAMESPACE, Kind, kind_of
-from funkhaus.ports import ObjectPage
+from funkhaus.domain.kinds import NAMESPACE, SECRET, SERVICE_ACCOUNT, Kind, kind_of
+from funkhaus.ports import Minted, ObjectPage
 
 from . import ownership
 
@@ -42,6 +43,9 @@ class MemoryCluster:
         """Asked before every call with (verb, kind, namespace, name); what it returns is raised."""
         self.admission: Callable[[Manifest], None] = lambda _: None
         """Called with every object about to be stored; raises to refuse it."""
+        self.minted: dict[str, tuple[Manifest, Manifest]] = {}
+        self.now: Callable[[], datetime] = lambda: datetime(2026, 1, 1, tzinfo=UTC)
+        """The time that tokens' lives are told by."""
         self._versions = itertools.count(1)
         for name in ("default", "kube-system"):
             self.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -169,6 +173,21 @@ class MemoryCluster:
             self._drop(key)
         return True
 
+    async def mint(self, account: Manifest, secret: Manifest, seconds: int) -> Minted:
+        meta, bound = account["metadata"], secret["metadata"]
+        self._asked("mint", SERVICE_ACCOUNT, meta["namespace"], meta["name"], None)
+        live = self.objects.get(_key(SERVICE_ACCOUNT, meta["namespace"], meta["name"]))
+        if live is None:
+            raise NotFoundError(f'serviceaccounts "{meta["name"]}" not found')
+        held = self.objects.get(_key(SECRET, meta["namespace"], bound["name"]))
+        if held is None:
+            raise NotFoundError(f'secrets "{bound["name"]}" not found')
+        if held["metadata"]["uid"] != bound["uid"]:
+            raise ConflictError("the UID in the bound object reference does not match")
+        text = f"minted-{uuid.uuid4()}"
+        self.minted[text] = (live, held)
+        return Minted(text, self.now() + timedelta(seconds=seconds))
+
     async def logs(
         self,
         namespace: str,
@@ -206,6 +225,16 @@ class MemoryCluster:
     def named(self, kind: Kind, namespace: str) -> tuple[str, ...]:
         """Names of all objects of a kind in a namespace."""
         return tuple(sorted(key[2] for key in self.objects if key[:2] == (kind.name, namespace)))
+
+    def speaks_for(self, text: str) -> str:
+        """The username of a minted token, empty once its account or its Secret is gone; tokens here don't expire."""
+        for manifest in (bound := self.minted.get(text, ())):
+            kind, namespace, name = _address(manifest)
+            found = self.objects.get(_key(kind, namespace, name), {"metadata": {}})
+            if found["metadata"].get("uid") != manifest["metadata"]["uid"]:
+                return ""
+        meta = bound[0]["metadata"] if bound else {}
+        return f"system:serviceaccount:{meta['namespace']}:{meta['name']}" if meta else ""
 
     # ── inside ──
 

@@ -54,3 +54,12 @@ def test_a_file_that_is_not_there_or_one_too_many_is_named(more: dict[str, str])
     with pytest.raises(InvalidError) as caught:
         load(Api, environ)
     assert caught.value.findings[0].path == "FUNKHAUS_TOKEN_PEPPER_FILE"
+
+
+def test_how_kubectl_gets_in_is_one_of_two_ways() -> None:
+    assert load(Api, NEEDED).members_namespace == ""
+    other = NEEDED | {"FUNKHAUS_KUBECTL": "token-request", "FUNKHAUS_SYSTEM_NAMESPACE": "house"}
+    assert load(Api, other).members_namespace == "house-members"
+    with pytest.raises(InvalidError, match="webhook or token-request passes") as caught:
+        _ = load(Api, NEEDED | {"FUNKHAUS_KUBECTL": "magic"}).members_namespace
+    assert caught.value.findings[0].path == "FUNKHAUS_KUBECTL"

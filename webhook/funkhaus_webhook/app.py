@@ -125,6 +125,7 @@ class Server:
             world.clock,
             domain=settings.domain,
             system_namespace=settings.system_namespace,
+            members_namespace=settings.members_namespace,
             at_once=settings.reviews_at_once,
         )
         router = Router(service, deadline=settings.review_timeout)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd.fields import field
 from funkhaus.domain.errors import InvalidError
+from funkhaus.domain.kubectl_account import CREDENTIAL_EXTRA
 from funkhaus.domain.subject import TOKEN_EXTRA
 from funkhaus.services.reviews import Operation, Review
 
@@ -73,7 +74,9 @@ def review(asked: Asked, kind: Kind) -> Review:
     """The review of an object of `kind`; raises `InvalidError` naming the field."""
     request = asked.request
     user = field(request, "userInfo", dict, "request")
-    tokens = field(field(user, "extra", dict, "request.userInfo", {}), TOKEN_EXTRA, list, "", [])
+    extra = field(user, "extra", dict, "request.userInfo", {})
+    tokens = field(extra, TOKEN_EXTRA, list, "", [])
+    credentials = field(extra, CREDENTIAL_EXTRA, list, "", [])
     try:
         operation = Operation(field(request, "operation", str, "request"))
     except ValueError as error:
@@ -90,6 +93,7 @@ def review(asked: Asked, kind: Kind) -> Review:
         old=_object(request, "oldObject", needed=operation is not Operation.CREATE),
         requester=field(user, "username", str, "request.userInfo"),
         token_id=str(tokens[0]) if tokens else "",
+        credential_id=str(credentials[0]) if credentials else "",
         dry_run=request.get("dryRun") is True,
     )
 

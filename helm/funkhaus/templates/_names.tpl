@@ -3,6 +3,7 @@
 {{- define "funkhaus.auditKeys" -}}{{ .Values.audit.existingSecret | default "funkhaus-audit-keys" }}{{- end -}}
 {{- define "funkhaus.webhook" -}}funkhaus-webhook{{- end -}}
 {{- define "funkhaus.controller" -}}funkhaus-controller{{- end -}}
+{{- define "funkhaus.members" -}}{{ .Release.Namespace }}-members{{- end -}}
 {{- define "funkhaus.opa" -}}funkhaus-opa{{- end -}}
 {{- define "funkhaus.admission" -}}funkhaus{{- end -}}
 {{- define "funkhaus.image" -}}

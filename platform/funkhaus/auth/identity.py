@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.errors import UnauthenticatedError
@@ -12,7 +13,7 @@ from funkhaus.domain.token import TokenKind, kind_of
 from funkhaus.ports import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from funkhaus.domain.group_rule import GroupRule
     from funkhaus.domain.token import Token
@@ -87,6 +88,22 @@ class Identities:
             raise UnauthenticatedError(f"this token does not open kubectl: {gap}")
         return subject
 
+    async def speakers(
+        self, tokens: Collection[str], sessions: Collection[str]
+    ) -> dict[str, Subject]:
+        """Whom these credentials speak for in kubectl now, by the credential's id; what is no more opens nothing."""
+        lookups, ruled = self._stores.lookups, {rule.tenant for rule in self._rules if rule.tenant}
+        found: dict[str, Subject] = {}
+        held = await lookups.holders(tokens) if tokens else {}
+        standings = await lookups.sessions(sessions, ruled) if sessions else {}
+        for key, bearer in held.items():
+            with suppress(UnauthenticatedError):
+                found[key] = self._of_bearer(bearer)
+        for key, standing in standings.items():
+            with suppress(UnauthenticatedError):
+                found[key] = self._of_session(standing)
+        return {key: subject for key, subject in found.items() if not kubectl_gap(subject)}
+
     async def _of_text(self, kind: TokenKind, text: str, address: str | None = None) -> Subject:
         digest = self._mint.digest(text)
         if kind is TokenKind.SESSION:
@@ -140,6 +157,13 @@ class Identities:
         )
 
     def _subject(self, bearer: Bearer | None, address: str | None = None) -> Subject:
+        """Whom a token speaks for that was used."""
+        subject = self._of_bearer(bearer, address)
+        if bearer:
+            self._noted(bearer.token)
+        return subject
+
+    def _of_bearer(self, bearer: Bearer | None, address: str | None = None) -> Subject:
         """Whom a token speaks for; `address` is where its holder asks from, `None` where kube-apiserver asks for them."""
         if bearer is None:
             raise UnauthenticatedError(UNKNOWN)
@@ -154,7 +178,6 @@ class Identities:
             )
         if address is not None and not token.restriction.admits(address):
             raise UnauthenticatedError(ELSEWHERE)
-        self._noted(token)
         return subject_of(bearer)
 
 

@@ -7,6 +7,7 @@ leave an unknown field alone. What is used is its configuration, credentials and
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -21,12 +22,12 @@ from funkhaus.domain.errors import (
     TimedOutError,
     UnavailableError,
 )
-from funkhaus.domain.kinds import POD, Kind, kind_of
+from funkhaus.domain.kinds import POD, SECRET, SERVICE_ACCOUNT, Kind, kind_of
 from funkhaus.domain.subject import SUBJECT_EXTRA, TOKEN_EXTRA
 from funkhaus.domain.verdict import Finding
 from funkhaus.kube import status
 from funkhaus.kube.connection import api_client
-from funkhaus.ports import ObjectPage
+from funkhaus.ports import Minted, ObjectPage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -214,6 +215,23 @@ class KubeCluster:
                 return False
             raise
         return True
+
+    async def mint(self, account: Manifest, secret: Manifest, seconds: int) -> Minted:
+        """A TokenRequest bound to a Secret: kube-apiserver refuses the token when the Secret is gone."""
+        meta, bound = account["metadata"], secret["metadata"]
+        reference = {"apiVersion": SECRET.api_version, "kind": SECRET.name}
+        reference |= {"name": bound["name"], "uid": bound["uid"]}
+        made = await self.request(
+            "POST",
+            _path(SERVICE_ACCOUNT, meta["namespace"], meta["name"], "token"),
+            body={
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"expirationSeconds": seconds, "boundObjectRef": reference},
+            },
+        )
+        status = made["status"]
+        return Minted(status["token"], datetime.fromisoformat(status["expirationTimestamp"]))
 
     async def logs(
         self,

@@ -52,27 +52,37 @@ def kubernetes_namespace(place: Site, owned_by: Owner) -> dict[str, Any]:
     return {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.name, "metadata": meta}
 
 
+def members_groups(tenant: str) -> dict[str, str]:
+    """The groups of a tenant's members, by what is bound to them: the end of a ClusterRole's name."""
+    return {
+        # billing reads numbers, not the cluster
+        role.value: group(tenant, role)
+        for role in (Role.OWNER, Role.DEVELOPER, Role.VIEWER)
+    } | {"suspended": suspended_group(tenant)}
+
+
+def role_ref(name: str) -> dict[str, str]:
+    """The reference to the chart's ClusterRole that ends in `name`."""
+    return {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "ClusterRole",
+        "name": f"funkhaus-tenant-{name}",
+    }
+
+
 def role_bindings(place: Site, owned_by: Owner) -> list[dict[str, Any]]:
     """One RoleBinding per role, on the platform's group for it; the ClusterRoles come with the chart.
 
     `suspended` is what is left of owner and developer while the tenant rests, beside viewer; `admin` is what platform
     admins may, who are no members.
     """
-    groups = {
-        # billing reads numbers, not the cluster
-        role.value: group(place.tenant, role)
-        for role in (Role.OWNER, Role.DEVELOPER, Role.VIEWER)
-    } | {"suspended": suspended_group(place.tenant), "admin": ADMIN_GROUP}
+    groups = members_groups(place.tenant) | {"admin": ADMIN_GROUP}
     return [
         {
             "apiVersion": ROLE_BINDING.api_version,
             "kind": ROLE_BINDING.name,
             "metadata": metadata(place, f"funkhaus-{name}", owned_by),
-            "roleRef": {
-                "apiGroup": "rbac.authorization.k8s.io",
-                "kind": "ClusterRole",
-                "name": f"funkhaus-tenant-{name}",
-            },
+            "roleRef": role_ref(name),
             "subjects": [
                 {
                     "apiGroup": "rbac.authorization.k8s.io",

@@ -28,6 +28,7 @@ from funkhaus.ports.world import (
     Dialer,
     ImageRegistry,
     Manifest,
+    Minted,
     ObjectPage,
     TokenMint,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "Lookups",
     "Manifest",
     "Members",
+    "Minted",
     "ObjectPage",
     "OutboxItem",
     "Override",

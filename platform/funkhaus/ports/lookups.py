@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from funkhaus.domain.subject import PlatformRole, Role
@@ -41,6 +41,17 @@ class Lookups(Protocol):
 
     async def standing(self, digest: bytes, tenants: Collection[str] = ()) -> Standing | None:
         """The session with this keyed digest, valid or not; `tenants` are others to tell the state of."""
+
+    async def holders(self, tokens: Collection[str]) -> Mapping[str, Bearer]:
+        """The tokens with these ids, valid or not, by id; none of a tenant that is gone."""
+
+    async def sessions(
+        self, sessions: Collection[str], tenants: Collection[str] = ()
+    ) -> Mapping[str, Standing]:
+        """The sessions with these ids, valid or not, by id, as `standing` tells of one."""
+
+    async def namespaces(self, tenants: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """The short names of these tenants' namespaces, by tenant; none of a tenant without."""
 
     async def facts(self, cluster_namespace: str) -> TenantFacts | None:
         """Whose Kubernetes namespace this is, and what a review needs to know of them."""

@@ -26,6 +26,14 @@ class ObjectPage:
     after: str
 
 
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A token that kube-apiserver signed, and when it ends (aware)."""
+
+    text: str
+    expires_at: datetime
+
+
 class Clock(Protocol):
     """The time, so that tests own it."""
 
@@ -108,6 +116,11 @@ class Cluster(Protocol):
         subject: Subject | None = None,
     ) -> bool:
         """Delete in the background; with `uid` only that very object. Whether there was one."""
+
+    async def mint(self, account: Manifest, secret: Manifest, seconds: int) -> Minted:
+        """A token of a stored ServiceAccount, good for `seconds` (600 at least) and for as long as that very Secret is
+        there, in the account's namespace. Raises `NotFoundError`; `ConflictError` where the Secret is another one by now.
+        """
 
     def logs(
         self,

@@ -28,6 +28,7 @@ from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import ForbiddenError, FunkhausError, InvalidError, TimedOutError
 from funkhaus.domain.function import Function
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, Kind
+from funkhaus.domain.kubectl_account import account_named, account_user
 from funkhaus.domain.question import CHANGED_BY, CREATED_BY, Change, Doing, Question
 from funkhaus.domain.quota import asked_by
 from funkhaus.domain.subject import PREFIX
@@ -79,6 +80,8 @@ class Review:
     old: Manifest
     requester: str
     token_id: str = ""
+    credential_id: str = ""
+    """What kube-apiserver says the requester's token is called; only of one it signed by request."""
     dry_run: bool = False
 
 
@@ -103,8 +106,9 @@ class Judgement:
 class ReviewService:
     """Mutation, validation, and the controller's second question.
 
-    `domain` is the platform's, `system_namespace` where its own processes' service accounts live; `at_once` bounds the
-    reviews worked on at the same time, others wait within their deadline.
+    `domain` is the platform's, `system_namespace` where its own processes' service accounts live, `members_namespace` where
+    those of members' credentials do, if any; `at_once` bounds the reviews worked on at the same time, others wait within
+    their deadline.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class ReviewService:
         *,
         domain: str,
         system_namespace: str,
+        members_namespace: str = "",
         at_once: int = 64,
     ) -> None:
         self._stores = stores
@@ -124,6 +129,7 @@ class ReviewService:
         self._clock = clock
         self._domain = domain
         self._platform_user = f"system:serviceaccount:{system_namespace}:"
+        self._member_user = account_user(members_namespace) if members_namespace else ""
         self._places = asyncio.Semaphore(at_once)
 
     async def mutate(self, review: Review, deadline: float) -> Judgement:
@@ -166,6 +172,7 @@ class ReviewService:
         self, deadline: float, review: Review, work: Callable[[Review], Awaitable[Judgement]]
     ) -> Judgement:
         try:
+            review = self._of_member(review)
             async with asyncio.timeout(deadline), self._places:
                 judgement = await work(review)
         except TimeoutError:
@@ -177,6 +184,19 @@ class ReviewService:
         if review.dry_run or judgement.audited or not told:
             return judgement
         return dataclasses.replace(judgement, audited=await self._record(review, judgement))
+
+    def _of_member(self, review: Review) -> Review:
+        """The review with the subject in place of the ServiceAccount that stands for its credential."""
+        if not self._member_user or not review.requester.startswith(self._member_user):
+            return review
+        account = account_named(review.requester.removeprefix(self._member_user))
+        if account is None or not review.credential_id:
+            raise ForbiddenError(
+                f"{review.requester} stands for no member's credential, or came without a token of the exchange"
+            )
+        return dataclasses.replace(
+            review, requester=account.username, token_id=account.credential_id
+        )
 
     async def _mutate(self, review: Review) -> Judgement:
         if self._unjudged(review):

@@ -44,9 +44,18 @@ class Fixed:
 
     async def row(self, driver: asyncpg.Connection, values: Mapping[str, object]) -> Row | None:
         """The first row it finds."""
-        given = [values[name] if name in values else self._set[name] for name in self._names]
-        found: Row | None = await driver.fetchrow(self._text, *given, record_class=Record)
+        found: Row | None = await driver.fetchrow(
+            self._text, *self._given(values), record_class=Record
+        )
         return found
+
+    async def rows(self, driver: asyncpg.Connection, values: Mapping[str, object]) -> list[Row]:
+        """Every row it finds."""
+        found: list[Row] = await driver.fetch(self._text, *self._given(values), record_class=Record)
+        return found
+
+    def _given(self, values: Mapping[str, object]) -> list[object]:
+        return [values[name] if name in values else self._set[name] for name in self._names]
 
 
 def fixed(statement: str) -> Fixed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
@@ -17,11 +17,12 @@ from funkhaus.storage.failures import LOST, ON_CONNECTING, translated
 from funkhaus.storage.walls import PLATFORM_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from funkhaus.storage.fixed import Fixed
     from funkhaus.storage.rows import Row
 
+T = TypeVar("T")
 CONNECTIONS = 4
 """At most: an answer takes a millisecond, and a process asks from one thread."""
 _FOR_EVER = 10**9
@@ -46,13 +47,20 @@ class Reading:
 
     async def row(self, statement: Fixed, **values: object) -> Row | None:
         """The first row of a statement; asked again where the connection was lost: nothing can have been changed."""
+        return await self._asked(lambda connection: statement.row(connection, values))
+
+    async def rows(self, statement: Fixed, **values: object) -> list[Row]:
+        """Every row of a statement, likewise."""
+        return await self._asked(lambda connection: statement.rows(connection, values))
+
+    async def _asked(self, ask: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
         dead = 0
         with translated(ON_CONNECTING):
             pool = self._pool or await self._opened()
             while True:
                 async with pool.acquire(timeout=self._seconds) as connection:
                     try:
-                        return await statement.row(connection, values)
+                        return await ask(connection)
                     except LOST:
                         with suppress(asyncpg.InterfaceError):  # the pool has let go of it already
                             connection.terminate()  # or does not know yet, and gives it to the next

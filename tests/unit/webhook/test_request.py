@@ -34,6 +34,13 @@ def test_a_user_need_not_have_a_token() -> None:
     assert (read.requester, read.token_id) == ("admin", "")
 
 
+def test_what_a_signed_token_is_called_comes_with_the_user() -> None:
+    extra = {"authentication.kubernetes.io/credential-id": ["JTI=7"]}
+    user = {"username": "system:serviceaccount:a:b", "extra": extra}
+    read = review(envelope(body(function(), userInfo=user)), FUNCTION)
+    assert (read.requester, read.token_id, read.credential_id) == (user["username"], "", "JTI=7")
+
+
 def without(*path: str) -> dict[str, Any]:
     document = admission_review(function())
     place = document
