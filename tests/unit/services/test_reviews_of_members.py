@@ -52,7 +52,7 @@ async def test_the_author_and_the_audit_s_subject_are_the_member() -> None:
     assert not mutated.refused
     named = patched(function(), mutated)["metadata"]["annotations"]
     assert (named[CREATED_BY], named[CHANGED_BY]) == (USER, USER)
-    assert validated.let_in
+    assert validated.audited is True
     (row,) = house.stores.state.audit
     assert (row.subject, row.token_id, row.outcome) == (USER, CREDENTIAL, "allowed")
     stored = patched(function(), mutated)
