@@ -53,6 +53,9 @@ class MemoryLifecycle:
             Belonging.MEMBERS: state.people.members,
             Belonging.SERVICE_ACCOUNTS: state.accounts,
             Belonging.QUOTA_REQUESTS: state.quota_requests,
+            Belonging.APPROVALS: state.approvals,
+            Belonging.APPROVAL_CHECKS: state.approval_checks,
+            Belonging.NOTIFICATIONS: state.notifications,
             Belonging.OVERRIDE: state.books.overrides,
             Belonging.HOST_SUFFIXES: state.suffixes,
             Belonging.CHARGES: state.books.charges,
@@ -63,7 +66,12 @@ class MemoryLifecycle:
 
     def _own(self, what: Belonging) -> list[Any]:
         rows = self._rows(what)
-        if what in {Belonging.INVITATIONS, Belonging.QUOTA_REQUESTS}:
+        if what in {
+            Belonging.INVITATIONS,
+            Belonging.QUOTA_REQUESTS,
+            Belonging.APPROVALS,
+            Belonging.NOTIFICATIONS,
+        }:
             return [key for key, row in rows.items() if row.tenant == self._tenant]
         if what is Belonging.HOST_SUFFIXES:
             return [key for key, row in rows.items() if row == self._tenant]

@@ -17,6 +17,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant
 from funkhaus.ports import OutboxItem
 
+from .approvals import MemoryApprovals, MemoryPlatformApprovals, Told
 from .audit import MemoryAuditChains, MemoryAuditTrail, Trails, append
 from .hosts import MemoryHosts, MemoryPlatformHosts
 from .idempotency import Held, MemoryIdempotencyKeys
@@ -32,12 +33,14 @@ from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
 
+    from funkhaus.domain.approval import Approval
+    from funkhaus.domain.charge import Key
     from funkhaus.domain.errors import FunkhausError
     from funkhaus.domain.quota_request import QuotaRequest
     from funkhaus.domain.service_account import ServiceAccount
     from funkhaus.domain.tenant_request import TenantRequest
     from funkhaus.domain.token import KubectlCredential, Token
-    from funkhaus.ports import AuditRow, Manifest
+    from funkhaus.ports import AuditRow, Checked, Manifest
 
 PLANS = {
     "small": Plan(
@@ -90,6 +93,10 @@ class State:
     policies: Shelf = field(default_factory=Shelf)
     hosts: dict[str, tuple[str, datetime | None]] = field(default_factory=dict)
     host_uses: set[tuple[str, str, str, str]] = field(default_factory=set)
+    approvals: dict[str, Approval] = field(default_factory=dict)
+    approvals_changed: dict[str, datetime] = field(default_factory=dict)
+    approval_checks: dict[tuple[str, Key], Checked] = field(default_factory=dict)
+    notifications: dict[str, Told] = field(default_factory=dict)
 
 
 class MemoryStores:
@@ -150,6 +157,10 @@ class MemoryTenantWork:
     @property
     def hosts(self) -> MemoryHosts:
         return MemoryHosts(self._state, self._tenant)
+
+    @property
+    def approvals(self) -> MemoryApprovals:
+        return MemoryApprovals(self._state, self._tenant)
 
     @property
     def quota_requests(self) -> MemoryQuotaRequests:
@@ -272,6 +283,10 @@ class MemoryPlatformWork:
     @property
     def hosts(self) -> MemoryPlatformHosts:
         return MemoryPlatformHosts(self._state)
+
+    @property
+    def approvals(self) -> MemoryPlatformApprovals:
+        return MemoryPlatformApprovals(self._state)
 
     @property
     def quota_requests(self) -> MemoryPlatformQuotaRequests:

@@ -67,9 +67,13 @@ class MemoryTokens:
         last_four: str,
         expires_at: datetime,
         old_until: datetime,
+        *,
+        issued_by: str = "",
     ) -> Token:
         found = _by_id(self._state, token_id, self._tenant)
-        return _rotate(self._state, found, digest, last_four, expires_at, old_until)
+        token = _rotate(self._state, found, digest, last_four, expires_at, old_until)
+        self._state.tokens[digest] = replace(token, issued_by=issued_by or token.issued_by)
+        return self._state.tokens[digest]
 
     async def revoke_of(self, subject_id: str, now: datetime) -> int:
         count = 0

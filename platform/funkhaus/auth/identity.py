@@ -193,4 +193,5 @@ def subject_of(bearer: Bearer) -> Subject:
         restriction=token.restriction,
         ends_at=token.expires_at,
         suspended=frozenset({token.tenant}) if bearer.suspended else frozenset(),
+        behind=token.issued_by,
     )

@@ -15,6 +15,8 @@ from funkhaus.domain.subject import PlatformRole, Role, Subject
 class Permission(StrEnum):
     """One thing a subject may be allowed to do; alphabetical."""
 
+    APPROVAL_DECIDE = "approval:decide"
+    APPROVAL_READ = "approval:read"
     AUDIT_READ = "audit:read"
     FUNCTION_CALL = "function:call"
     FUNCTION_LOGS = "function:logs"
@@ -51,6 +53,7 @@ class Permission(StrEnum):
 
 _READS = frozenset(
     {
+        Permission.APPROVAL_READ,
         Permission.FUNCTION_READ,
         Permission.MEMBER_READ,
         Permission.NAMESPACE_READ,
@@ -63,6 +66,7 @@ _READS = frozenset(
 )
 _WRITES = frozenset(
     {
+        Permission.APPROVAL_DECIDE,
         Permission.FUNCTION_CALL,
         Permission.FUNCTION_WRITE,
         Permission.QUOTA_REQUEST,
@@ -97,6 +101,8 @@ PLATFORM_PERMISSIONS: dict[PlatformRole, frozenset[Permission]] = {
     PlatformRole.ADMIN: frozenset(Permission),
     PlatformRole.APPROVER: _BILLS
     | {
+        Permission.APPROVAL_DECIDE,
+        Permission.APPROVAL_READ,
         Permission.QUOTA_DECIDE,
         Permission.QUOTA_READ,
         Permission.RUNTIME_READ,
@@ -105,6 +111,7 @@ PLATFORM_PERMISSIONS: dict[PlatformRole, frozenset[Permission]] = {
     },
     PlatformRole.AUDITOR: _BILLS
     | {
+        Permission.APPROVAL_READ,
         Permission.AUDIT_READ,
         Permission.POLICY_READ,
         Permission.QUOTA_READ,

@@ -65,6 +65,13 @@ class Subject:
     restriction: Restriction = UNRESTRICTED
     ends_at: datetime | None = None
     suspended: frozenset[str] = frozenset()
+    behind: str = ""
+    """The cluster user of the person who issued its token; empty for a person."""
+
+    @property
+    def person(self) -> str:
+        """Whose word its word is: whoever issued the token, else the subject itself."""
+        return self.behind or self.username
 
     @property
     def is_admin(self) -> bool:

@@ -47,7 +47,10 @@ _KINDS = frozenset(kind.value for kind in TokenKind)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A stored token. `tenant` is empty for a platform admin's; `role` is then empty too."""
+    """A stored token. `tenant` is empty for a platform admin's; `role` is then empty too.
+
+    `issued_by` is the cluster user of the person who issued it, empty where nobody wrote it down.
+    """
 
     id: str
     subject_id: str
@@ -61,6 +64,7 @@ class Token:
     revoked_at: datetime | None = None
     restriction: Restriction = UNRESTRICTED
     last_used_at: datetime | None = None
+    issued_by: str = ""
 
     def is_valid(self, now: datetime) -> bool:
         """Whether it still opens doors at `now`."""

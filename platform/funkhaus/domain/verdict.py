@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from funkhaus.domain.approval import ApproverRule
 
 
 class Outcome(StrEnum):
@@ -67,6 +70,8 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     decision_id: str = ""
     revision: str = ""
+    approvers: ApproverRule | None = None
+    """Who may approve what it asks approval for; ``None``: whoever may where no rule says otherwise."""
 
     def of(self, outcome: Outcome) -> tuple[Finding, ...]:
         """The findings with one outcome, in a stable order."""
@@ -76,6 +81,11 @@ class Verdict:
     def denied(self) -> bool:
         """Whether anything refuses."""
         return bool(self.of(Outcome.DENY))
+
+    @property
+    def asking(self) -> tuple[Finding, ...]:
+        """What asks for an approval."""
+        return self.of(Outcome.REQUIRE_APPROVAL)
 
     @property
     def needs_approval(self) -> bool:

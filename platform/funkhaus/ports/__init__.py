@@ -4,6 +4,7 @@
 A manifest is a plain JSON object (``dict[str, Any]``) as kube-apiserver speaks it.
 """
 
+from funkhaus.ports.approvals import Approvals, Change, Checked, PlatformApprovals
 from funkhaus.ports.audit import AuditChains, AuditFilter, AuditListed, AuditTrail, Signer
 from funkhaus.ports.bearers import Bearers
 from funkhaus.ports.idempotency import IdempotencyKeys
@@ -35,6 +36,7 @@ from funkhaus.ports.world import (
 
 __all__ = [
     "Answer",
+    "Approvals",
     "AuditChains",
     "AuditFilter",
     "AuditListed",
@@ -42,6 +44,8 @@ __all__ = [
     "AuditTrail",
     "Bearers",
     "BundleSigner",
+    "Change",
+    "Checked",
     "Clock",
     "Cluster",
     "Decider",
@@ -58,6 +62,7 @@ __all__ = [
     "ObjectPage",
     "OutboxItem",
     "Override",
+    "PlatformApprovals",
     "PlatformLedger",
     "PlatformQuotaRequests",
     "PlatformWork",

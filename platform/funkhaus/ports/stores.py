@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.tenant import Namespace, Plan, Tenant
     from funkhaus.domain.token import Token
+    from funkhaus.ports.approvals import Approvals, PlatformApprovals
     from funkhaus.ports.audit import AuditChains, AuditTrail
     from funkhaus.ports.bearers import Bearers
     from funkhaus.ports.hosts import Hosts, PlatformHosts
@@ -82,6 +83,10 @@ class TenantWork(Protocol):
     @property
     def hosts(self) -> Hosts:
         """Which hosts the tenant's triggers hold."""
+
+    @property
+    def approvals(self) -> Approvals:
+        """The tenant's approvals."""
 
     @property
     def quota_requests(self) -> QuotaRequests:
@@ -171,6 +176,10 @@ class PlatformWork(Protocol):
     @property
     def hosts(self) -> PlatformHosts:
         """All hosts."""
+
+    @property
+    def approvals(self) -> PlatformApprovals:
+        """All approvals."""
 
     @property
     def quota_requests(self) -> PlatformQuotaRequests:

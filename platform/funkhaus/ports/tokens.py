@@ -27,8 +27,12 @@ class Tokens(Protocol):
         last_four: str,
         expires_at: datetime,
         old_until: datetime,
+        *,
+        issued_by: str = "",
     ) -> Token:
-        """Give a token another text; the one before passes until `old_until`. Raises `NotFoundError`."""
+        """Give a token another text; the one before passes until `old_until`. Whoever gets it stands behind the token from
+        now on, where `issued_by` is given. Raises `NotFoundError`.
+        """
 
     async def revoke_of(self, subject_id: str, now: datetime) -> int:
         """Revoke all of one subject; how many that were."""

@@ -36,11 +36,19 @@ AT_ONCE = (
     Belonging.MEMBERS,
     Belonging.SERVICE_ACCOUNTS,
     Belonging.QUOTA_REQUESTS,
+    Belonging.NOTIFICATIONS,
     Belonging.OVERRIDE,
     Belonging.HOST_SUFFIXES,
 )
-AFTER_THE_CLUSTER = (Belonging.CHARGES, Belonging.QUOTAS, Belonging.TENANT_QUOTA)
-"""What the books hold until nothing is there any more that they count."""
+AFTER_THE_CLUSTER = (
+    Belonging.APPROVALS,
+    Belonging.APPROVAL_CHECKS,
+    Belonging.NOTIFICATIONS,
+    Belonging.CHARGES,
+    Belonging.QUOTAS,
+    Belonging.TENANT_QUOTA,
+)
+"""What is kept of objects, until none is there any more."""
 SUBJECT = "system:funkhaus"
 """Who is in the audit log for what nobody asked for at that moment."""
 _LOG = logs.logger(__name__)

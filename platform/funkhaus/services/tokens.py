@@ -85,7 +85,12 @@ class TokenService:
                 known = {namespace.name for namespace in await work.namespaces()}
                 _check_namespaces(restriction, known)
                 fresh = self._new(kind, order.name, tenant, role.value, order.days)
-                token = replace(fresh.token, restriction=restriction, subject_id=subject_id)
+                token = replace(
+                    fresh.token,
+                    restriction=restriction,
+                    subject_id=subject_id,
+                    issued_by=asker.subject.person,
+                )
                 issued = IssuedToken(token, fresh.text)
                 _check_width(asker, issued.token)
                 act.detail |= {
@@ -137,7 +142,12 @@ class TokenService:
             ends = now + timedelta(days=days) if days else token.expires_at
             act.detail |= {"grace": grace, "days": days}
             rotated = await work.tokens.rotate(
-                token_id, self._mint.digest(text), text[-4:], ends, now + timedelta(seconds=grace)
+                token_id,
+                self._mint.digest(text),
+                text[-4:],
+                ends,
+                now + timedelta(seconds=grace),
+                issued_by=asker.subject.person,
             )
             _check_width(asker, rotated)
             await act.done_in(work)

@@ -9,10 +9,13 @@ from sqlalchemy import delete, select, tuple_, update
 from funkhaus.ports.lifecycle import Belonging
 from funkhaus.storage import rows
 from funkhaus.storage.schema import (
+    ApprovalCheckRow,
+    ApprovalRow,
     ChargeRow,
     HostSuffix,
     InvitationRow,
     MemberRow,
+    NotificationRow,
     OutboxEntry,
     OverrideRow,
     QuotaRequestRow,
@@ -37,6 +40,9 @@ _TABLES: dict[Belonging, type[Table]] = {
     Belonging.MEMBERS: MemberRow,
     Belonging.SERVICE_ACCOUNTS: ServiceAccountRow,
     Belonging.QUOTA_REQUESTS: QuotaRequestRow,
+    Belonging.APPROVALS: ApprovalRow,
+    Belonging.APPROVAL_CHECKS: ApprovalCheckRow,
+    Belonging.NOTIFICATIONS: NotificationRow,
     Belonging.OVERRIDE: OverrideRow,
     Belonging.HOST_SUFFIXES: HostSuffix,
     Belonging.CHARGES: ChargeRow,

@@ -11,6 +11,7 @@ from funkhaus.domain.audit import PLATFORM
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.ports import OutboxItem
 from funkhaus.storage import rows
+from funkhaus.storage.approvals import PostgresPlatformApprovals
 from funkhaus.storage.audit import PostgresAuditChains, PostgresAuditTrail
 from funkhaus.storage.bearers import PostgresBearers
 from funkhaus.storage.hosts import PostgresPlatformHosts
@@ -72,6 +73,11 @@ class PostgresPlatformWork(rows.Statements):
     def hosts(self) -> PostgresPlatformHosts:
         """All hosts."""
         return PostgresPlatformHosts(self._connection)
+
+    @property
+    def approvals(self) -> PostgresPlatformApprovals:
+        """All approvals."""
+        return PostgresPlatformApprovals(self._connection)
 
     @property
     def quota_requests(self) -> PostgresPlatformQuotaRequests:

@@ -67,6 +67,7 @@ TOKEN = (
     TokenRow.namespaces,
     TokenRow.cidrs,
     TokenRow.last_used_at,
+    TokenRow.issued_by,
 )
 
 _AUDITED = (
@@ -121,6 +122,7 @@ class Statements:
             "scopes": list(token.restriction.scopes),
             "namespaces": list(token.restriction.namespaces),
             "cidrs": list(token.restriction.cidrs),
+            "issued_by": token.issued_by,
         }
         await self._insert(insert(TokenRow).values(values), "there is such a token already")
 
@@ -198,6 +200,7 @@ def token(row: Row) -> Token:
         revoked_at=row.revoked_at,
         restriction=Restriction(tuple(row.scopes), tuple(row.namespaces), tuple(row.cidrs)),
         last_used_at=row.last_used_at,
+        issued_by=row.issued_by,
     )
 
 

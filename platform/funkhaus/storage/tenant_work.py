@@ -9,6 +9,7 @@ from sqlalchemy import func, insert, select, update
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.tenant import Namespace
 from funkhaus.storage import rows
+from funkhaus.storage.approvals import PostgresApprovals
 from funkhaus.storage.audit import PostgresAuditTrail
 from funkhaus.storage.hosts import PostgresHosts
 from funkhaus.storage.ledger import PostgresLedger
@@ -61,6 +62,11 @@ class PostgresTenantWork(rows.Statements):
     def hosts(self) -> PostgresHosts:
         """Which hosts the tenant's triggers hold."""
         return PostgresHosts(self._connection, self._tenant)
+
+    @property
+    def approvals(self) -> PostgresApprovals:
+        """The tenant's approvals."""
+        return PostgresApprovals(self._connection, self._tenant)
 
     @property
     def quota_requests(self) -> PostgresQuotaRequests:

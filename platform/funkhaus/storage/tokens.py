@@ -52,9 +52,13 @@ class PostgresTokens(rows.Statements):
         last_four: str,
         expires_at: datetime,
         old_until: datetime,
+        *,
+        issued_by: str = "",
     ) -> Token:
         """Give a token another text; raises `NotFoundError`."""
         statement = rotation(token_id, digest, last_four, expires_at, old_until).where(self._ours)
+        if issued_by:
+            statement = statement.values(issued_by=issued_by)
         if (row := (await self._run(statement.returning(*rows.TOKEN))).one_or_none()) is None:
             raise absent(token_id)
         return rows.token(row)

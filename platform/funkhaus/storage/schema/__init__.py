@@ -4,6 +4,12 @@ Every table of tenants' data has a column `tenant_id`, so that row-level securit
 """
 
 from funkhaus.storage.schema._declaration import REVISION, Table
+from funkhaus.storage.schema.approvals import (
+    ApprovalCheckRow,
+    ApprovalRow,
+    ApprovalVoteRow,
+    NotificationRow,
+)
 from funkhaus.storage.schema.audit import AuditChainRow, AuditCheckpointRow, AuditEntry
 from funkhaus.storage.schema.charges import ChargeRow
 from funkhaus.storage.schema.host_suffixes import HostSuffix
@@ -29,6 +35,9 @@ metadata = Table.metadata
 
 __all__ = [
     "REVISION",
+    "ApprovalCheckRow",
+    "ApprovalRow",
+    "ApprovalVoteRow",
     "AuditChainRow",
     "AuditCheckpointRow",
     "AuditEntry",
@@ -42,6 +51,7 @@ __all__ = [
     "LoginRow",
     "MemberRow",
     "NamespaceRow",
+    "NotificationRow",
     "OutboxEntry",
     "OverrideRow",
     "PlanRow",

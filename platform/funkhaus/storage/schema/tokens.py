@@ -11,13 +11,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from funkhaus.storage.schema._declaration import Table
 from funkhaus.storage.walls import Access
 
-_CHANGES = "SELECT, INSERT, UPDATE (revoked_at, digest, last_four, expires_at, previous_digest, previous_until"
+_CHANGES = "SELECT, INSERT, UPDATE (revoked_at, digest, last_four, expires_at, previous_digest, previous_until, issued_by"
 
 
 class TokenRow(Table):
     """A token. Without a tenant it is a platform admin's; `role` is then empty.
 
-    `previous_digest` is of the text before the last rotation, which passes until `previous_until`.
+    `issued_by` is the person who issued it, empty where nobody wrote it down. `previous_digest` is of the text before the
+    last rotation, which passes until `previous_until`.
     """
 
     __tablename__ = "tokens"
@@ -45,3 +46,4 @@ class TokenRow(Table):
     last_used_at: Mapped[datetime | None]
     previous_digest: Mapped[bytes | None] = mapped_column(unique=True)
     previous_until: Mapped[datetime | None]
+    issued_by: Mapped[str] = mapped_column(server_default="")

@@ -1,0 +1,203 @@
+"""Approvals as people see and decide them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from funkhaus.domain.approval import Approval, ApprovalState, Vote
+from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError
+from funkhaus.domain.permission import Permission, require_namespace
+from funkhaus.domain.verdict import Finding
+from funkhaus.services.holding import told
+from funkhaus.services.quotas import REASON_LIMIT, reasoned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from funkhaus.ports import Clock, Stores, TenantWork
+    from funkhaus.services.acts import Acts, Asker
+
+UNTIL_LIMIT = timedelta(days=366)
+"""How far off the end of an approval may be."""
+Expectation = Callable[[Approval], None]
+
+
+class ApprovalService:
+    """Use cases of whoever reads and decides.
+
+    A decision takes `expected`, which is called with the approval, locked until the transaction ends, and raises
+    `PreconditionError` when that is not what the asker had read.
+    """
+
+    def __init__(self, stores: Stores, acts: Acts, clock: Clock) -> None:
+        self._stores, self._acts, self._clock = stores, acts, clock
+
+    async def list(
+        self, asker: Asker, tenant: str, state: ApprovalState | None = None
+    ) -> Sequence[Approval]:
+        """The tenant's, newest first, the first five hundred."""
+        async with (
+            self._acts.reading(asker, Permission.APPROVAL_READ, tenant),
+            self._stores.begin(tenant) as work,
+        ):
+            await work.tenant()
+            return [item for item in await work.approvals.all(state) if _may_see(asker, item)]
+
+    async def pending(self, asker: Asker) -> Sequence[Approval]:
+        """What waits for a decision in all tenants (platform roles)."""
+        async with (
+            self._acts.reading(asker, Permission.APPROVAL_READ),
+            self._stores.begin_platform() as platform,
+        ):
+            return await platform.approvals.pending()
+
+    async def show(self, asker: Asker, tenant: str, approval_id: str) -> Approval:
+        """One; raises `NotFoundError`."""
+        async with (
+            self._acts.reading(asker, Permission.APPROVAL_READ, tenant, approval_id),
+            self._stores.begin(tenant) as work,
+        ):
+            found = await work.approvals.find(approval_id)
+            require_namespace(asker.subject, found.key.namespace)
+            return found
+
+    async def approve(
+        self,
+        asker: Asker,
+        tenant: str,
+        approval_id: str,
+        expected: Expectation,
+        *,
+        reason: str = "",
+        until: datetime | None = None,
+    ) -> Approval:
+        """Say yes; the last one that is needed approves. Never the requester, nor anybody behind its token.
+
+        Raises `ForbiddenError`, `ConflictError` (decided already, one's own second yes), `InvalidError`, `NotFoundError`.
+        """
+        return await self._decide(
+            asker, tenant, approval_id, expected, _checked(reason), until, yes=True
+        )
+
+    async def reject(
+        self, asker: Asker, tenant: str, approval_id: str, expected: Expectation, *, reason: str
+    ) -> Approval:
+        """Say no, which one person does; raises as `approve` does."""
+        return await self._decide(
+            asker, tenant, approval_id, expected, reasoned(reason), None, yes=False
+        )
+
+    async def _decide(
+        self,
+        asker: Asker,
+        tenant: str,
+        approval_id: str,
+        expected: Expectation,
+        reason: str,
+        until: datetime | None,
+        *,
+        yes: bool,
+    ) -> Approval:
+        action = f"approval:{'approve' if yes else 'reject'}"
+        # A token that is limited to namespaces decides in these: which one it is, the approval says.
+        namespaces = asker.subject.restriction.namespaces
+        async with self._acts.doing(
+            asker,
+            Permission.APPROVAL_DECIDE,
+            tenant,
+            approval_id,
+            action=action,
+            namespace=namespaces[0] if namespaces else "",
+        ) as act:
+            _check_until(until, self._clock.now())
+            async with self._stores.begin(tenant) as work:
+                row = await work.approvals.find(approval_id, locked=True)
+                require_namespace(asker.subject, row.key.namespace)
+                act.uid, act.after = row.uid, row.spec_digest
+                act.detail |= told(row) | {"reason": reason, "people": row.rule.people}
+                expected(row)
+                _may_decide(asker, row)
+                _open(row, self._clock.now())
+                if yes:
+                    row = await self._vote(work, asker, row, reason, until)
+                else:
+                    row = self._decided(asker, row, ApprovalState.REJECTED, reason)
+                    await work.approvals.put(row)
+                act.detail |= {"state": row.state.value, "votes": [vote.by for vote in row.votes]}
+                if row.state is not ApprovalState.PENDING:
+                    await work.approvals.tell(f"approval.{row.state.value}", told(row))
+                await act.done_in(work)
+        return row
+
+    async def _vote(
+        self, work: TenantWork, asker: Asker, row: Approval, reason: str, until: datetime | None
+    ) -> Approval:
+        subject, now = asker.subject, self._clock.now()
+        vote = Vote(subject.username, subject.person, now, reason, until)
+        await work.approvals.vote(row.id, vote)
+        row = replace(row, votes=(*row.votes, vote))
+        if len(row.votes) >= row.rule.people:
+            ends = [item.until for item in row.votes if item.until]
+            row = self._decided(asker, row, ApprovalState.APPROVED, reason)
+            row = replace(row, ends_at=min(ends) if ends else None)
+        # Written in either case: whoever read it before this vote decides on something that has changed.
+        await work.approvals.put(row)
+        return row
+
+    def _decided(self, asker: Asker, row: Approval, state: ApprovalState, reason: str) -> Approval:
+        by = asker.subject.username
+        return replace(row, state=state, decided_by=by, decided_at=self._clock.now(), reason=reason)
+
+
+def _may_see(asker: Asker, row: Approval) -> bool:
+    allowed = asker.subject.restriction.namespaces
+    return not allowed or row.key.namespace in allowed
+
+
+def _may_decide(asker: Asker, row: Approval) -> None:
+    """Pass for whoever may; raises `ForbiddenError`."""
+    subject = asker.subject
+    if {subject.username, subject.person} & {row.requested_by, *row.behind}:
+        raise ForbiddenError(
+            "nobody approves their own change, nor that of a token they issued: it takes "
+            + row.rule.words
+        )
+    if not row.rule.admits(subject, row.tenant):
+        raise ForbiddenError(f"this takes {row.rule.words}; your roles are not among them")
+    if row.rule.people > 1 and not subject.is_user:
+        raise ForbiddenError(
+            f"this takes {row.rule.words}, signed in themselves: a token is nobody's second pair of eyes"
+        )
+
+
+def _open(row: Approval, now: datetime) -> None:
+    """Pass for what can be decided; raises `ConflictError`."""
+    if row.state is not ApprovalState.PENDING:
+        raise ConflictError(f"this is {row.state.value} already")
+    if row.seen_at is None:
+        raise ConflictError("the object this is about is not stored yet; look again in a moment")
+    if row.lapsed(now):
+        raise ConflictError(
+            f"this could be decided until {row.expires_at:%Y-%m-%d %H:%M} UTC; a change of the object asks anew"
+        )
+
+
+def _check_until(until: datetime | None, now: datetime) -> None:
+    if until is None or now < until <= now + UNTIL_LIMIT:
+        return
+    limit = now + UNTIL_LIMIT
+    message = f"lies in the future, and not after {limit:%Y-%m-%d}"
+    raise InvalidError.at(
+        Finding(
+            "until-out-of-range", message, "until", limit=limit.isoformat(), value=until.isoformat()
+        )
+    )
+
+
+def _checked(reason: str) -> str:
+    """A reason on one line, or none."""
+    return " ".join(reason.split())[:REASON_LIMIT]

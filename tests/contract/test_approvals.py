@@ -1,0 +1,213 @@
+"""One exam for approvals in memory and on a real Postgres."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from funkhaus.domain.approval import Approval, ApprovalState, ApproverRule, Vote
+from funkhaus.domain.charge import Key
+from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.subject import PlatformRole, Role
+from funkhaus.domain.tenant import Tenant
+from funkhaus.domain.token import Token, TokenKind
+from funkhaus.domain.verdict import Finding, Outcome
+from funkhaus.ports import Checked
+from funkhaus.storage import PostgresStores, open_engine
+from tests.support.stores import MemoryStores
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from funkhaus.ports import Stores
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+KEY = Key("Function", "main", "hello")
+FINDING = Finding(
+    "cpu-needs-approval", "cpu is a lot", "spec.resources.cpu", Outcome.REQUIRE_APPROVAL, "1", "2"
+)
+RULE = ApproverRule(frozenset({PlatformRole.APPROVER}), frozenset({Role.OWNER}), 2, 3)
+
+
+def approval(tenant: str = "blue", age: float = 0, **change: object) -> Approval:
+    made = Approval(
+        id=str(uuid4()),
+        tenant=tenant,
+        key=KEY,
+        spec_digest="sha256:a",
+        findings=(FINDING,),
+        rule=RULE,
+        requested_by="fh:ada",
+        requested_at=NOW - timedelta(seconds=age),
+        expires_at=NOW + timedelta(days=3),
+        uid="u1",
+        behind=("fh:bob",),
+        policy_revision="sha256:p",
+        seen_at=NOW,
+    )
+    return replace(made, **change)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def url(request: pytest.FixtureRequest) -> str:
+    return "" if request.param == "memory" else str(request.getfixturevalue("database"))
+
+
+@pytest.fixture
+async def stores(url: str) -> AsyncIterator[Stores]:
+    """Tenants blue and red."""
+    engine = open_engine(url, pool=5, seconds=10, name="contract") if url else None
+    found: Stores = PostgresStores(engine) if engine else MemoryStores()
+    for tenant in ("blue", "red"):
+        async with found.begin_platform() as platform:
+            await platform.add_tenant(Tenant(tenant, "small"))
+    yield found
+    if engine:
+        await engine.close()
+
+
+async def put(stores: Stores, *rows: Approval) -> None:
+    for row in rows:
+        async with stores.begin(row.tenant) as work:
+            await work.approvals.put(row)
+
+
+async def test_what_is_written_is_read_and_changed(stores: Stores) -> None:
+    row = approval()
+    await put(stores, row)
+    ended = row.moved(ApprovalState.EXPIRED, NOW, "late")
+    async with stores.begin("blue") as work:
+        assert await work.approvals.find(row.id, locked=True) == row
+        await work.approvals.put(ended)
+    async with stores.begin("blue") as work:
+        assert await work.approvals.find(row.id) == ended
+        for nothing in (str(uuid4()), "x", "\0"):
+            with pytest.raises(NotFoundError):
+                await work.approvals.find(nothing)
+
+
+async def test_another_tenant_s_are_like_none(stores: Stores) -> None:
+    row = approval()
+    await put(stores, row)
+    async with stores.begin("red") as work:
+        with pytest.raises(NotFoundError):
+            await work.approvals.find(row.id)
+        assert list(await work.approvals.of(KEY)) == list(await work.approvals.all()) == []
+        assert await work.approvals.waiting() == 0
+        with pytest.raises(ValueError, match="blue"):
+            await work.approvals.put(row)
+
+
+async def test_a_person_votes_once_and_votes_are_read_with_it(stores: Stores) -> None:
+    row = approval()
+    first = Vote("fh:eve", "fh:eve", NOW, "fine", NOW + timedelta(days=1))
+    second = Vote("fh:token", "fh:mia", NOW + timedelta(seconds=1))
+    await put(stores, row)
+    async with stores.begin("blue") as work:
+        await work.approvals.vote(row.id, first)
+        await work.approvals.vote(row.id, second)
+    with pytest.raises(ConflictError, match="already"):
+        async with stores.begin("blue") as work:
+            await work.approvals.vote(row.id, replace(first, by="fh:another", at=NOW))
+    await put(stores, row)  # writing the row down again leaves the votes alone
+    async with stores.begin("blue") as work:
+        assert (await work.approvals.find(row.id)).votes == (first, second)
+
+
+async def test_an_object_s_own_newest_first_without_what_is_over(stores: Stores) -> None:
+    rows = [
+        approval(age=age, state=state)
+        for age, state in enumerate(ApprovalState)
+        if state in {ApprovalState.PENDING, ApprovalState.REJECTED, ApprovalState.EXPIRED}
+    ]
+    over = [approval(state=state) for state in (ApprovalState.SUPERSEDED, ApprovalState.WITHDRAWN)]
+    others = [
+        approval(key=replace(KEY, name="other")),
+        approval(key=replace(KEY, kind="HTTPTrigger")),
+    ]
+    await put(stores, *rows, *over, *others)
+    async with stores.begin("blue") as work:
+        found = await work.approvals.of(KEY, locked=True)
+    assert list(found) == sorted(rows, key=lambda row: row.requested_at, reverse=True)
+
+
+async def test_lists_have_what_was_seen(stores: Stores) -> None:
+    seen, unseen = approval(age=1), approval(seen_at=None, uid="")
+    done, red = approval(age=2, state=ApprovalState.APPROVED), approval("red", age=5)
+    await put(stores, seen, unseen, done, red)
+    async with stores.begin("blue") as work:
+        assert [row.id for row in await work.approvals.all()] == [seen.id, done.id]
+        assert [row.id for row in await work.approvals.all(ApprovalState.APPROVED)] == [done.id]
+        assert [row.id for row in await work.approvals.all(limit=1)] == [seen.id]
+        assert await work.approvals.waiting() == 2
+    async with stores.begin_platform() as platform:
+        assert [row.id for row in await platform.approvals.pending()] == [red.id, seen.id]
+        assert {item.id for item in await platform.approvals.open()} == {
+            seen.id, unseen.id, done.id, red.id,
+        }  # fmt: skip
+
+
+async def test_what_lapsed_and_what_ended_long_ago(stores: Stores) -> None:
+    late = approval(expires_at=NOW)
+    ended = approval(age=1, state=ApprovalState.APPROVED, ends_at=NOW, decided_at=NOW)
+    fine = approval(state=ApprovalState.APPROVED, ends_at=NOW + timedelta(seconds=1))
+    old = approval(state=ApprovalState.REJECTED, decided_at=NOW - timedelta(days=9), expires_at=NOW)
+    await put(stores, late, ended, fine, old)
+    async with stores.begin_platform() as platform:
+        assert [row.id for row in await platform.approvals.lapsed(NOW)] == [ended.id, late.id]
+        assert await platform.approvals.forget(NOW - timedelta(days=9)) == 0
+        assert await platform.approvals.forget(NOW) == 1
+    async with stores.begin("blue") as work:
+        with pytest.raises(NotFoundError):
+            await work.approvals.find(old.id)
+
+
+async def test_news_are_of_the_last_seconds(stores: Stores) -> None:
+    row = approval()
+    await put(stores, row)
+    async with stores.begin_platform() as platform:
+        (news,) = await platform.approvals.changed(600)
+        assert (news.id, news.state, news.tenant, news.key) == (row.id, row.state, "blue", KEY)
+    await put(stores, replace(row, state=ApprovalState.APPROVED))
+    async with stores.begin_platform() as platform:
+        (news,) = await platform.approvals.changed(600)
+        assert news.state is ApprovalState.APPROVED
+        assert list(await platform.approvals.changed(-600)) == []
+
+
+async def test_what_needs_none_is_remembered_per_object(stores: Stores) -> None:
+    async with stores.begin("blue") as work:
+        assert await work.approvals.checked(KEY) is None
+        for digest in ("a", "b"):
+            await work.approvals.check(KEY, Checked("u1", digest), NOW)
+    async with stores.begin("red") as work:
+        assert await work.approvals.checked(KEY) is None
+    async with stores.begin("blue") as work:
+        assert await work.approvals.checked(KEY) == Checked("u1", "b")
+        await work.approvals.check(KEY, None, NOW)
+        assert await work.approvals.checked(KEY) is None
+
+
+async def test_who_stands_behind_a_token(stores: Stores) -> None:
+    subject, text = str(uuid4()), str(uuid4())
+    token = Token(
+        text, subject, "ci", TokenKind.USER, "blue", "developer", "1234", NOW, NOW + timedelta(days=1),
+        issued_by="fh:bob",
+    )  # fmt: skip
+    async with stores.begin("blue") as work:
+        await work.add_token(token, b"digest")
+    async with stores.begin("blue") as work:
+        assert (await work.tokens.get(text)).issued_by == "fh:bob"
+        assert await work.approvals.issuers(f"fh:{subject}") == {"fh:bob"}
+        for other in (f"fh:{uuid4()}", "fh:x", "system:admin", ""):
+            assert await work.approvals.issuers(other) == frozenset()
+    async with stores.begin("red") as work:
+        assert await work.approvals.issuers(f"fh:{subject}") == frozenset()
+    async with stores.begin("blue") as work:
+        later = NOW + timedelta(days=2)
+        await work.tokens.rotate(text, b"other", "5678", later, NOW, issued_by="fh:mia")
+        assert await work.approvals.issuers(f"fh:{subject}") == {"fh:mia"}

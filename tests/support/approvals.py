@@ -1,0 +1,151 @@
+"""`Approvals` without a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from funkhaus.domain.approval import OPEN, Approval, ApprovalState, Vote
+from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.subject import PREFIX
+from funkhaus.ports import Change, Checked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from funkhaus.domain.charge import Key
+
+    from .stores import State
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notification that waits."""
+
+    id: str
+    tenant: str
+    event: str
+    payload: dict[str, Any]
+    queued_at: datetime
+    attempts: int = 0
+    not_before: datetime | None = None
+    error: str = ""
+
+
+class MemoryApprovals:
+    """A tenant's."""
+
+    def __init__(self, state: State, tenant: str) -> None:
+        self._state, self._tenant = state, tenant
+
+    def _own(self) -> list[Approval]:
+        own = [row for row in self._state.approvals.values() if row.tenant == self._tenant]
+        own.sort(key=lambda row: row.id)
+        return sorted(own, key=lambda row: row.requested_at, reverse=True)
+
+    async def put(self, approval: Approval) -> None:
+        if approval.tenant != self._tenant:
+            raise ValueError(f"a row of tenant {approval.tenant!r} in one of {self._tenant!r}")
+        before = self._state.approvals.get(approval.id)
+        votes = before.votes if before else ()
+        self._state.approvals[approval.id] = replace(approval, votes=votes)
+        self._state.approvals_changed[approval.id] = datetime.now(UTC)
+
+    async def vote(self, approval_id: str, vote: Vote) -> None:
+        row = self._state.approvals[approval_id]
+        if any(other.person == vote.person for other in row.votes):
+            raise ConflictError("you said yes to this already; it needs somebody else's, too")
+        votes = sorted([*row.votes, vote], key=lambda item: (item.at, item.person))
+        self._state.approvals[approval_id] = replace(row, votes=tuple(votes))
+
+    async def find(self, approval_id: str, *, locked: bool = False) -> Approval:
+        del locked
+        found = self._state.approvals.get(approval_id)
+        if found is None or found.tenant != self._tenant:
+            raise NotFoundError(f"there is no approval {approval_id!r:.80}")
+        return found
+
+    async def of(self, key: Key, *, locked: bool = False) -> Sequence[Approval]:
+        del locked
+        over = {ApprovalState.SUPERSEDED, ApprovalState.WITHDRAWN}
+        return [row for row in self._own() if row.key == key and row.state not in over][:50]
+
+    async def all(
+        self, state: ApprovalState | None = None, *, limit: int = 500
+    ) -> Sequence[Approval]:
+        return [row for row in self._own() if row.seen_at and state in {None, row.state}][:limit]
+
+    async def waiting(self) -> int:
+        return sum(row.state is ApprovalState.PENDING for row in self._own())
+
+    async def checked(self, key: Key) -> Checked | None:
+        return self._state.approval_checks.get((self._tenant, key))
+
+    async def check(self, key: Key, checked: Checked | None, now: datetime) -> None:
+        assert now
+        if checked is None:
+            self._state.approval_checks.pop((self._tenant, key), None)
+        else:
+            self._state.approval_checks[self._tenant, key] = checked
+
+    async def issuers(self, username: str) -> frozenset[str]:
+        subject = username.removeprefix(PREFIX)
+        return frozenset(
+            token.issued_by
+            for token in self._state.tokens.values()
+            if (token.tenant, token.subject_id) == (self._tenant, subject) and token.issued_by
+        )
+
+    async def tell(self, event: str, payload: dict[str, object]) -> None:
+        self._state.sequence += 1
+        told = Told(
+            str(self._state.sequence), self._tenant, event, dict(payload), datetime.now(UTC)
+        )
+        self._state.notifications[told.id] = told
+
+
+class MemoryPlatformApprovals:
+    """All tenants'."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def pending(self, *, limit: int = 500) -> Sequence[Approval]:
+        found = [
+            row
+            for row in self._state.approvals.values()
+            if row.state is ApprovalState.PENDING and row.seen_at
+        ]
+        return sorted(found, key=lambda row: (row.requested_at, row.id))[:limit]
+
+    async def lapsed(self, now: datetime, *, limit: int = 50) -> Sequence[Approval]:
+        found = [row for row in self._state.approvals.values() if row.lapsed(now)]
+        return sorted(found, key=lambda row: row.requested_at)[:limit]
+
+    async def changed(self, seconds: float, *, limit: int = 1000) -> Sequence[Change]:
+        since = datetime.now(UTC) - timedelta(seconds=seconds)
+        at = self._state.approvals_changed
+        return self._changes(
+            [row for row in self._state.approvals.values() if at[row.id] >= since], limit
+        )
+
+    async def open(self, *, limit: int = 5000) -> Sequence[Change]:
+        return self._changes(
+            [row for row in self._state.approvals.values() if row.state in OPEN], limit
+        )
+
+    def _changes(self, found: list[Approval], limit: int) -> Sequence[Change]:
+        at = self._state.approvals_changed
+        found.sort(key=lambda row: at[row.id], reverse=True)
+        return [Change(row.id, row.state, row.tenant, row.key) for row in found[:limit]]
+
+    async def forget(self, before: datetime, *, limit: int = 500) -> int:
+        gone = [
+            row.id
+            for row in self._state.approvals.values()
+            if row.state not in OPEN and row.decided_at and row.decided_at < before
+        ][:limit]
+        for key in gone:
+            del self._state.approvals[key]
+        return len(gone)
