@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE
 from funkhaus.factory import Opener, SystemClock
 from funkhaus.kube import KubeLease
+from funkhaus.services.holding import Holding
 from funkhaus.services.ledger import LedgerService
 from funkhaus.services.materialisation import (
     CronMaterialiser,
@@ -83,6 +84,7 @@ def reconcilers(
         caller_runtime=settings.caller_runtime,
     )
     ledger = LedgerService(world.stores, world.clock)
+    holding = Holding(world.stores, world.clock)
     judge = ReviewService(
         world.stores,
         world.decider,
@@ -97,6 +99,7 @@ def reconcilers(
         registry=CountedRegistry(world.registry),
         judge=judge,
         ledger=ledger,
+        holding=holding,
         stores=world.stores,
         clock=world.clock,
         standing=standing,
@@ -106,6 +109,7 @@ def reconcilers(
         cluster=world.cluster,
         judge=judge,
         ledger=ledger,
+        holding=holding,
         stores=world.stores,
         standing=standing,
         surroundings=around,
@@ -114,6 +118,7 @@ def reconcilers(
         cluster=world.cluster,
         judge=judge,
         ledger=ledger,
+        holding=holding,
         stores=world.stores,
         clock=world.clock,
         standing=standing,

@@ -21,6 +21,7 @@ from funkhaus.domain.kinds import (
 from funkhaus_controller import ops, schedule
 from funkhaus_controller.agenda import Key
 from funkhaus_controller.assembly import reconcilers
+from funkhaus_controller.decisions import Decisions
 from funkhaus_controller.election import Election
 from funkhaus_controller.owners import PRIMARY, Fresh, asks_for, concerned
 from funkhaus_controller.worker import Worker
@@ -64,6 +65,7 @@ class Operator:
     ) -> None:
         self._settings, self._world = settings, world
         self._worker = Worker(reconcilers(settings, world))
+        self._decisions = Decisions(world.stores, self._worker.add)
         self._election = Election(world.lease)
         self._watcher = watcher(self._seen)
         self._fresh = Fresh()
@@ -101,6 +103,7 @@ class Operator:
                 self._election.keep(),
                 self._watcher.ended(),
                 self._resync(),
+                self._decisions.run(),
             )
         ]
         try:
@@ -145,6 +148,7 @@ class Operator:
                     for namespace, name in await self._world.cluster.keys(kind):
                         after = random.uniform(0, spread)  # noqa: S311 - spreads the work
                         self._worker.add(Key(kind.name, namespace, name), after)
+                await self._decisions.all_open()
             except FunkhausError as error:
                 _LOG.warning("not everything could be listed", error=error.message)
             else:

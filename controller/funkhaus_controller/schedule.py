@@ -16,3 +16,7 @@ GAUGES = 5.0
 """Between looks at how much is waiting."""
 WATCH_QUIET = 70.0
 """A watch that says nothing, not even a bookmark, for so long is begun anew."""
+DECISIONS = 1.0
+"""Between looks at which approvals were decided: a look at an index."""
+DECISIONS_WITHIN = 15.0
+"""How far back such a look goes."""

@@ -16,6 +16,7 @@ from funkhaus.domain.kinds import (
 )
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
 from funkhaus.manifests import labels
+from funkhaus.services.holding import Holding
 from funkhaus.services.ledger import LedgerService
 from funkhaus.services.materialisation import (
     CronMaterialiser,
@@ -59,6 +60,7 @@ class House:
         self.registry = MemoryRegistry(HOST, {BASE, NEWER_BASE})
         self.stores, self.decider = MemoryStores(), FakeDecider()
         self.ledger = LedgerService(self.stores, self.clock)
+        self.holding = Holding(self.stores, self.clock)
         judge = ReviewService(
             self.stores,
             self.decider,
@@ -74,6 +76,7 @@ class House:
             registry=self.registry,
             judge=judge,
             ledger=self.ledger,
+            holding=self.holding,
             stores=self.stores,
             clock=self.clock,
             standing=standing,
@@ -83,6 +86,7 @@ class House:
             cluster=self.cluster,
             judge=judge,
             ledger=self.ledger,
+            holding=self.holding,
             stores=self.stores,
             standing=standing,
             surroundings=SURROUNDINGS,
@@ -91,6 +95,7 @@ class House:
             cluster=self.cluster,
             judge=judge,
             ledger=self.ledger,
+            holding=self.holding,
             stores=self.stores,
             clock=self.clock,
             standing=standing,

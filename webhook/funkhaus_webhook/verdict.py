@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd.refusal import causes
+from funkhaus.domain.approval import ApprovalState, ApproverRule
 from funkhaus.domain.errors import (
     FunkhausError,
     InvalidError,
@@ -43,7 +44,7 @@ def answer(
 ) -> dict[str, Any]:
     """The AdmissionReview to send back; `about` is the group, kind and name a refusal speaks of."""
     response = _refused(judgement, about or {}) if judgement.refused else _allowed(judgement)
-    warnings = [item.sentence[:WARNING_LIMIT] for item in judgement.verdict.of(Outcome.WARN)]
+    warnings = _warnings(judgement)
     facts = {
         "decision-id": judgement.verdict.decision_id,
         "policy-revision": judgement.verdict.revision,
@@ -56,6 +57,23 @@ def answer(
     if warnings:
         response["warnings"] = warnings
     return {"apiVersion": API_VERSION, "kind": "AdmissionReview", "response": response}
+
+
+def _warnings(judgement: Judgement) -> list[str]:
+    """What is remarked on, and, where the object is let in and held, why and who can change that."""
+    warnings = [item.sentence for item in judgement.verdict.of(Outcome.WARN)]
+    if not judgement.refused and judgement.verdict.asking:
+        row = judgement.approval
+        if row and row.state is ApprovalState.APPROVED:
+            warnings.append(f"approved by {row.decided_by} already (approval {row.id})")
+        else:
+            warnings += [f"held: {item.sentence}" for item in judgement.verdict.asking]
+            rule = row.rule if row else judgement.verdict.approvers or ApproverRule()
+            named = f"approval {row.id}" if row else "nothing is asked for in a dry run"
+            warnings.append(
+                f"held: nothing of this runs until it is approved by {rule.words} ({named})"
+            )
+    return [text[:WARNING_LIMIT] for text in warnings]
 
 
 def _allowed(judgement: Judgement) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from funkhaus.ports import AuditRow, Checked
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
 
     from funkhaus.domain.kinds import Kind
     from funkhaus.domain.verdict import Verdict
@@ -72,25 +73,32 @@ class Holding:
         old: Manifest,
         verdict: Verdict,
         requester: str,
+        row: AuditRow | None = None,
     ) -> Approval:
-        """Write down what an object that is let in asks for; one that is approved already stays so.
+        """Write down what an object that is let in asks for; one that is approved already stays so. `row` goes on record
+        with it, or not at all.
 
         Raises `PolicyError` when too many wait, `UnavailableError`.
         """
         digest, uid = digest_of(manifest.get("spec")), _uid(old)
         async with self._stores.begin(tenant) as work:
             rows = await work.approvals.of(key, locked=True)
-            latest = next((row for row in rows if row.is_of(uid, digest)), None)
+            latest = next((item for item in rows if item.is_of(uid, digest)), None)
             fresh = await self._new(work, tenant, key, digest, verdict, requester)
-            if latest and latest.state in OPEN and not latest.lapsed(self._clock.now()):
-                if latest.findings_digest == fresh.findings_digest:
-                    return latest
-                if latest.seen_at is None:  # asked once more before it was stored
+            if latest and _still(latest, fresh, self._clock.now()):
+                fresh = latest
+            else:
+                if latest and latest.state is ApprovalState.PENDING and latest.seen_at is None:
+                    # Asked once more before it was stored: the last word counts.
                     fresh = replace(fresh, id=latest.id, requested_at=latest.requested_at)
-            if fresh.id not in {row.id for row in rows}:
-                await _room(work)
-            await work.approvals.put(replace(fresh, uid=uid))
-            return replace(fresh, uid=uid)
+                else:
+                    await _room(work)
+                fresh = replace(fresh, uid=uid)
+                await work.approvals.put(fresh)
+            if row:
+                row.detail["approval"] = fresh.id
+                await work.audit(row)
+            return fresh
 
     async def stand(self, kind: Kind, manifest: Manifest, tenant: str, judge: Judge) -> Held:
         """Whether what is stored may be materialised. `judge` is the house rules' verdict on it, asked when needed.
@@ -264,6 +272,15 @@ def told(row: Approval) -> dict[str, object]:
         "endsAt": row.ends_at and row.ends_at.isoformat(),
         "policyRevision": row.policy_revision,
     }
+
+
+def _still(latest: Approval, fresh: Approval, now: datetime) -> bool:
+    """Whether what was asked for last is what is asked for now, by the same subject, or is approved already."""
+    if latest.state not in OPEN or latest.lapsed(now):
+        return False
+    if latest.findings_digest != fresh.findings_digest:
+        return False
+    return latest.state is ApprovalState.APPROVED or latest.requested_by == fresh.requested_by
 
 
 async def _room(work: TenantWork) -> None:

@@ -1,7 +1,8 @@
 """Admission: what the platform fills into an object, and whether it lets it in.
 
 Every doubt is a refusal: a namespace the database does not know, a policy engine that gives no trustworthy answer, a
-review that takes too long. Order within a review: shape, tenant, policy; the quota ledger comes last.
+review that takes too long. Order within a review: shape, tenant, policy; quota; an approval is asked for
+last.
 
 A tenant that rests (suspended, or being deleted) goes before policy: its people change nothing, and others no spec.
 
@@ -37,6 +38,7 @@ from funkhaus.domain.trigger import HTTPTrigger
 from funkhaus.domain.verdict import Finding, Verdict
 from funkhaus.ports import AuditRow
 from funkhaus.services.additions import additions
+from funkhaus.services.holding import Holding
 from funkhaus.services.ledger import version_of
 from funkhaus.services.marks import (
     marks_of,
@@ -49,6 +51,7 @@ from funkhaus.services.marks import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from funkhaus.domain.approval import Approval
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import Trigger
     from funkhaus.ports import Clock, Decider, Manifest, Stores
@@ -96,11 +99,13 @@ class Judgement:
     error: FunkhausError | None = None
     tenant: str = ""
     audited: bool | None = None
+    approval: Approval | None = None
+    """What an object that is let in is held for; ``None`` in a dry run, which asks nobody."""
 
     @property
     def refused(self) -> bool:
-        """Whether the object stays out. What needs approval does too, until approvals can be given."""
-        return self.error is not None or self.verdict.denied or self.verdict.needs_approval
+        """Whether the object stays out. What needs an approval is let in, and held by the controller."""
+        return self.error is not None or self.verdict.denied
 
 
 class ReviewService:
@@ -126,6 +131,7 @@ class ReviewService:
         self._stores = stores
         self._decider = decider
         self._ledger = ledger
+        self._holding = Holding(stores, clock)
         self._clock = clock
         self._domain = domain
         self._platform_user = f"system:serviceaccount:{system_namespace}:"
@@ -243,19 +249,36 @@ class ReviewService:
         if judgement.refused:
             return judgement
         row = None if self._is_platform(review) else _audit_row(review, judgement)
-        if objections := await self._reserve(review, subject, facts, row):
+        held, key = judgement.verdict.asking, Key(review.kind.name, facts.namespace, subject.name)
+        if objections := await self._reserve(review, key, subject, facts, None if held else row):
             findings = (*judgement.verdict.findings, *objections)
             verdict = dataclasses.replace(judgement.verdict, findings=findings)
             return dataclasses.replace(judgement, verdict=verdict)
+        if held and not review.dry_run:
+            approval = await self._holding.ask(
+                facts.tenant,
+                key,
+                review.manifest,
+                review.old,
+                judgement.verdict,
+                review.requester,
+                row,
+            )
+            judgement = dataclasses.replace(judgement, approval=approval)
         return dataclasses.replace(judgement, audited=True if row and not review.dry_run else None)
 
     async def _reserve(
-        self, review: Review, subject: Function | Trigger, facts: TenantFacts, row: AuditRow | None
+        self,
+        review: Review,
+        key: Key,
+        subject: Function | Trigger,
+        facts: TenantFacts,
+        row: AuditRow | None,
     ) -> tuple[Finding, ...]:
         """Quota for an object that everything else lets in, on record with it."""
         return await self._ledger.reserve(
             facts.tenant,
-            Key(review.kind.name, facts.namespace, subject.name),
+            key,
             asked_by(subject),
             version_of(review.old),
             host=subject.spec.host if isinstance(subject, HTTPTrigger) else "",

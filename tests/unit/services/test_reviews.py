@@ -285,11 +285,14 @@ async def test_policy_s_verdict_is_the_answer(house: House) -> None:
     assert not (await house.validate(function())).refused
 
 
-async def test_warnings_let_in_and_approvals_do_not_yet(house: House) -> None:
+async def test_warnings_let_in_and_so_does_what_needs_an_approval(house: House) -> None:
     house.decider.findings = (Finding("a", "b", outcome=Outcome.WARN),)
     assert not (await house.validate(function())).refused
     house.decider.findings = (Finding("a", "b", outcome=Outcome.REQUIRE_APPROVAL),)
-    assert (await house.validate(function())).refused
+    judgement = await house.validate(function())
+    assert not judgement.refused
+    assert judgement.approval
+    assert judgement.approval.seen_at is None
 
 
 async def test_policy_hears_of_the_tenant_from_the_database_alone(house: House) -> None:

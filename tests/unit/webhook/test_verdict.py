@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from funkhaus.crd import refusal
+from funkhaus.domain.approval import ApprovalState
 from funkhaus.domain.errors import (
     ForbiddenError,
     FunkhausError,
@@ -19,6 +20,7 @@ from funkhaus.domain.errors import (
 from funkhaus.domain.verdict import Finding, Outcome, Verdict
 from funkhaus.services.reviews import Judgement
 from funkhaus_webhook.verdict import answer
+from tests.contract.test_approvals import approval
 
 CPU = Finding(
     "cpu-above-ceiling", "too much", "spec.resources.cpu", limit="1", value="3", passes="1"
@@ -94,11 +96,30 @@ def test_a_warning_is_cut_where_kube_apiserver_would() -> None:
     assert len(warning) == 256
 
 
-def test_what_needs_approval_stays_out() -> None:
+def test_what_needs_approval_is_let_in_and_says_that_it_is_held_and_by_whom_it_is_freed() -> None:
     finding = Finding("a", "b", outcome=Outcome.REQUIRE_APPROVAL)
-    found = response(Judgement(verdict=Verdict((finding,))))
+    found = response(Judgement(verdict=Verdict((finding,)), approval=approval()))
+    assert found["allowed"]
+    why, who = found["warnings"]
+    assert why == "held: b"
+    assert "2 different people of: owner of the tenant, platform approver" in who
+    assert "(approval " in who
+    dry = response(Judgement(verdict=Verdict((finding,))))["warnings"]
+    assert "one of: platform admin, platform approver (nothing is asked for in a dry run)" in dry[1]
+
+
+def test_what_is_approved_already_is_not_held() -> None:
+    finding = Finding("a", "b", outcome=Outcome.REQUIRE_APPROVAL)
+    given = approval(state=ApprovalState.APPROVED, decided_by="fh:eve")
+    (said,) = response(Judgement(verdict=Verdict((finding,)), approval=given))["warnings"]
+    assert said.startswith("approved by fh:eve already")
+
+
+def test_what_is_refused_is_not_held() -> None:
+    asks = Finding("a", "b", outcome=Outcome.REQUIRE_APPROVAL)
+    found = response(Judgement(verdict=Verdict((asks, CPU))))
     assert not found["allowed"]
-    assert found["status"]["message"] == "b"
+    assert "warnings" not in found
 
 
 @pytest.mark.parametrize(

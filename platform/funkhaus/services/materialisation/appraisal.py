@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from funkhaus.crd.conditions import DEGRADED, READY, Condition
+from funkhaus.crd.conditions import APPROVED, DEGRADED, READY, Condition
 from funkhaus.services.materialisation.diagnosis import replicas, trouble
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def appraise(
     seen: Observed, rolled: Rolled, held: Condition | None, now: datetime
 ) -> tuple[Condition, Condition]:
-    """Ready and Degraded. `held` is the Admitted or Built condition that keeps the present spec from being run."""
+    """Ready and Degraded. `held` is the Admitted, Approved or Built condition that keeps the spec from being run."""
     if held:
         return _held(rolled, held)
     wrong = _trouble(seen, rolled, rolled.desired, now)
@@ -49,9 +49,11 @@ def _serves(rolled: Rolled) -> str:
 
 def _held(rolled: Rolled, held: Condition) -> tuple[Condition, Condition]:
     message = held.message + (_serves(rolled) if rolled.active else "")
+    waits = held.type == APPROVED
+    wrong = "nothing is wrong; it is held until it is approved" if waits else held.message
     return (
         Condition(READY, status=False, reason=held.reason, message=message),
-        Condition(DEGRADED, status=True, reason=held.reason, message=held.message),
+        Condition(DEGRADED, status=not waits, reason=held.reason, message=wrong),
     )
 
 

@@ -6,6 +6,7 @@ A trigger whose function is missing makes no runs and says so; it heals when the
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd import cron_job_trigger as cron_job_trigger_crd
@@ -17,13 +18,25 @@ from funkhaus.domain.function import DEFAULT_TIMEOUT
 from funkhaus.domain.kinds import CRON_JOB, CRON_JOB_TRIGGER, FUNCTION, JOB, POD, RUNTIME
 from funkhaus.manifests import cron as builders
 from funkhaus.services.materialisation import runs
-from funkhaus.services.materialisation.parts import GONE, Next, admission, charged, facts_of, site
+from funkhaus.services.materialisation.approving import approved
+from funkhaus.services.materialisation.parts import (
+    GONE,
+    Judged,
+    Next,
+    admission,
+    charged,
+    facts_of,
+    site,
+)
 from funkhaus.services.materialisation.upkeep import ForeignError, ensure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import CronJobTrigger
     from funkhaus.ports import Clock, Cluster, Manifest, Stores
+    from funkhaus.services.holding import Holding
     from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.parts import Judge, Surroundings
     from funkhaus.services.materialisation.standing import Standing
@@ -43,6 +56,7 @@ class CronMaterialiser:
         cluster: Cluster,
         judge: Judge,
         ledger: LedgerService,
+        holding: Holding,
         stores: Stores,
         clock: Clock,
         standing: Standing,
@@ -50,6 +64,7 @@ class CronMaterialiser:
     ) -> None:
         self._cluster, self._judge, self._stores = cluster, judge, stores
         self._standing, self._around, self._ledger = standing, surroundings, ledger
+        self._holding = holding
         self._clock = clock
 
     async def reconcile(self, namespace: str, name: str) -> Next:
@@ -57,6 +72,7 @@ class CronMaterialiser:
         manifest = await self._cluster.get(CRON_JOB_TRIGGER, namespace, name)
         if manifest is None:
             await self._ledger.missing(CRON_JOB_TRIGGER, namespace, name)
+            await self._holding.gone(CRON_JOB_TRIGGER, namespace, name)
         if manifest is None or manifest["metadata"].get("deletionTimestamp"):
             return GONE
         try:
@@ -74,23 +90,38 @@ class CronMaterialiser:
 
     async def _reconcile(self, manifest: Manifest) -> Next:
         facts = await facts_of(self._stores, manifest["metadata"]["namespace"])
+        consent: Condition | None = None
         try:
             trigger = cron_job_trigger_crd.parse(manifest)
-            admitted = await admission(manifest, facts, self._judge.judge_cron_job_trigger)
+            judged = Judged(self._judge.judge_cron_job_trigger, manifest)
+            admitted = await admission(manifest, facts, judged)
             if facts:
+                if admitted.status:
+                    asked = partial(judged, facts)
+                    held = await self._holding.stand(
+                        CRON_JOB_TRIGGER, manifest, facts.tenant, asked
+                    )
+                    consent = approved(held)
                 admitted = charged(admitted, await self._ledger.seen(CRON_JOB_TRIGGER, manifest))
         except InvalidError as error:
             admitted = Condition(ADMITTED, status=False, reason="Invalid", message=error.message)
             facts = None
-        if facts is None or not admitted.status:
-            message = f"{admitted.message}; the CronJob stays as it was"
-            not_ready = Condition(READY, status=False, reason=admitted.reason, message=message)
-            await self._standing.write(manifest, [admitted, not_ready])
+        conditions = [item for item in (admitted, consent) if item]
+        holding = next((item for item in conditions if not item.status), None)
+        if facts is None or holding:
+            why = holding or admitted
+            message = f"{why.message}; the CronJob stays as it was"
+            not_ready = Condition(READY, status=False, reason=why.reason, message=message)
+            await self._standing.write(manifest, [*conditions, not_ready])
             return Next("held")
-        return await self._materialise(manifest, trigger, facts, admitted)
+        return await self._materialise(manifest, trigger, facts, conditions)
 
     async def _materialise(
-        self, manifest: Manifest, trigger: CronJobTrigger, facts: TenantFacts, admitted: Condition
+        self,
+        manifest: Manifest,
+        trigger: CronJobTrigger,
+        facts: TenantFacts,
+        let_in: Sequence[Condition],
     ) -> Next:
         namespace, selected = trigger.namespace, builders.selected(trigger.name)
         function, runtime, jobs, pods = await asyncio.gather(
@@ -124,7 +155,7 @@ class CronMaterialiser:
             status["nextRun"] = coming.strftime(runs.TIME)
         ready = obstacle or _ready(trigger)
         degraded = runs.degraded(seen, status["missedRuns"])
-        await self._standing.write(manifest, [admitted, ready, degraded], status)
+        await self._standing.write(manifest, [*let_in, ready, degraded], status)
         after = (coming - now).total_seconds() + SETTLE if coming else None
         return Next("done" if ready.status else "held", after)
 

@@ -2,11 +2,12 @@
 
 The public Service's selector says which revision is active. A new revision runs beside it until its replicas are ready;
 then the selector moves, and what served before ends a little later. A spec that is refused, can't be built or never
-becomes ready leaves the active revision as it is.
+becomes ready leaves the active revision as it is, and so does one that waits for an approval.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from funkhaus.crd import function as function_crd
@@ -17,16 +18,28 @@ from funkhaus.domain.function import RevisionSpec
 from funkhaus.domain.kinds import FUNCTION
 from funkhaus.services.materialisation import resting
 from funkhaus.services.materialisation.appraisal import appraise, fields
+from funkhaus.services.materialisation.approving import approved
 from funkhaus.services.materialisation.observed import observe
-from funkhaus.services.materialisation.parts import GONE, Next, admission, charged, facts_of, site
+from funkhaus.services.materialisation.parts import (
+    GONE,
+    Judged,
+    Next,
+    admission,
+    charged,
+    facts_of,
+    site,
+)
 from funkhaus.services.materialisation.revisions import Assembly
 from funkhaus.services.materialisation.rollout import Rollout
 from funkhaus.services.materialisation.upkeep import ForeignError
 from funkhaus.services.running import most
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.ports import Clock, Cluster, ImageRegistry, Manifest, Stores
+    from funkhaus.services.holding import Holding
     from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.observed import Observed
     from funkhaus.services.materialisation.parts import Judge
@@ -43,13 +56,14 @@ class FunctionMaterialiser:
         registry: ImageRegistry,
         judge: Judge,
         ledger: LedgerService,
+        holding: Holding,
         stores: Stores,
         clock: Clock,
         standing: Standing,
         kept: int,
     ) -> None:
         self._cluster, self._judge, self._stores, self._clock = cluster, judge, stores, clock
-        self._standing, self._ledger = standing, ledger
+        self._standing, self._ledger, self._holding = standing, ledger, holding
         self._assembly = Assembly(cluster, registry)
         self._rollout = Rollout(cluster, clock, kept)
 
@@ -61,6 +75,7 @@ class FunctionMaterialiser:
         manifest = await self._cluster.get(FUNCTION, namespace, name)
         if manifest is None:
             await self._ledger.missing(FUNCTION, namespace, name)
+            await self._holding.gone(FUNCTION, namespace, name)
         if manifest is None or manifest["metadata"].get("deletionTimestamp"):
             return GONE  # what it owns is collected by Kubernetes
         try:
@@ -89,8 +104,13 @@ class FunctionMaterialiser:
         seen: Observed | None = None
         try:
             function = function_crd.parse(manifest)
-            admitted = await admission(manifest, facts, self._judge.judge_function)
+            judged, consent = Judged(self._judge.judge_function, manifest), None
+            admitted = await admission(manifest, facts, judged)
             if facts:
+                if admitted.status:
+                    asked = partial(judged, facts)
+                    held = await self._holding.stand(FUNCTION, manifest, facts.tenant, asked)
+                    consent = approved(held)
                 seen = await observe(self._cluster, function)
                 runs = most(seen.deployments.values(), seen.autoscaler)
                 admitted = charged(admitted, await self._ledger.seen(FUNCTION, manifest, runs))
@@ -102,7 +122,8 @@ class FunctionMaterialiser:
             )
             await self._standing.write(manifest, [admitted, not_ready])
             return Next("refused")
-        return await self._materialise(manifest, facts, admitted, seen)
+        let_in = [item for item in (admitted, consent) if item]
+        return await self._materialise(manifest, facts, let_in, seen)
 
     async def _rest(self, manifest: Manifest, facts: TenantFacts) -> Next:
         """No rule is asked: what runs is taken away, and what was let in before is let in still when it comes back."""
@@ -114,12 +135,13 @@ class FunctionMaterialiser:
         return Next("resting")
 
     async def _materialise(
-        self, manifest: Manifest, facts: TenantFacts, admitted: Condition, seen: Observed
+        self, manifest: Manifest, facts: TenantFacts, let_in: Sequence[Condition], seen: Observed
     ) -> Next:
         function = function_crd.parse(manifest)
         place = site(function.namespace, facts)
         latest = str((manifest.get("status") or {}).get("latestRevision") or "")
-        conditions, held = [admitted], None if admitted.status else admitted
+        conditions = list(let_in)
+        refused = held = next((item for item in let_in if not item.status), None)
         wanted: RevisionSpec | Condition | None = None
         if not held:
             wanted = await self._assembly.revision(place, function, seen.revisions, latest)
@@ -129,9 +151,7 @@ class FunctionMaterialiser:
         if not isinstance(wanted, RevisionSpec):  # what was let in last stays what is wanted
             known = seen.revisions.get(latest)
             wanted = revision_crd.parse(known) if known else None
-        rolled = await self._rollout.advance(
-            place, function, seen, wanted, scale=bool(admitted.status)
-        )
+        rolled = await self._rollout.advance(place, function, seen, wanted, scale=refused is None)
         conditions += appraise(seen, rolled, held, self._clock.now())
         await self._standing.write(manifest, conditions, fields(seen, rolled))
         return Next("held" if held else "done", rolled.after)

@@ -22,7 +22,17 @@ AT_ONCE = 10
 WINDOW = timedelta(minutes=5)
 OBJECTS_KEPT = 10_000
 MESSAGE_LIMIT = 1024
-_GOOD = {("Degraded", "False"), ("Admitted", "True"), ("Built", "True"), ("Ready", "True")}
+_GOOD = {
+    ("Degraded", "False"),
+    ("Admitted", "True"),
+    ("Approved", "True"),
+    ("Built", "True"),
+    ("Ready", "True"),
+}
+
+
+_NO_NEWS = {("Degraded", "False"), ("Approved", "True")}
+"""Not worth an Event where the condition was not there before."""
 
 
 class Happenings:
@@ -44,7 +54,7 @@ class Happenings:
         for item in after:
             kind, status, reason = item["type"], item["status"], item["reason"]
             changed = old.get(kind) != reason and status != "Unknown"
-            first_and_fine = kind not in old and (kind, status) == ("Degraded", "False")
+            first_and_fine = kind not in old and (kind, status) in _NO_NEWS
             if not changed or first_and_fine or reason in said:
                 continue
             said.add(reason)

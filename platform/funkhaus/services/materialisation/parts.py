@@ -67,11 +67,23 @@ def site(namespace: str, facts: TenantFacts) -> Site:
     return Site(namespace, facts.tenant, facts.namespace)
 
 
-async def admission(
-    manifest: Manifest,
-    facts: TenantFacts | None,
-    judge: Callable[[Manifest, TenantFacts], Awaitable[Verdict]],
-) -> Condition:
+class Judged:
+    """The verdict on one object, asked for at most once in a reconciliation."""
+
+    def __init__(
+        self, judge: Callable[[Manifest, TenantFacts], Awaitable[Verdict]], manifest: Manifest
+    ) -> None:
+        self._judge, self._manifest = judge, manifest
+        self._verdict: Verdict | None = None
+
+    async def __call__(self, facts: TenantFacts) -> Verdict:
+        """Raises what the judge raises."""
+        if self._verdict is None:
+            self._verdict = await self._judge(self._manifest, facts)
+        return self._verdict
+
+
+async def admission(manifest: Manifest, facts: TenantFacts | None, judged: Judged) -> Condition:
     """The Admitted condition. Asks only once per generation: what changed since is admission's to hear of first.
 
     Raises `UnavailableError` when there is no verdict to be had, `InvalidError` for a wrong shape.
@@ -87,11 +99,10 @@ async def admission(
         return Condition(
             ADMITTED, status=True, reason="Admitted", message="the house rules let this in"
         )
-    verdict = await judge(manifest, facts)
-    if verdict.denied or verdict.needs_approval:
+    verdict = await judged(facts)
+    if verdict.denied:
         said = "; ".join(finding.sentence for finding in verdict.findings)
-        reason = "PolicyDenied" if verdict.denied else "AwaitingApproval"
-        return Condition(ADMITTED, status=False, reason=reason, message=said)
+        return Condition(ADMITTED, status=False, reason="PolicyDenied", message=said)
     return Condition(
         ADMITTED, status=True, reason="Admitted", message="the house rules let this in"
     )
