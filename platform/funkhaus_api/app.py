@@ -15,6 +15,7 @@ from funkhaus_api.deliveries import deliver
 from funkhaus_api.following import announced, follow_for_ever
 from funkhaus_api.guesses import Guesses
 from funkhaus_api.handlers import (
+    approvals,
     audit,
     cluster,
     devices,
@@ -72,6 +73,7 @@ ROUTES = [
     *quotas.ROUTES,
     *quota_requests.ROUTES,
     *policies.ROUTES,
+    *approvals.ROUTES,
     *tokens.ROUTES,
     *service_accounts.ROUTES,
     *invocations.ROUTES,

@@ -11,6 +11,7 @@ from funkhaus.domain.login import callback
 from funkhaus.factory import Opener, SystemClock, cluster_address, policy_feed
 from funkhaus.services.acts import Acts
 from funkhaus.services.adoption import AdoptionService
+from funkhaus.services.approvals import ApprovalService
 from funkhaus.services.audit import AuditService
 from funkhaus.services.audit_chain import Chainer
 from funkhaus.services.descriptions import DescriptionService
@@ -19,6 +20,7 @@ from funkhaus.services.disabling import DisablingService
 from funkhaus.services.founding import SelfService
 from funkhaus.services.functions import FunctionService
 from funkhaus.services.grants import GrantService
+from funkhaus.services.holding import Holding
 from funkhaus.services.invitations import InvitationService
 from funkhaus.services.invocations import InvocationService
 from funkhaus.services.kubectl import KubectlService
@@ -177,6 +179,8 @@ def wired(
         outbox=Outbox(stores, cluster, clock),
         quotas=QuotaService(stores, acts, clock, bell.ring),
         policies=PolicyService(stores, acts, clock, feed),
+        approvals=ApprovalService(stores, acts, clock),
+        holding=Holding(stores, clock),
         quota_requests=QuotaRequestService(stores, acts, clock, bell.ring),
         sweep=Sweep(stores, cluster, clock),
         purge=Purge(stores, cluster, clock, bell.ring),

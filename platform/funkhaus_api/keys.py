@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.subject import Subject
     from funkhaus.ports import Clock, Stores
     from funkhaus.services.adoption import AdoptionService
+    from funkhaus.services.approvals import ApprovalService
     from funkhaus.services.audit import AuditService
     from funkhaus.services.audit_chain import Chainer
     from funkhaus.services.descriptions import DescriptionService
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from funkhaus.services.disabling import DisablingService
     from funkhaus.services.functions import FunctionService
     from funkhaus.services.grants import GrantService
+    from funkhaus.services.holding import Holding
     from funkhaus.services.invitations import InvitationService
     from funkhaus.services.invocations import InvocationService
     from funkhaus.services.kubectl import KubectlService
@@ -84,6 +86,8 @@ class Services:
     quotas: QuotaService
     quota_requests: QuotaRequestService
     policies: PolicyService
+    approvals: ApprovalService
+    holding: Holding
     sweep: Sweep
     purge: Purge
     audit: AuditService

@@ -4,7 +4,8 @@
 * A write with ``If-Match`` is carried out only if the resource's GET would answer with that ETag now, else 412. What it
   is compared with is the GET of the same path, or the handler named by ``@guarded(by=...)``.
 * ``@guarded(required=True)`` on a handler makes ``If-Match`` necessary (428 without): for writes of quotas, plans and
-  policy, where the last word must not be said by accident. ``If-Match: *`` says "whatever it is" on purpose.
+  policy, and for decisions on approvals, where the last word must not be said by accident. ``If-Match: *`` says
+  "whatever it is" on purpose.
 
 That comparison comes right before the write: it catches what somebody changed since they read it, not a write of the
 same millisecond. A write that must not lose even that is marked ``@guarded(inside=True)`` and hands `matching` to its
@@ -74,7 +75,7 @@ def conditional(readers: Mapping[str, Handler], exempt: Collection[Handler]) -> 
         endpoint = request.match_info.handler
         if endpoint in exempt or request.match_info.route.resource is None:
             return await handler(request)
-        if request.method in _WRITES:
+        if request.method in _WRITES or hasattr(endpoint, "__guard__"):
             await _check(request, endpoint, readers)
         response = await handler(request)
         if request.method in {"GET", "HEAD"} and isinstance(response, web.Response):

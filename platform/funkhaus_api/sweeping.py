@@ -23,6 +23,8 @@ async def sweep_for_ever(services: Services) -> None:
         try:
             await services.quota_requests.expire()
             await services.quotas.expire()
+            await services.holding.lapse()
+            await services.holding.forget()
             await services.sweep.round()
         except FunkhausError as error:
             _LOG.warning("ledger not swept", error=error.message)

@@ -21,6 +21,7 @@ from funkhaus_cli.commands import (  # noqa: F401 - they add themselves to nouns
     transfer,
 )
 from funkhaus_cli.commands.account import completion, version, whoami
+from funkhaus_cli.commands.approvals import approval
 from funkhaus_cli.commands.audit import audit
 from funkhaus_cli.commands.autoscale import autoscale
 from funkhaus_cli.commands.contexts import config
@@ -133,6 +134,7 @@ def _forget_stdout() -> None:
         "members": "member",
         "invitations": "invitation",
         "grants": "grant",
+        "approvals": "approval",
     },
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": WIDTH},
 )
@@ -150,7 +152,7 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    function, trigger, autoscale, runtime, policy, namespace, quota, tenant, member, invitation, user, token,
+    function, trigger, autoscale, runtime, policy, approval, namespace, quota, tenant, member, invitation, user, token,
     service_account,
     grant, audit, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip

@@ -135,10 +135,10 @@ class Client:
         etag = answer.headers.get("ETag")
         return self._parsed("GET", path, answer.content), {"If-Match": etag} if etag else {}
 
-    def items(self, path: str) -> list[dict[str, Any]]:
+    def items(self, path: str, **filters: str) -> list[dict[str, Any]]:
         """All of a list, page after page; more than `PAGES` of them are refused rather than cut."""
         found: list[dict[str, Any]] = []
-        params: dict[str, Any] = {"limit": PAGE}
+        params: dict[str, Any] = {"limit": PAGE, **filters}
         for _ in range(PAGES):
             answer = self.get(path, params)
             found += answer["items"]
@@ -148,9 +148,15 @@ class Client:
             params["continue"] = after
         raise Failure(f"{path} lists more than {PAGES * PAGE}, which is where this command stops")
 
-    def post(self, path: str, body: Any, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def post(
+        self,
+        path: str,
+        body: Any,  # noqa: ANN401 - JSON
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
         """The JSON answer of a POST."""
-        return self._json("POST", path, json=body, params=params)
+        return self._json("POST", path, json=body, params=params, headers=headers)
 
     def put(
         self,

@@ -16,6 +16,8 @@ STEPS = ("Admitted", "Approved", "Built", "Ready")
 """Conditions in the order they come true."""
 FINAL = {"Admitted", "Approved", "Built"}
 """Conditions whose False only another change, or a person, turns."""
+WAITS = "PendingApproval"
+"""Why Approved is False while nobody has decided."""
 PATIENCE = 8.0
 """Seconds Ready may be False (a replica ended, say) before waiting on is called useless."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 2.0
@@ -44,13 +46,20 @@ def sentence(document: Mapping[str, Any]) -> str:
         found = condition(document, kind)
         seen = seen or found is not None
         if found is not None and found.get("status") != "True":
-            return f"{kind}: {found.get('message') or found.get('reason') or found.get('status')}"
+            said = found.get("message") or found.get("reason") or found.get("status")
+            return f"{_word(kind, found)}: {said}"
     if is_ready(document):
         return "Ready"
     degraded = condition(document, "Degraded")
     if degraded is not None and degraded.get("status") == "True":
         return f"Degraded: {degraded.get('message') or degraded.get('reason')}"
     return "Getting ready" if seen else "Waiting for the controller"
+
+
+def _word(kind: str, found: Mapping[str, Any]) -> str:
+    if kind != "Approved":
+        return kind
+    return "Waits for approval" if found.get("reason") == WAITS else "Not approved"
 
 
 def refused(document: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -80,6 +89,8 @@ def until_ready(
                     return document, progress.seconds
                 progress.say(sentence(document))
                 failing_since = _failing_since(document, failing_since, progress.seconds)
+                if waits_for_approval(document):
+                    raise _waits(name, document)
                 if refused(document) or (
                     failing_since is not None and progress.seconds - failing_since >= PATIENCE
                 ):
@@ -96,6 +107,23 @@ def _failing_since(document: Mapping[str, Any], before: float | None, now: float
     found = condition(document, "Ready")
     failing = found is not None and found.get("status") == "False"
     return (now if before is None else before) if failing else None
+
+
+def waits_for_approval(document: Mapping[str, Any]) -> bool:
+    """Whether it is held until somebody says yes, which may take days."""
+    found = condition(document, "Approved")
+    return found is not None and found.get("reason") == WAITS and found.get("status") == "False"
+
+
+def _waits(name: str, document: Mapping[str, Any]) -> Failure:
+    serves = (document.get("status") or {}).get("revision")
+    before = f" Revision {serves} goes on serving." if serves else ""
+    said = sentence(document).removeprefix("Waits for approval: ")
+    return Failure(
+        f"function {name} is stored and waits for approval.{before} {said}",
+        Exit.NOT_READY,
+        hint=f"funkhaus approval list --state pending; funkhaus function describe {name}",
+    )
 
 
 def _not_ready(name: str, what: str, document: Mapping[str, Any]) -> Failure:

@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
-from funkhaus.domain.approval import Approval, ApprovalState, ApproverRule, Vote
-from funkhaus.domain.charge import Key
+from funkhaus.domain.approval import ApprovalState, Vote
 from funkhaus.domain.errors import ConflictError, NotFoundError
-from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.domain.tenant import Tenant
 from funkhaus.domain.token import Token, TokenKind
-from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.ports import Checked
 from funkhaus.storage import PostgresStores, open_engine
+from tests.support.approvals import KEY, NOW, approval, put
 from tests.support.stores import MemoryStores
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from funkhaus.ports import Stores
-
-NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-KEY = Key("Function", "main", "hello")
-FINDING = Finding(
-    "cpu-needs-approval", "cpu is a lot", "spec.resources.cpu", Outcome.REQUIRE_APPROVAL, "1", "2"
-)
-RULE = ApproverRule(frozenset({PlatformRole.APPROVER}), frozenset({Role.OWNER}), 2, 3)
-
-
-def approval(tenant: str = "blue", age: float = 0, **change: object) -> Approval:
-    made = Approval(
-        id=str(uuid4()),
-        tenant=tenant,
-        key=KEY,
-        spec_digest="sha256:a",
-        findings=(FINDING,),
-        rule=RULE,
-        requested_by="fh:ada",
-        requested_at=NOW - timedelta(seconds=age),
-        expires_at=NOW + timedelta(days=3),
-        uid="u1",
-        behind=("fh:bob",),
-        policy_revision="sha256:p",
-        seen_at=NOW,
-    )
-    return replace(made, **change)  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -68,12 +40,6 @@ async def stores(url: str) -> AsyncIterator[Stores]:
     yield found
     if engine:
         await engine.close()
-
-
-async def put(stores: Stores, *rows: Approval) -> None:
-    for row in rows:
-        async with stores.begin(row.tenant) as work:
-            await work.approvals.put(row)
 
 
 async def test_what_is_written_is_read_and_changed(stores: Stores) -> None:

@@ -5,18 +5,54 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from funkhaus.domain.approval import OPEN, Approval, ApprovalState, Vote
+from funkhaus.domain.approval import OPEN, Approval, ApprovalState, ApproverRule, Vote
+from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import ConflictError, NotFoundError
-from funkhaus.domain.subject import PREFIX
+from funkhaus.domain.subject import PREFIX, PlatformRole, Role
+from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.ports import Change, Checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from funkhaus.domain.charge import Key
+    from funkhaus.ports import Stores
 
     from .stores import State
+
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+KEY = Key("Function", "main", "hello")
+FINDING = Finding(
+    "cpu-needs-approval", "cpu is a lot", "spec.resources.cpu", Outcome.REQUIRE_APPROVAL, "1", "2"
+)
+RULE = ApproverRule(frozenset({PlatformRole.APPROVER}), frozenset({Role.OWNER}), 2, 3)
+
+
+def approval(tenant: str = "blue", age: float = 0, **change: object) -> Approval:
+    made = Approval(
+        id=str(uuid4()),
+        tenant=tenant,
+        key=KEY,
+        spec_digest="sha256:a",
+        findings=(FINDING,),
+        rule=RULE,
+        requested_by="fh:ada",
+        requested_at=NOW - timedelta(seconds=age),
+        expires_at=NOW + timedelta(days=3),
+        uid="u1",
+        behind=("fh:bob",),
+        policy_revision="sha256:p",
+        seen_at=NOW,
+    )
+    return replace(made, **change)  # type: ignore[arg-type]
+
+
+async def put(stores: Stores, *rows: Approval) -> None:
+    for row in rows:
+        async with stores.begin(row.tenant) as work:
+            await work.approvals.put(row)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     Judge = Callable[[], Awaitable[Verdict]]
 
+KEPT = timedelta(days=90)
+"""How long approvals are listed after their end."""
 PLATFORM = "system:funkhaus"
 """Who is in the audit log for what the platform does by itself."""
 CHANGED = "the object was changed, which needs an approval of its own"
@@ -151,6 +153,11 @@ class Holding:
             async with self._stores.begin(item.tenant) as work:
                 await self._lapse(work, await work.approvals.find(item.id, locked=True))
         return len(over)
+
+    async def forget(self) -> int:
+        """Delete what ended long ago, some at a time; how many. The audit log has it still."""
+        async with self._stores.begin_platform() as platform:
+            return await platform.approvals.forget(self._clock.now() - KEPT)
 
     async def _lapse(self, work: TenantWork, row: Approval) -> Approval:
         if not row.lapsed(self._clock.now()):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
+from funkhaus.domain.approval import ApproverRule
 from funkhaus.domain.subject import Role
 from funkhaus_api.app import ROUTES
+from tests.support.approvals import approval, put
 from tests.support.providers import MemoryProviders
 
 from .test_login import Program, code_of
@@ -50,6 +53,7 @@ LIMITS = {
 C = N + "/cronjobtriggers"
 CRON = {"function": "hello", "schedule": "0 3 * * *"}
 R = "/v1/tenant-requests"
+V = T + "/approvals"
 ASKED = {"id": "acme", "plan": "large", "reason": "the fair"}
 MORE = {"extra": {"cpu": "1"}, "reason": "x", "days": 1}
 
@@ -87,6 +91,8 @@ STEPS = [
     Step("owner", "viewer", f"DELETE {T}/quota/requests/{{request}}"),
     Step("owner", "viewer", f"POST {T}/quota/requests", MORE, ("request", "id")),
     Step("admin", "owner", f"POST {T}/quota/requests/{{request}}/reject", {}),
+    Step("admin", "viewer", f"POST {V}/{{approval}}/approve", {}, where="{yes}"),
+    Step("admin", "viewer", f"POST {V}/{{approval}}/reject", {"reason": "x"}, where="{no}"),
     Step("owner", "viewer", f"POST {T}/members", {"user": "{bob}", "role": "viewer"}),
     Step("owner", "viewer", f"DELETE {T}/members/{{user}}", where="{bob}"),
     Step("owner", "viewer", f"POST {T}/invitations", {"role": "viewer"}, ("invitation", "id")),
@@ -170,7 +176,8 @@ class House:
             if body is not None
             else {}
         )
-        headers = ANY if "quota" in path and "requests" not in path else {}
+        guarded = "approvals" in path or ("quota" in path and "requests" not in path)
+        headers = ANY if guarded else {}
         return await self.people[who].ask(method, self.filled(path), headers=headers, **sent)
 
     def row(self, reply: Reply) -> Any:
@@ -198,8 +205,20 @@ async def house(
         "narrow": nobody.holding(made["token"]),
     }  # fmt: skip
     user = (await bob.get("/v1/me")).json["id"]
+    expires = world.clock.now() + timedelta(days=1)
+    yes, no = (approval(rule=ApproverRule(), expires_at=expires) for _ in range(2))
+    await put(world.stores, yes, no)
     return House(
-        world, people, {"tenant": "blue", "namespace": "default", "bob": user, "user": user}
+        world,
+        people,
+        {
+            "tenant": "blue",
+            "namespace": "default",
+            "bob": user,
+            "user": user,
+            "yes": yes.id,
+            "no": no.id,
+        },
     )
 
 

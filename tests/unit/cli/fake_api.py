@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import httpx
 
 from . import contract
+from .fake_approvals import FakeApprovals, approval
 from .fake_credentials import FakeCredentials
 from .fake_people import FakePeople
 
@@ -176,10 +177,11 @@ def revision(digits: str, state: str = "kept", **change: Any) -> Document:
 
 
 @dataclass
-class FakeApi(FakePeople, FakeCredentials):
+class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
     """What it holds, what it was asked, and what it does when asked (`scripts`, by operation id, come first)."""
 
     functions: dict[str, Document] = field(default_factory=dict)
+    held: Document = field(default_factory=approval)
     revisions: list[Document] = field(default_factory=list)
     triggers: dict[str, Document] = field(default_factory=dict)
     crons: dict[str, Document] = field(default_factory=dict)

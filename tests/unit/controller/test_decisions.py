@@ -7,7 +7,7 @@ from dataclasses import replace
 from funkhaus.domain.approval import ApprovalState
 from funkhaus_controller.agenda import Key
 from funkhaus_controller.decisions import Decisions
-from tests.contract.test_approvals import NOW, approval, put
+from tests.support.approvals import NOW, approval, put
 from tests.support.stores import MemoryStores
 
 HELLO = Key("Function", "blue--main", "hello")

@@ -20,7 +20,7 @@ from funkhaus.domain.errors import (
 from funkhaus.domain.verdict import Finding, Outcome, Verdict
 from funkhaus.services.reviews import Judgement
 from funkhaus_webhook.verdict import answer
-from tests.contract.test_approvals import approval
+from tests.support.approvals import approval
 
 CPU = Finding(
     "cpu-above-ceiling", "too much", "spec.resources.cpu", limit="1", value="3", passes="1"
