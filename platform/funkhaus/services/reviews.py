@@ -30,7 +30,7 @@ from funkhaus.domain.errors import ForbiddenError, FunkhausError, InvalidError, 
 from funkhaus.domain.function import Function
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, Kind
 from funkhaus.domain.kubectl_account import account_named, account_user
-from funkhaus.domain.question import CHANGED_BY, CREATED_BY, Change, Doing, Question
+from funkhaus.domain.question import Change, Doing, Question
 from funkhaus.domain.quota import asked_by
 from funkhaus.domain.subject import PREFIX
 from funkhaus.domain.tenant import resting
@@ -38,6 +38,7 @@ from funkhaus.domain.trigger import HTTPTrigger
 from funkhaus.domain.verdict import Finding, Verdict
 from funkhaus.ports import AuditRow
 from funkhaus.services.additions import additions
+from funkhaus.services.authors import may_name, outdated, people
 from funkhaus.services.holding import Holding
 from funkhaus.services.ledger import version_of
 from funkhaus.services.marks import (
@@ -215,15 +216,14 @@ class ReviewService:
         ]
         try:
             subject = _subject(review.kind, _with_a_name(review.manifest))
-            people = _people(review)
-            outdated = _outdated(review)
+            named, replaced = people(review), outdated(review)
         except InvalidError:
             # The schema refuses it in a moment, in words that name the field.
             return Judgement(tenant=facts.tenant)
         defaults = await self._decider.defaults(Question(subject, facts))
         fields = [(item.path, item.value) for item in defaults]
-        added = additions(review.manifest, [*fields, *labels, *people])
-        return Judgement(patch=(*added, *outdated), tenant=facts.tenant)
+        added = additions(review.manifest, [*fields, *labels, *named])
+        return Judgement(patch=(*added, *replaced), tenant=facts.tenant)
 
     async def _validate(self, review: Review) -> Judgement:
         unjudged = self._unjudged(review)
@@ -240,7 +240,7 @@ class ReviewService:
             owned = owned_by_platform(marks, facts)
         else:
             old = marks_of(review.old) if review.operation is Operation.UPDATE else None
-            owned = owned_by_tenant(old, facts, review.requester, author=_may_name(review))
+            owned = owned_by_tenant(old, facts, review.requester, author=may_name(review))
         subject = _named_subject(review.kind, review.manifest)
         others = other_annotations(review.manifest)
         change = Change(Doing(review.operation.value), self._clock.now())
@@ -348,40 +348,6 @@ def _audit_row(review: Review, judgement: Judgement) -> AuditRow:
         before=digest_of(review.old.get("spec")) if review.old else "",
         after=digest_of(review.manifest.get("spec")) if review.manifest else "",
     )
-
-
-def _asks_anew(review: Review) -> bool:
-    return review.manifest.get("spec") != review.old.get("spec")
-
-
-def _people(review: Review) -> list[tuple[tuple[str, ...], str]]:
-    """Who created the object and who last changed what it asks for, to be added where it does not say so."""
-    named = marks_of(review.old).annotations
-    creator = changer = review.requester
-    if review.operation is not Operation.CREATE:
-        creator = named.get(CREATED_BY, "")
-        changer = review.requester if _asks_anew(review) else named.get(CHANGED_BY, "")
-    people = {CREATED_BY: creator, CHANGED_BY: changer}
-    return [(("metadata", "annotations", key), who) for key, who in people.items() if who]
-
-
-def _outdated(review: Review) -> tuple[dict[str, Any], ...]:
-    """The operation that names the new author in place of the one before. What else stands there, somebody forged."""
-    before = marks_of(review.old).annotations.get(CHANGED_BY)
-    carried = marks_of(review.manifest).annotations.get(CHANGED_BY)
-    if not before or carried != before or before == review.requester or not _asks_anew(review):
-        return ()
-    path = f"/metadata/annotations/{CHANGED_BY.replace('/', '~1')}"
-    return ({"op": "replace", "path": path, "value": review.requester},)
-
-
-def _may_name(review: Review) -> str:
-    """Whom an update may name as its author; empty: whoever was named before.
-
-    An author may also be named where nothing changes after all: what looked like a change before policy's defaults came in.
-    """
-    carried = marks_of(review.manifest).annotations.get(CHANGED_BY)
-    return review.requester if _asks_anew(review) or carried == review.requester else ""
 
 
 def _with_a_name(manifest: Manifest) -> Manifest:
