@@ -6,19 +6,23 @@ adding a ``Step`` to ``steps``.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from funkhaus_cluster import atomic, demo, identity_provider, postgres, product, wheels
+from funkhaus_cluster import (
+    demo,
+    identity_provider,
+    policy_engine,
+    postgres,
+    product,
+    wheels,
+)
 from funkhaus_cluster.errors import ClusterError
-from funkhaus_cluster.parts import Part
-from funkhaus_cluster.probes import HttpProbe, TcpProbe
+from funkhaus_cluster.probes import TcpProbe
 from funkhaus_cluster.steps import Step
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from funkhaus_cluster.parts import Part
     from funkhaus_cluster.site import Site
 
 POSTGRES_PORT = 5432
@@ -27,27 +31,27 @@ POSTGRES_PORT = 5432
 def parts(site: Site) -> list[Part]:
     """The table of parts."""
     embedded = [] if site.settings.database_url else [postgres.part(site)]
-    made = [*identity_provider.parts(site), *product.parts(site)] if _stands(site) else []
-    return [*embedded, opa(site), *made]
+    if not _stands(site):
+        return embedded
+    made = [*identity_provider.parts(site), *product.parts(site)]
+    return [*embedded, policy_engine.part(site), *made]
 
 
 def steps(site: Site) -> list[Step]:
     """What must be done once, between parts."""
     return [
         *_database_steps(site),
-        Step(
-            "policy revision",
-            "policy revision",
-            lambda: write_revision(site),
-            needs=("packages",),
-            quiet=True,
-        ),
         *(_product_steps(site) if _stands(site) else []),
     ]
 
 
 def _product_steps(site: Site) -> list[Step]:
-    return [*identity_provider.steps(site), *product.steps(site), *demo.steps(site)]
+    return [
+        *identity_provider.steps(site),
+        policy_engine.step(site),
+        *product.steps(site),
+        *demo.steps(site),
+    ]
 
 
 def next_steps(site: Site) -> str:
@@ -64,19 +68,6 @@ def _stands(site: Site) -> bool:
             "controller/funkhaus_controller/__main__.py",
         )
     )
-
-
-def write_revision(site: Site) -> str:
-    """Write the digest of the rules, which OPA gives with every answer."""
-    made = site.settings.checkout / "platform/funkhaus/policy/revision.py"
-    document = site.commands.output([sys.executable, made, site.settings.checkout / "policies"])
-    atomic.write(revision_file(site), document)
-    return document.strip()
-
-
-def revision_file(site: Site) -> Path:
-    """Where that digest lies."""
-    return site.settings.etc / "policy-revision.json"
 
 
 def _database_steps(site: Site) -> list[Step]:
@@ -108,32 +99,3 @@ def _find_database(url: str) -> str:
     if wrong:
         raise ClusterError(f"the database of FUNKHAUS_DATABASE_URL does not answer ({wrong}).")
     return f"{host}:{port} answers"
-
-
-def opa(site: Site) -> Part:
-    """The policy engine, with the checkout's rules; restarted by ``up`` when they change."""
-    settings = site.settings
-    policies = settings.checkout / "policies"
-    return Part(
-        name="opa",
-        argv=(
-            site.program("opa"),
-            "run",
-            "--server",
-            f"--addr=127.0.0.1:{settings.ports.opa}",
-            # policies/system/authz: questions are answered, nobody writes rules or data over the wire.
-            "--authorization=basic",
-            "--log-level=error",
-            "--log-format=json",
-            "--disable-telemetry",
-            "--set=decision_logs.console=true",  # gives every decision the id that audit rows name
-            "--ignore=*_test.rego",
-            str(policies),
-            f"data:{revision_file(site)}",
-        ),
-        needs=("binaries", "policy revision"),
-        ports=(("127.0.0.1", settings.ports.opa),),
-        watches=(policies, revision_file(site)),
-        ready=HttpProbe(f"http://127.0.0.1:{settings.ports.opa}/health"),
-        url=f"http://127.0.0.1:{settings.ports.opa}",
-    )

@@ -9,7 +9,14 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from funkhaus_cluster import atomic, developer, identity_provider, kubeconfig, postgres
+from funkhaus_cluster import (
+    atomic,
+    developer,
+    identity_provider,
+    kubeconfig,
+    policy_engine,
+    postgres,
+)
 from funkhaus_cluster.errors import ClusterError
 from funkhaus_cluster.images import build as images_build
 from funkhaus_cluster.parts import Part
@@ -37,12 +44,12 @@ def parts(site: Site) -> list[Part]:
             "api",
             ports.api,
             ready_at=ports.api,
-            needs=(identity_provider.SETTINGS_STEP,),
-            env=identity_provider.environment(site),
-            watches=(identity_provider.settings_file(site),),
+            needs=(identity_provider.SETTINGS_STEP, "rules"),
+            env={**identity_provider.environment(site), **policy_engine.environment(site)},
+            watches=(identity_provider.settings_file(site), *policy_engine.watched(site)),
         ),
-        _process(site, "webhook", ports.webhook, ready_at=ports.webhook_ops),
-        _process(site, "controller", ready_at=ports.controller_ops),
+        _process(site, "webhook", ports.webhook, ready_at=ports.webhook_ops, needs=("start opa",)),
+        _process(site, "controller", ready_at=ports.controller_ops, needs=("start opa",)),
     ]
 
 
@@ -60,6 +67,12 @@ def steps(site: Site) -> list[Step]:
             "migrate the database",
             lambda: migrate(site),
             ("virtualenv", "database"),
+        ),
+        Step(
+            "rules",
+            "put the house rules in force",
+            lambda: rules(site),
+            ("migrate", policy_engine.KEYS_STEP),
         ),
         Step(
             "images",
@@ -88,7 +101,7 @@ def _process(
         argv=(str(python(site)), "-m", f"funkhaus_{name}"),
         env={**environment(site, f"funkhaus-{name}"), **(env or {})},
         cwd=site.settings.checkout,
-        needs=("chart", "migrate", "start opa", "start registry", *needs),
+        needs=("chart", "migrate", "start registry", *needs),
         ports=tuple(("127.0.0.1", port) for port in {*ports, ready_at}),
         watches=(*source_roots(site), site.settings.kubeconfig(f"funkhaus-{name}"), *watches),
         ready=HttpProbe(f"{base}/readyz"),
@@ -248,6 +261,18 @@ def migrate(site: Site) -> str:
             env=environ,
         )
     return "at head"
+
+
+def rules(site: Site) -> str:
+    """Put the checkout's rules in force, unless an admin has put others there."""
+    site.commands.run(
+        [python(site), "-m", "funkhaus_api", "publish-policies", "policies"],
+        log=site.settings.log / "rules.log",
+        seconds=APPLY_SECONDS,
+        cwd=site.settings.checkout,
+        env={**environment(site, "funkhaus-api"), **policy_engine.environment(site)},
+    )
+    return "published"
 
 
 def _identify(site: Site, account: str) -> None:

@@ -14,12 +14,16 @@ from aiohttp import web
 
 from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, UnavailableError
+from funkhaus.factory import SystemClock, opened_stores
+from funkhaus.policy.compiler import OpaCompiler
 from funkhaus.policy.folder import read_folder
+from funkhaus.services.acts import Acts
+from funkhaus.services.policies import PolicyFeed, PolicyService
 from funkhaus.settings import Api, load
 from funkhaus.storage import migrate, process_login
 from funkhaus_api.addresses import Proxies
 from funkhaus_api.app import create_app
-from funkhaus_api.assembly import assembled
+from funkhaus_api.assembly import NAME, assembled
 from funkhaus_api.bootstrap import bootstrap_admin
 from funkhaus_api.keys import Limits
 
@@ -75,11 +79,17 @@ async def bring_up_to_date(settings: Api, folder: Path | None, login: str) -> No
         _LOG.info("login admitted", login=await process_login.admit(settings.database_url, login))
 
 
-async def publish_policies(settings: Api, folder: Path) -> None:
-    """Put the rules of a folder in force, unless an admin has put others there."""
-    async with assembled(settings) as services:
-        policies = read_folder(folder)
-        changed = await services.policies.come_with_the_release(policies)
+async def publish_policies(settings: Api, folder: Path, *, first: bool) -> None:
+    """Put the rules of a folder in force, unless an admin has put others there; with `first` only where none are.
+
+    Needs nothing but the database: it comes before the processes, which are not ready without rules.
+    """
+    policies = read_folder(folder)
+    async with opened_stores(settings, NAME) as stores:
+        await stores.ready()
+        feed = PolicyFeed(OpaCompiler(settings.opa_program))
+        service = PolicyService(stores, Acts(stores), SystemClock(), feed)
+        changed = await service.come_with_the_release(policies, first=first)
     said = "policies in force" if changed else "policies left as they were"
     _LOG.info(said, revision=policies.revision)
 
@@ -113,6 +123,9 @@ def main(arguments: list[str] | None = None) -> int:
         help="put the release's own rules in force, unless an admin has put others there",
     )
     publish.add_argument("folder", type=Path, help="the folder of policy files")
+    publish.add_argument(
+        "--first", action="store_true", help="only where no rules are in force yet"
+    )
     admin = commands.add_parser("bootstrap-admin", help="make the first platform admin's token")
     admin.add_argument("--token-file", type=Path, required=True, help="where it goes, mode 0600")
     words = parser.parse_args(arguments)
@@ -123,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
             login = words.login_url_file.read_text().strip() if words.login_url_file else ""
             uvloop.run(bring_up_to_date(settings, words.migrations, login))
         elif words.command == "publish-policies":
-            uvloop.run(publish_policies(settings, words.folder))
+            uvloop.run(publish_policies(settings, words.folder, first=words.first))
         elif words.command == "recount":
             uvloop.run(recount(settings))
         elif words.command == "bootstrap-admin":

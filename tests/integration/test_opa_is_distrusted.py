@@ -107,7 +107,7 @@ async def test_no_tenant_s_text_reaches_the_url() -> None:
 
 async def test_rules_without_their_data_are_not_believed(opa_url: str, tmp_path: Path) -> None:
     del opa_url  # only so that this run has an OPA
-    with opa.running(tmp_path, with_revision=False) as url:
+    with opa.of_files(tmp_path) as url:
         with pytest.raises(UnavailableError, match="names no revision"):
             await ask(url)
         async with OpaDecider(url, timeout=2) as decider:
@@ -117,8 +117,7 @@ async def test_rules_without_their_data_are_not_believed(opa_url: str, tmp_path:
 
 async def test_an_empty_engine_is_not_believed(opa_url: str, tmp_path: Path) -> None:
     del opa_url
-    (tmp_path / "empty/system/authz").mkdir(parents=True)
-    shutil.copy(opa.POLICIES / "system/authz/authz.rego", tmp_path / "empty/system/authz")
+    shutil.copytree(opa.POLICIES / "system", tmp_path / "empty/system")
     with (
         opa.running(tmp_path, tmp_path / "empty") as url,
         pytest.raises(UnavailableError, match="no such rule"),

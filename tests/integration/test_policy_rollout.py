@@ -17,8 +17,10 @@ from funkhaus.metrics import API_REQUESTS, render
 from funkhaus.policy.client import OpaDecider
 from funkhaus.policy.folder import read_folder
 from funkhaus_api.keys import Limits
-from tests.support import opa
+from tests.support import opa, webhook
 from tests.support.api import Client, World, serving
+from tests.support.apiserver import free_port
+from tests.support.cluster import MemoryCluster
 from tests.support.questions import function, question
 from tests.support.signing import TOKEN, feed, pem, signer
 from tests.support.stores import MemoryStores
@@ -221,9 +223,9 @@ async def test_a_bundle_signed_by_somebody_else_is_not_loaded(
                 await client.ready()
 
 
-async def _asked_for() -> None:
-    """Wait until somebody has got a bundle: twice, so that the first has been looked at."""
-    counted = API_REQUESTS.labels("GET", BUNDLE, "200")
+async def _asked_for(status: str = "200") -> None:
+    """Wait until somebody has been answered so twice: then the first answer has been looked at."""
+    counted = API_REQUESTS.labels("GET", BUNDLE, status)
     before = counted._value.get()
     async with asyncio.timeout(SECONDS):
         while counted._value.get() < before + 2:  # noqa: ASYNC110 - a counter has no event
@@ -259,6 +261,83 @@ async def test_before_the_first_bundle_nothing_is_answered(
                 await followed(decider, RULES.revision)
 
 
+async def test_an_api_server_that_comes_back_is_followed_again(
+    world: World, services: Services, tmp_path: Path
+) -> None:
+    await services.policies.come_with_the_release(RULES)
+    port = free_port()
+    async with serving(services, LIMITS, port=port) as client:
+        starting = opa.bundled(tmp_path, client.url, token=TOKEN, key=signer().public)
+        url = await asyncio.to_thread(starting.__enter__)
+        async with OpaDecider(url, timeout=5) as decider:
+            await followed(decider, RULES.revision)
+    try:
+        async with OpaDecider(url, timeout=5) as decider:
+            assert await said(decider) == set(), "what it has stays while nobody is there"
+            again = world.services()
+            async with serving(again, LIMITS, port=port) as client:
+                admin = client.holding(await world.token("", None))
+                done = await admin.post(ACTIVATIONS, changed(STRICTER))
+                await followed(decider, done.json["revision"])
+                assert await said(decider) == {"timeout-above-ceiling"}
+    finally:
+        await asyncio.to_thread(starting.__exit__, None, None, None)
+
+
+async def test_where_the_key_is_missing_opa_keeps_what_it_has_and_a_new_one_gets_nothing(
+    world: World, services: Services, tmp_path: Path
+) -> None:
+    await services.policies.come_with_the_release(RULES)
+    folders = [tmp_path / name for name in ("kept", "new")]
+    for folder in folders:
+        folder.mkdir()
+    async with serving(services, LIMITS) as client:
+        with opa.bundled(folders[0], client.url, token=TOKEN, key=signer().public) as url:
+            async with OpaDecider(url, timeout=5) as decider:
+                await followed(decider, RULES.revision)
+    keyless = World(world.stores).services()
+    async with serving(keyless, LIMITS) as client:
+        with opa.bundled(folders[0], client.url, token=TOKEN, key=signer().public) as url:
+            async with OpaDecider(url, timeout=5) as decider:
+                await followed(decider, RULES.revision)
+                assert await said(decider) == set()
+        with opa.bundled(folders[1], client.url, token=TOKEN, key=signer().public) as url:
+            async with OpaDecider(url, timeout=5) as decider:
+                await _asked_for("401")
+                with pytest.raises(UnavailableError):
+                    await decider.ready()
+
+
+async def test_the_webhook_is_ready_when_its_opa_has_rules(
+    services: Services, tmp_path: Path
+) -> None:
+    async with serving(services, LIMITS) as client:
+        with opa.bundled(tmp_path, client.url, token=TOKEN, key=signer().public) as url:
+            hook = webhook.serving(url, cluster=MemoryCluster("funkhaus-webhook"))
+            running = await asyncio.to_thread(hook.__enter__)
+            try:
+                checks = await asyncio.to_thread(_checks, running.ops_address)
+                assert "no such rule" in checks["policy"], checks
+                await services.policies.come_with_the_release(RULES)
+                async with asyncio.timeout(SECONDS):
+                    while checks["policy"] != "ok":
+                        checks = await asyncio.to_thread(_checks, running.ops_address)
+                        await asyncio.sleep(0.05)
+            finally:
+                await asyncio.to_thread(hook.__exit__, None, None, None)
+
+
+def _checks(address: tuple[str, int]) -> dict[str, str]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{address[0]}:{address[1]}/readyz", timeout=5) as answer:
+            said = answer.read()
+    except urllib.error.HTTPError as error:
+        said = error.read()
+    checks: dict[str, str] = json.loads(said)["checks"]
+    return checks
+
+
 async def test_nobody_writes_rules_into_opa(decider: OpaDecider) -> None:
     """B-62: the bundle brings no rule about who may ask what, and the one there is lets nobody write."""
     url = f"http://127.0.0.1:{decider._client.port}"
@@ -285,6 +364,13 @@ async def test_a_release_does_not_touch_an_admin_s_rules(admin: Client, services
     assert not await services.policies.come_with_the_release(RULES)
     listed = (await admin.get(ACTIVATIONS)).json["items"]
     assert listed[0]["revision"] == PolicySet(STRICTER).revision
+    back = {"revision": "previous", "reason": "as the house has it"}
+    assert (await admin.post(ACTIVATIONS, back)).json["revision"] == newer.revision
+    assert not await services.policies.come_with_the_release(RULES, first=True)
+    assert await services.policies.come_with_the_release(RULES), "releases are followed again"
+    older = {"revision": newer.revision, "reason": "the release refuses deploys"}
+    assert (await admin.post(ACTIVATIONS, older)).status == 201
+    assert not await services.policies.come_with_the_release(RULES), "whoever goes back stays there"
 
 
 async def test_where_opa_has_files_nothing_is_taken_in() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import subprocess
 import time
@@ -12,9 +11,11 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from funkhaus.policy.revision import revision
+from funkhaus.policy import bundle
+from funkhaus.policy.folder import read_folder
 
 from .apiserver import free_port
+from .signing import signer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -23,19 +24,27 @@ POLICIES = Path(__file__).resolve().parents[2] / "policies"
 START_SECONDS = 20
 
 
+SIGNED = """\
+bundles: {{house: {{resource: "file://{bundle}", signing: {{keyid: house}}}}}}
+decision_logs: {{console: true}}
+"""
+
+
 @contextmanager
-def running(
-    folder: Path, policies: Path = POLICIES, *, with_revision: bool = True
-) -> Iterator[str]:
-    """Start OPA on `policies`, yield its URL once it is healthy, end it."""
+def running(folder: Path, policies: Path = POLICIES) -> Iterator[str]:
+    """Start OPA on the signed bundle of `policies`, yield its URL once it judges by it, end it."""
+    made = folder / "bundle.tar.gz"
+    made.write_bytes(bundle.build(read_folder(policies), signer()))
+    (folder / "opa.yaml").write_text(SIGNED.format(bundle=made))
+    with _following(folder, signer().public, policies / "system", "?bundles=true") as url:
+        yield url
+
+
+@contextmanager
+def of_files(folder: Path, policies: Path = POLICIES) -> Iterator[str]:
+    """Start OPA on the files themselves, as nobody should: without their revision."""
     port = free_port()
-    documents = folder / "revision.json"
-    documents.write_text(json.dumps({"revision": revision(policies)} if with_revision else {}))
-    argv = [
-        *("opa", "run", "--server", f"--addr=127.0.0.1:{port}", "--authorization=basic"),
-        *("--disable-telemetry", "--log-level=error", "--set=decision_logs.console=true"),
-        *("--ignore=*_test.rego", str(policies), f"data:{documents}"),
-    ]
+    argv = [*_argv(port), "--set=decision_logs.console=true", str(policies)]
     with started(argv, f"http://127.0.0.1:{port}", folder / "opa.log") as url:
         yield url
 
@@ -46,8 +55,6 @@ services:
     url: {url}/v1/policy
     response_header_timeout_seconds: 40
     credentials: {{bearer: {{token_path: {token}}}}}
-keys:
-  house: {{algorithm: RS256, key: {key}}}
 bundles:
   house:
     service: house
@@ -63,27 +70,44 @@ decision_logs: {{console: true}}
 @contextmanager
 def bundled(folder: Path, url: str, *, token: str, key: str) -> Iterator[str]:
     """Start OPA that gets its rules from the API at `url` and verifies them by `key` (PEM); yield its URL, end it."""
-    port = free_port()
     (folder / "token").write_text(token)
     (folder / "opa.yaml").write_text(
-        CONFIG.format(url=url, token=folder / "token", key=json.dumps(key), kept=folder / "kept")
+        CONFIG.format(url=url, token=folder / "token", kept=folder / "kept")
     )
-    argv = [
-        *("opa", "run", "--server", f"--addr=127.0.0.1:{port}", "--authorization=basic"),
-        *("--disable-telemetry", "--log-level=error", f"--config-file={folder / 'opa.yaml'}"),
-        *("--ignore=*_test.rego", str(POLICIES / "system")),
-    ]
-    with started(argv, f"http://127.0.0.1:{port}", folder / "opa.log") as address:
+    with _following(folder, key, POLICIES / "system") as address:
         yield address
 
 
 @contextmanager
-def started(argv: Sequence[str], url: str, log_path: Path) -> Iterator[str]:
-    """Start OPA by these words, yield `url` once it is healthy there, end it."""
+def _following(folder: Path, key: str, doors: Path, ready: str = "") -> Iterator[str]:
+    """OPA by the configuration in `folder`, which verifies by `key`."""
+    port = free_port()
+    (folder / "key.pem").write_text(key)
+    argv = [
+        *_argv(port),
+        f"--config-file={folder / 'opa.yaml'}",
+        "--set=keys.house.algorithm=RS256",
+        f"--set-file=keys.house.key={folder / 'key.pem'}",
+        str(doors),
+    ]
+    with started(argv, f"http://127.0.0.1:{port}", folder / "opa.log", ready) as address:
+        yield address
+
+
+def _argv(port: int) -> list[str]:
+    return [
+        *("opa", "run", "--server", f"--addr=127.0.0.1:{port}", "--authorization=basic"),
+        *("--skip-version-check", "--log-level=error", "--ignore=*_test.rego"),
+    ]
+
+
+@contextmanager
+def started(argv: Sequence[str], url: str, log_path: Path, ready: str = "") -> Iterator[str]:
+    """Start OPA by these words, yield `url` once it is healthy there, end it; `ready` is the query of that question."""
     with log_path.open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT)
         try:
-            _wait(url, process, log_path)
+            _wait(f"{url}/health{ready}", process, log_path)
             yield url
         finally:
             process.kill()
@@ -95,7 +119,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with opener.open(f"{url}/health", timeout=1) as answer:
+            with opener.open(url, timeout=1) as answer:
                 if answer.status == 200:
                     return
         except OSError:

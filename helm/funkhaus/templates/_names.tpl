@@ -4,6 +4,8 @@
 {{- define "funkhaus.webhook" -}}funkhaus-webhook{{- end -}}
 {{- define "funkhaus.controller" -}}funkhaus-controller{{- end -}}
 {{- define "funkhaus.members" -}}{{ .Release.Namespace }}-members{{- end -}}
+{{- define "funkhaus.policyKeys" -}}{{ .Values.policy.existingSecret | default "funkhaus-policy-keys" }}{{- end -}}
+{{- define "funkhaus.rules" -}}funkhaus-rules{{- end -}}
 {{- define "funkhaus.opa" -}}funkhaus-opa{{- end -}}
 {{- define "funkhaus.admission" -}}funkhaus{{- end -}}
 {{- define "funkhaus.image" -}}

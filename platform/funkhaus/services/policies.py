@@ -114,13 +114,17 @@ class PolicyService:
         ):
             return await work.policies.history(before=before, limit=limit)
 
-    async def come_with_the_release(self, policies: PolicySet) -> bool:
-        """Put the house's own set in force unless an admin's is; whether that changed anything. Raises `InvalidError`."""
+    async def come_with_the_release(self, policies: PolicySet, *, first: bool = False) -> bool:
+        """Put the house's own set in force, with `first` only where none is; whether that changed anything.
+
+        An admin's set stays. One that went back to what the house put there last follows the releases again. Raises
+        `InvalidError`.
+        """
         if found := _objections(policies):
             raise InvalidError.at(*found)
         async with self._stores.begin_platform() as work:
-            active = await work.policies.active()
-            if active and (active.by != HOUSE or active.revision == policies.revision):
+            history = await work.policies.history(limit=HISTORY_LIMIT)
+            if history and (first or not _follows(history, policies.revision)):
                 return False
             await work.policies.add(policies)
             reason = "comes with the release"
@@ -216,6 +220,12 @@ async def _before(work: PlatformWork) -> str:
         if item.revision != history[0].revision:
             return item.revision
     raise NotFoundError("no other revision was in force before")
+
+
+def _follows(history: Sequence[Activation], revision: str) -> bool:
+    """Whether what is in force is what the house put there last, and it is another than `revision`."""
+    last = next((item.revision for item in history if item.by == HOUSE), "")
+    return history[0].revision == last != revision
 
 
 def _objections(policies: PolicySet) -> list[Finding]:
