@@ -38,7 +38,7 @@ DEPENDENTS = 10_000
 _DEPENDENT = {
     FUNCTION.name: (HTTP_TRIGGER, CRON_JOB_TRIGGER),
     RUNTIME.name: (FUNCTION,),
-    TENANT_NAMESPACE.name: (FUNCTION, CRON_JOB_TRIGGER),
+    TENANT_NAMESPACE.name: (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER),
 }
 """Whose objects are looked at when one of a kind appears, changes or goes."""
 _LOG = logs.logger(__name__)

@@ -37,7 +37,7 @@ def page(document: Mapping[str, Any], now: datetime, log: bytes = b"") -> str:
         _environment(function),
         _pods(document, now),
         _troubles(log, now),
-        _triggers(document),
+        _triggers(document, now),
         _revisions(document, now),
         _events(document, now),
     )
@@ -195,7 +195,7 @@ def _troubles(log: bytes, now: datetime) -> Iterator[str]:
         yield from wrapped(trouble.said, INDENT * 2, red=True)
 
 
-def _triggers(document: Mapping[str, Any]) -> Iterator[str]:
+def _triggers(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
     lines = []
     for item in document.get("triggers") or []:
         status, spec = item.get("status") or {}, item.get("spec") or {}
@@ -206,7 +206,21 @@ def _triggers(document: Mapping[str, Any]) -> Iterator[str]:
         lines.append(f"http {item.get('name')}  {url}")
         if not is_ready(item):
             lines.append(f"{INDENT}{sentence(item)}")
+    for item in document.get("cronTriggers") or []:
+        status, spec = item.get("status") or {}, item.get("spec") or {}
+        line = f"cron {item.get('name')}  {spec.get('schedule')} ({spec.get('timeZone')})"
+        if coming := status.get("nextRun"):
+            line += f", next {age(coming, now)}"
+        lines.append(line + _last_run(status.get("lastRun") or {}, now))
+        if not is_ready(item):
+            lines.append(f"{INDENT}{sentence(item)}")
     yield from section("Triggers", lines or ["none: funkhaus trigger http create makes one"])
+
+
+def _last_run(last: Mapping[str, Any], now: datetime) -> str:
+    if not last:
+        return ""
+    return f", last {str(last.get('result')).lower()} {age(last.get('at'), now)} ago"
 
 
 def _revisions(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
@@ -215,7 +229,7 @@ def _revisions(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
         yield click.style("Revisions", bold=True)
         columns = [
             Column("NAME", lambda item: item.get("name")),
-            Column("SERVES", lambda item: "yes" if item.get("serving") else "no"),
+            Column("STATE", lambda item: item.get("state")),
             Column("AGE", lambda item: age(item.get("createdAt"), now)),
             Column("SOURCE", lambda item: str(item.get("sourceDigest") or "")[:19]),
         ]

@@ -20,6 +20,7 @@ from funkhaus.crd import revision as revision_crd
 from funkhaus.domain.errors import PolicyError
 from funkhaus.domain.kinds import (
     AUTOSCALER,
+    CRON_JOB_TRIGGER,
     DEPLOYMENT,
     EVENT,
     FUNCTION,
@@ -395,6 +396,10 @@ async def test_a_tenant_that_is_suspended_rests_at_once_and_comes_back(stage: St
         live = await stage.admin.get(DEPLOYMENT, stage.namespace, revision)
         return -1 if live is None else live["spec"]["replicas"]
 
+    async def triggers_say(url: str, schedule: str) -> bool:
+        said = [await stage.reason(kind, "caller") for kind in (HTTP_TRIGGER, CRON_JOB_TRIGGER)]
+        return said == [url, schedule]
+
     async def told(*, suspended: bool) -> None:
         """What the use case and the outbox would do; nothing else tells the controller."""
         word = Suspension(SystemClock().now(), "invoice 17", "Ada") if suspended else None
@@ -406,8 +411,18 @@ async def test_a_tenant_that_is_suspended_rests_at_once_and_comes_back(stage: St
     async with stage.controller():
         await stage.tenant_namespace()
         await stage.function(scaling={"min": 2, "max": 4})
+        for kind, spec in ((HTTP_TRIGGER, {}), (CRON_JOB_TRIGGER, {"schedule": "0 3 * * *"})):
+            await stage.admin.apply(
+                {
+                    "apiVersion": kind.api_version,
+                    "kind": kind.name,
+                    "metadata": {"namespace": stage.namespace, "name": "caller"},
+                    "spec": {"function": "hello"} | spec,
+                }
+            )
         revision = await stage.bring_up()
         await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+        await stage.until(lambda: triggers_say("Routed", "Scheduled"))
         await told(suspended=True)
 
         async def rests() -> bool:
@@ -416,6 +431,7 @@ async def test_a_tenant_that_is_suspended_rests_at_once_and_comes_back(stage: St
             return gone and said and await replicas(revision) == 0
 
         await stage.until(rests)
+        await stage.until(lambda: triggers_say("TenantSuspended", "TenantSuspended"))
         await told(suspended=False)
 
         async def back() -> bool:
@@ -423,6 +439,7 @@ async def test_a_tenant_that_is_suspended_rests_at_once_and_comes_back(stage: St
             return there and await replicas(revision) == 2
 
         await stage.until(back)
+        await stage.until(lambda: triggers_say("Routed", "Scheduled"))
         await stage.bring_up()
         await stage.until(lambda: stage.ready(FUNCTION, "hello"))
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.errors import ForbiddenError
-from funkhaus.domain.kinds import EVENT, FUNCTION_REVISION, HTTP_TRIGGER, POD
+from funkhaus.domain.kinds import (
+    CRON_JOB,
+    CRON_JOB_TRIGGER,
+    EVENT,
+    FUNCTION_REVISION,
+    HTTP_TRIGGER,
+    POD,
+)
 from funkhaus.domain.permission import Permission
 from funkhaus.manifests import labels
 
@@ -24,7 +31,7 @@ EVENTS = 50
 """Events shown at most, newest first."""
 EVENTS_READ = 1000
 OBJECTS = 100
-"""Revisions, pods and triggers read at most, each."""
+"""Revisions, pods and triggers of a kind read at most, each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Description:
     revisions: Sequence[Manifest]
     pods: Sequence[Manifest]
     triggers: Sequence[Manifest]
+    cron_triggers: Sequence[Manifest]
     events: Sequence[Manifest]
 
 
@@ -50,13 +58,14 @@ class DescriptionService:
             namespace = where.cluster_name
             function = await self._functions.one(asker, where, name)
             mine = {labels.FUNCTION: name}
-            revisions, pods, triggers, events = await asyncio.gather(
+            revisions, pods, triggers, crons, events = await asyncio.gather(
                 self._list(asker, FUNCTION_REVISION, namespace, mine),
                 self._list(asker, POD, namespace, mine),
                 self._list(asker, HTTP_TRIGGER, namespace),
+                self._list(asker, CRON_JOB_TRIGGER, namespace),
                 self._list(asker, EVENT, namespace, limit=EVENTS_READ),
             )
-        triggers = [item for item in triggers if (item.get("spec") or {}).get("function") == name]
+        triggers, crons = (_calling(name, items) for items in (triggers, crons))
         named = {
             ("Function", name),
             *_names("FunctionRevision", revisions),
@@ -65,6 +74,8 @@ class DescriptionService:
             *_names("Pod", pods),
             *_names("HTTPTrigger", triggers),
             *_names("Ingress", triggers),
+            *_names(CRON_JOB_TRIGGER.name, crons),
+            *_names(CRON_JOB.name, crons),
             ("HorizontalPodAutoscaler", name),
         }
         return Description(
@@ -72,6 +83,7 @@ class DescriptionService:
             revisions=sorted(revisions, key=_created, reverse=True),
             pods=pods,
             triggers=triggers,
+            cron_triggers=crons,
             events=_newest([event for event in events if _involved(event) in named]),
         )
 
@@ -89,6 +101,10 @@ class DescriptionService:
             )
         except ForbiddenError:
             return []
+
+
+def _calling(function: str, triggers: Sequence[Manifest]) -> list[Manifest]:
+    return [item for item in triggers if (item.get("spec") or {}).get("function") == function]
 
 
 def _names(kind: str, items: Sequence[Manifest], suffix: str = "") -> set[tuple[str, str]]:

@@ -122,22 +122,27 @@ def _owned(manifest: Manifest, uid: str | None) -> bool:
 
 
 def _kept(manifest: Manifest, function: Manifest) -> Kept:
-    meta, status = manifest["metadata"], function.get("status") or {}
-    ready = conditions.find(function, conditions.READY) or {}
-    served_at = revision_crd.served_at(manifest)
+    meta = manifest["metadata"]
     return Kept(
         name=meta["name"],
         spec=revision_crd.parse(manifest),
         created_at=str(meta.get("creationTimestamp") or ""),
-        served_at=served_at,
+        served_at=revision_crd.served_at(manifest),
         author=str((meta.get("annotations") or {}).get(CREATED_BY) or ""),
-        state=revisions.state(
-            meta["name"],
-            served_at,
-            active=str(status.get("revision") or ""),
-            latest=str(status.get("latestRevision") or ""),
-            failing=ready.get("status") == "False",
-        ),
+        state=state_of(manifest, function),
+    )
+
+
+def state_of(manifest: Manifest, function: Manifest) -> revisions.RevisionState:
+    """Where a stored revision of a function stands."""
+    status = function.get("status") or {}
+    ready = conditions.find(function, conditions.READY) or {}
+    return revisions.state(
+        manifest["metadata"]["name"],
+        revision_crd.served_at(manifest),
+        active=str(status.get("revision") or ""),
+        latest=str(status.get("latestRevision") or ""),
+        failing=ready.get("status") == "False",
     )
 
 

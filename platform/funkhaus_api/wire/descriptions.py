@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from funkhaus.domain.revision import RevisionState
 from funkhaus.manifests import labels
 from funkhaus.services.descriptions import last_seen
+from funkhaus.services.revisions import state_of
 from funkhaus_api.wire.resources import resource
 
 if TYPE_CHECKING:
@@ -16,24 +18,26 @@ if TYPE_CHECKING:
 
 def description(place: Place, item: Description) -> dict[str, Any]:
     """The whole document."""
-    serving = (item.function.get("status") or {}).get("revision") or ""
     return {
         "function": resource(place, item.function),
-        "revisions": [_revision(manifest, serving) for manifest in item.revisions],
+        "revisions": [_revision(manifest, item.function) for manifest in item.revisions],
         "pods": [pod(manifest) for manifest in item.pods],
         "triggers": [resource(place, manifest) for manifest in item.triggers],
+        "cronTriggers": [resource(place, manifest) for manifest in item.cron_triggers],
         "events": [_event(manifest) for manifest in item.events],
     }
 
 
-def _revision(manifest: Manifest, serving: str) -> dict[str, Any]:
+def _revision(manifest: Manifest, function: Manifest) -> dict[str, Any]:
     meta, spec = manifest["metadata"], manifest.get("spec") or {}
+    state = state_of(manifest, function)
     return {
         "name": meta["name"],
         "image": spec.get("image", ""),
         "sourceDigest": spec.get("sourceDigest", ""),
         "createdAt": meta.get("creationTimestamp") or "",
-        "serving": meta["name"] == serving,
+        "state": state.value,
+        "serving": state is RevisionState.SERVING,
     }
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import yaml
 
-from funkhaus_cli.commands.functions import listed, readiness, remove
+from funkhaus_cli.commands import callers
 from funkhaus_cli.completion import CRON_TRIGGER, FUNCTION
 from funkhaus_cli.failure import Exit, Failure
 from funkhaus_cli.layout import pairs, section, wrapped
 from funkhaus_cli.options import NAME, Noun, flags_set, namespaced, output
-from funkhaus_cli.output import Column, Styled, age, show_list, show_one
+from funkhaus_cli.output import Column, Styled, age, show_one
 from funkhaus_cli.waiting import sentence
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def create(
     body = {"name": name, "spec": spec}
     document = session.api.post(session.path(PLURAL), body, flags_set(dryRun=dry_run))
     said = f"Created {WORD} {name} for function {spec['function']} in {session.place}."
-    _told(document, output, name, said, dry_run=dry_run)
+    callers.told(document, output, name, said, dry_run=dry_run)
 
 
 @cronjob.command(
@@ -193,7 +193,7 @@ def update(
         raise click.UsageError("nothing to change: name at least one flag, for example --suspend")
     document = session.api.patch(path, {"spec": patch}, flags_set(dryRun=dry_run))
     said = f"Updated {WORD} {name} in {session.place}."
-    _told(document, output, name, said, dry_run=dry_run)
+    callers.told(document, output, name, said, dry_run=dry_run)
 
 
 def _replacing(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,38 +208,15 @@ def _replacing(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, A
     return patch
 
 
-def _told(document: dict[str, Any], output: str, name: str, said: str, *, dry_run: bool) -> None:
-    if dry_run:
-        click.echo("Dry run: admitted, and nothing was stored.", err=True)
-        show_one(document, "yaml" if output == "table" else output, name=name, said="")
-    else:
-        show_one(document, output, name=name, said=said)
-
-
-@cronjob.command("list")
-@click.option("--all-namespaces", "-A", is_flag=True, help="In every namespace of the tenant.")
-@output()
-@namespaced
-@click.pass_obj
-def list_triggers(session: Session, *, all_namespaces: bool, output: str) -> None:
-    """Cron triggers with their next run, and how the last one ended."""
-    now = session.now()
-    columns = [
-        *([Column("NAMESPACE", lambda item: item.get("namespace"))] if all_namespaces else []),
-        Column("NAME", lambda item: item["name"]),
+def _columns(now: datetime) -> list[Column]:
+    return [
         Column("SCHEDULE", lambda item: item["spec"].get("schedule")),
-        Column("FUNCTION", lambda item: item["spec"].get("function")),
-        Column("READY", readiness),
         Column("NEXT", lambda item: age(item["status"].get("nextRun"), now)),
         Column("LAST", lambda item: age(_last(item).get("at"), now)),
         Column("RESULT", _result),
         Column("ZONE", lambda item: item["spec"].get("timeZone"), wide=True),
         Column("MISSED", lambda item: item["status"].get("missedRuns"), wide=True),
-        Column("AGE", lambda item: age(item.get("createdAt"), now), wide=True),
     ]
-    place = f"tenant {session.tenant}" if all_namespaces else session.place
-    items = listed(session, PLURAL, everywhere=all_namespaces)
-    show_list(items, columns, output, none=f"No cron triggers in {place}.")
 
 
 def _last(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -294,11 +271,11 @@ def _page(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
         yield from section("The last run said", list(wrapped(message, "")))
 
 
-@cronjob.command("delete")
-@click.argument("names", nargs=-1, required=True, type=CRON_TRIGGER)
-@click.option("--ignore-not-found", is_flag=True, help="Absent is as good as deleted.")
-@namespaced
-@click.pass_obj
-def delete(session: Session, names: tuple[str, ...], *, ignore_not_found: bool) -> None:
-    """Delete cron triggers; their functions stay."""
-    remove(session, PLURAL, WORD, names, ignore_not_found=ignore_not_found)
+callers.lists(
+    cronjob,
+    PLURAL,
+    f"{WORD}s",
+    _columns,
+    "Cron triggers with their next run, and how the last one ended.",
+)
+callers.deletes(cronjob, PLURAL, WORD, CRON_TRIGGER)

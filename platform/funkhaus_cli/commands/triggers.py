@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from funkhaus_cli.commands import callers
 from funkhaus_cli.commands.cron import cronjob
-from funkhaus_cli.commands.functions import listed, readiness, remove
 from funkhaus_cli.completion import FUNCTION, TRIGGER
 from funkhaus_cli.options import NAME, Noun, Seconds, flags_set, namespaced, output
-from funkhaus_cli.output import Column, age, show_list, show_one
+from funkhaus_cli.output import Column, show_one
 from funkhaus_cli.progress import Progress
 from funkhaus_cli.waiting import refused, sentence
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from funkhaus_cli.session import Session
 
+PLURAL, WORD = "httptriggers", "HTTP trigger"
 URL_SECONDS = 10.0
 
 
@@ -69,14 +72,11 @@ def create(
         spec["tls"] = {"secretName": tls_secret}
     params = flags_set(dryRun=dry_run, force=force and replace)
     if replace:
-        document = session.api.put(session.path("httptriggers", name), {"spec": spec}, params)
+        document = session.api.put(session.path(PLURAL, name), {"spec": spec}, params)
     else:
-        document = session.api.post(
-            session.path("httptriggers"), {"name": name, "spec": spec}, params
-        )
+        document = session.api.post(session.path(PLURAL), {"name": name, "spec": spec}, params)
     if dry_run:
-        click.echo("Dry run: admitted, and nothing was stored.", err=True)
-        show_one(document, "yaml" if output == "table" else output, name=name, said="")
+        callers.told(document, output, name, "", dry_run=True)
         return
     if output == "table":
         click.echo(f"Created HTTP trigger {name} for function {function_name} in {session.place}.")
@@ -100,39 +100,19 @@ def _until_url(
                 break
             progress.say(sentence(document))
             progress.pause(0.3)
-            document = session.api.get(session.path("httptriggers", name))
+            document = session.api.get(session.path(PLURAL, name))
     return document
 
 
-@http.command("list")
-@click.option("--all-namespaces", "-A", is_flag=True, help="In every namespace of the tenant.")
-@output()
-@namespaced
-@click.pass_obj
-def list_triggers(session: Session, *, all_namespaces: bool, output: str) -> None:
-    """HTTP triggers with their URLs."""
-    now = session.now()
-    columns = [
-        *([Column("NAMESPACE", lambda item: item.get("namespace"))] if all_namespaces else []),
-        Column("NAME", lambda item: item["name"]),
-        Column("FUNCTION", lambda item: item["spec"].get("function")),
-        Column("READY", readiness),
+def _columns(now: datetime) -> list[Column]:
+    del now
+    return [
         Column("URL", lambda item: item["status"].get("url")),
-        Column("AGE", lambda item: age(item.get("createdAt"), now)),
         Column("HOST", lambda item: item["spec"].get("host"), wide=True),
         Column("PATH", lambda item: item["spec"].get("path"), wide=True),
         Column("TLS", lambda item: (item["spec"].get("tls") or {}).get("secretName"), wide=True),
     ]
-    place = f"tenant {session.tenant}" if all_namespaces else session.place
-    items = listed(session, "httptriggers", everywhere=all_namespaces)
-    show_list(items, columns, output, none=f"No HTTP triggers in {place}.")
 
 
-@http.command("delete")
-@click.argument("names", nargs=-1, required=True, type=TRIGGER)
-@click.option("--ignore-not-found", is_flag=True, help="Absent is as good as deleted.")
-@namespaced
-@click.pass_obj
-def delete(session: Session, names: tuple[str, ...], *, ignore_not_found: bool) -> None:
-    """Delete HTTP triggers; their functions stay."""
-    remove(session, "httptriggers", "HTTP trigger", names, ignore_not_found=ignore_not_found)
+callers.lists(http, PLURAL, f"{WORD}s", _columns, "HTTP triggers with their URLs.")
+callers.deletes(http, PLURAL, WORD, TRIGGER)

@@ -311,7 +311,14 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
 
     def describeFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         held = _held(self.functions, request, part=-2)
-        whole = {"function": held, "revisions": [], "pods": [], "triggers": [], "events": []}
+        whole = {
+            "function": held,
+            "revisions": [],
+            "pods": [],
+            "triggers": [],
+            "cronTriggers": [],
+            "events": [],
+        }
         return httpx.Response(200, json=whole | self.descriptions.get(held["name"], {}))
 
     def listRevisions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it

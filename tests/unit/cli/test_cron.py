@@ -110,16 +110,17 @@ def test_a_dry_run_stores_nothing(funkhaus: Terminal, api: FakeApi) -> None:
 @pytest.mark.usefixtures("held")
 def test_the_list_says_when_and_how(funkhaus: Terminal) -> None:
     heading, row = (line.split() for line in cronjob(funkhaus, "list").out.splitlines())
-    assert heading == ["NAME", "SCHEDULE", "FUNCTION", "READY", "NEXT", "LAST", "RESULT"]
+    assert heading == ["NAME", "FUNCTION", "READY", "SCHEDULE", "NEXT", "LAST", "RESULT", "AGE"]
     assert row == [
         "nightly",
-        *["0", "3", "*", "*", "*"],
         "hello",
         "yes",
+        *["0", "3", "*", "*", "*"],
         "in",
         "15h",
         "9h",
         "Failed",
+        "60m",
     ]
     assert cronjob(funkhaus, "list", "-o", "name").out == "nightly\n"
     assert "2" in cronjob(funkhaus, "list", "-o", "wide").out.splitlines()[1].split()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from funkhaus_cli.environment import entries, merged
@@ -17,6 +17,7 @@ def env(*texts: str, dropping: bool = False) -> tuple[list[tuple[str, str]], set
     return [(entry["name"], entry["value"]) for entry in found], dropped
 
 
+@settings(deadline=None)  # other tests run beside it
 @given(NAMES, st.sampled_from("=:"), st.text())
 def test_the_value_is_everything_after_the_first_separator(
     name: str, separator: str, value: str
@@ -64,6 +65,7 @@ def test_references_name_holder_and_key(text: str) -> None:
         entries((), (text,), (), dropping=False)
 
 
+@settings(deadline=None)  # other tests run beside it
 @given(st.lists(NAMES, unique=True), st.lists(NAMES, unique=True))
 def test_merging_keeps_the_old_order_and_every_name_once(before: list[str], now: list[str]) -> None:
     old = [{"name": name, "value": "old"} for name in before]

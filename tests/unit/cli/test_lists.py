@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from .fake_api import condition, function, namespace, serving, trigger
+from .fake_api import condition, cron_trigger, function, namespace, serving, trigger
 
 if TYPE_CHECKING:
     from .conftest import Terminal
@@ -141,7 +141,7 @@ def described() -> Document:
     }  # fmt: skip
     revision = {
         "name": "hello-aaaaaaaaaa", "image": "registry/hello@sha256:00", "sourceDigest": "sha256:" + "ab" * 32,
-        "createdAt": "2026-03-01T11:57:00Z", "serving": False,
+        "createdAt": "2026-03-01T11:57:00Z", "state": "starting", "serving": False,
     }  # fmt: skip
     event = {
         "type": "Warning", "reason": "OOMKilled", "message": "a replica needed more than its 128Mi of memory",
@@ -150,11 +150,19 @@ def described() -> Document:
     waiting = trigger(
         "alias", status={"conditions": [condition("Ready", "False", "HostTaken", "another has it")]}
     )
+    resting = {
+        "conditions": [condition("Ready", "False", "TenantSuspended", "no run begins: the tenant")]
+    }
     return {
         "function": held,
-        "revisions": [revision, revision | {"name": "hello-0123456789", "serving": True}],
+        "revisions": [
+            revision,
+            revision | {"name": "hello-0123456789", "state": "serving", "serving": True},
+            revision | {"name": "hello-bbbbbbbbbb", "state": "kept"},
+        ],
         "pods": [pod, crashed],
         "triggers": [trigger(), waiting],
+        "cronTriggers": [cron_trigger(), cron_trigger("resting", status=resting)],
         "events": [event, event | {"type": "Normal", "reason": "Pushed", "message": "", "count": 1}]
         * 6,
     }
@@ -197,7 +205,7 @@ def test_describe_does_not_repeat_itself(funkhaus: Terminal, api: FakeApi) -> No
 def test_describe_for_programs(funkhaus: Terminal, api: FakeApi) -> None:
     api.functions["hello"] = function()
     document = json.loads(funkhaus("function", "describe", "hello", "-o", "json").out)
-    assert set(document) == {"function", "revisions", "pods", "triggers", "events"}
+    assert set(document) == {"function", "revisions", "pods", "triggers", "cronTriggers", "events"}
 
 
 def test_delete(funkhaus: Terminal, busy: FakeApi) -> None:

@@ -6,32 +6,23 @@ A trigger whose function is missing makes no runs and says so; it heals when the
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd import cron_job_trigger as cron_job_trigger_crd
 from funkhaus.crd import runtime as runtime_crd
-from funkhaus.crd.conditions import ADMITTED, DEGRADED, READY, Condition
+from funkhaus.crd.conditions import READY, Condition
 from funkhaus.domain import cron
-from funkhaus.domain.errors import ForbiddenError, InvalidError, UnavailableError
 from funkhaus.domain.function import DEFAULT_TIMEOUT
 from funkhaus.domain.kinds import CRON_JOB, CRON_JOB_TRIGGER, FUNCTION, JOB, POD, RUNTIME
 from funkhaus.manifests import cron as builders
-from funkhaus.services.materialisation import runs
-from funkhaus.services.materialisation.approving import approved
-from funkhaus.services.materialisation.parts import (
-    GONE,
-    Judged,
-    Next,
-    admission,
-    charged,
-    facts_of,
-    site,
-)
-from funkhaus.services.materialisation.upkeep import ForeignError, ensure
+from funkhaus.services.materialisation import resting, runs
+from funkhaus.services.materialisation.calling import Calling, CallingMaterialiser
+from funkhaus.services.materialisation.parts import Next, site
+from funkhaus.services.materialisation.upkeep import ensure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import CronJobTrigger
@@ -47,7 +38,7 @@ SETTLE = 5.0
 """Seconds after a run's time at which the trigger is looked at."""
 
 
-class CronMaterialiser:
+class CronMaterialiser(CallingMaterialiser["CronJobTrigger"]):
     """The one `reconcile` of CronJobTriggers."""
 
     def __init__(
@@ -62,59 +53,30 @@ class CronMaterialiser:
         standing: Standing,
         surroundings: Surroundings,
     ) -> None:
-        self._cluster, self._judge, self._stores = cluster, judge, stores
-        self._standing, self._around, self._ledger = standing, surroundings, ledger
-        self._holding = holding
+        super().__init__(
+            Calling(
+                CRON_JOB_TRIGGER, cron_job_trigger_crd.parse, judge.judge_cron_job_trigger, CRON_JOB
+            ),
+            cluster=cluster,
+            ledger=ledger,
+            holding=holding,
+            stores=stores,
+            standing=standing,
+            surroundings=surroundings,
+        )
         self._clock = clock
 
-    async def reconcile(self, namespace: str, name: str) -> Next:
-        """Make the CronJob what the trigger asks for. Raises `UnavailableError` and `ConflictError`: try again."""
-        manifest = await self._cluster.get(CRON_JOB_TRIGGER, namespace, name)
-        if manifest is None:
-            await self._ledger.missing(CRON_JOB_TRIGGER, namespace, name)
-            await self._holding.gone(CRON_JOB_TRIGGER, namespace, name)
-        if manifest is None or manifest["metadata"].get("deletionTimestamp"):
-            return GONE
-        try:
-            return await self._reconcile(manifest)
-        except (InvalidError, ForbiddenError, ForeignError) as error:
-            reason = "Conflict" if isinstance(error, ForeignError) else "Refused"
-            not_ready = Condition(READY, status=False, reason=reason, message=error.message)
-            await self._standing.write(manifest, [not_ready])
-            return Next("refused")
-        except UnavailableError as error:
-            message = f"{error.message}; it is tried again"
-            waiting = Condition(DEGRADED, status=True, reason="Unavailable", message=message)
-            await self._standing.write(manifest, [waiting])
-            raise
-
-    async def _reconcile(self, manifest: Manifest) -> Next:
-        facts = await facts_of(self._stores, manifest["metadata"]["namespace"])
-        consent: Condition | None = None
-        try:
-            trigger = cron_job_trigger_crd.parse(manifest)
-            judged = Judged(self._judge.judge_cron_job_trigger, manifest)
-            admitted = await admission(manifest, facts, judged)
-            if facts:
-                if admitted.status:
-                    asked = partial(judged, facts)
-                    held = await self._holding.stand(
-                        CRON_JOB_TRIGGER, manifest, facts.tenant, asked
-                    )
-                    consent = approved(held)
-                admitted = charged(admitted, await self._ledger.seen(CRON_JOB_TRIGGER, manifest))
-        except InvalidError as error:
-            admitted = Condition(ADMITTED, status=False, reason="Invalid", message=error.message)
-            facts = None
-        conditions = [item for item in (admitted, consent) if item]
-        holding = next((item for item in conditions if not item.status), None)
-        if facts is None or holding:
-            why = holding or admitted
-            message = f"{why.message}; the CronJob stays as it was"
-            not_ready = Condition(READY, status=False, reason=why.reason, message=message)
-            await self._standing.write(manifest, [*conditions, not_ready])
-            return Next("held")
-        return await self._materialise(manifest, trigger, facts, conditions)
+    async def _rest(self, manifest: Manifest, trigger: CronJobTrigger, facts: TenantFacts) -> None:
+        """The CronJob begins no run; one that has begun is told of when it ends."""
+        live = await self._cluster.get(CRON_JOB, trigger.namespace, trigger.name)
+        if live and builders.owner(trigger).owns(live) and not live["spec"].get("suspend"):
+            live = await self._cluster.merge_patch(
+                CRON_JOB, trigger.namespace, trigger.name, {"spec": {"suspend": True}}
+            )
+        seen = await self._runs(trigger, live)
+        said = resting.conditions(facts.objections, "no run begins")
+        status = {**seen.status, "running": seen.running, "missedRuns": 0}
+        await self._standing.write(manifest, said, status)
 
     async def _materialise(
         self,
@@ -123,48 +85,54 @@ class CronMaterialiser:
         facts: TenantFacts,
         let_in: Sequence[Condition],
     ) -> Next:
-        namespace, selected = trigger.namespace, builders.selected(trigger.name)
-        function, runtime, jobs, pods = await asyncio.gather(
+        namespace, caller = trigger.namespace, self._around.caller_runtime
+        function, runtime, live = await asyncio.gather(
             self._cluster.get(FUNCTION, namespace, trigger.spec.function),
-            self._cluster.get(RUNTIME, "", self._around.caller_runtime),
-            self._cluster.list(JOB, namespace, labels=selected, limit=RUNS_SEEN),
-            self._cluster.list(POD, namespace, labels=selected, limit=RUNS_SEEN),
+            self._cluster.get(RUNTIME, "", caller),
+            self._cluster.get(CRON_JOB, namespace, trigger.name),
         )
-        obstacle = _resting(facts) or _obstacle(
-            trigger, function, runtime, self._around.caller_runtime
-        )
-        live = await self._cluster.get(CRON_JOB, namespace, trigger.name)
+        obstacle = _obstacle(trigger, function, runtime, caller)
+        idle = trigger.spec.suspend or obstacle is not None
         if runtime is not None:
             wanted = builders.cron_job(
                 site(namespace, facts),
                 trigger,
                 image=runtime_crd.parse(runtime).image,
                 timeout=_timeout(function),
-                suspend=trigger.spec.suspend or obstacle is not None,
+                suspend=idle,
             )
             live = await ensure(self._cluster, wanted, builders.owner(trigger), live)
-        now = self._clock.now()
-        schedule, zone = cron.parse(trigger.spec.schedule), cron.zone(trigger.spec.time_zone)
-        idle = trigger.spec.suspend or obstacle is not None
-        coming = schedule.after(now, zone) if zone and not idle else None
-        own = [job for job in jobs if live and runs.is_of(job, live)]
-        seen = runs.observe(trigger, live, own, pods)
-        status: dict[str, Any] = {**seen.status, "running": seen.running}
-        status["missedRuns"] = runs.missed(seen, schedule, zone, now) if zone and not idle else 0
-        if coming:
-            status["nextRun"] = coming.strftime(runs.TIME)
+        seen, now = await self._runs(trigger, live), self._clock.now()
+        status: dict[str, Any] = {**seen.status, "running": seen.running, "missedRuns": 0}
+        coming = None if idle else _count(trigger, seen, status, now)
         ready = obstacle or _ready(trigger)
         degraded = runs.degraded(seen, status["missedRuns"])
         await self._standing.write(manifest, [*let_in, ready, degraded], status)
         after = (coming - now).total_seconds() + SETTLE if coming else None
         return Next("done" if ready.status else "held", after)
 
+    async def _runs(self, trigger: CronJobTrigger, live: Manifest | None) -> runs.Seen:
+        namespace, selected = trigger.namespace, builders.selected(trigger.name)
+        jobs, pods = await asyncio.gather(
+            self._cluster.list(JOB, namespace, labels=selected, limit=RUNS_SEEN),
+            self._cluster.list(POD, namespace, labels=selected, limit=RUNS_SEEN),
+        )
+        own = [job for job in jobs if live and runs.is_of(job, live)]
+        return runs.observe(trigger, live, own, pods)
 
-def _resting(facts: TenantFacts) -> Condition | None:
-    if not facts.objections:
+
+def _count(
+    trigger: CronJobTrigger, seen: runs.Seen, status: dict[str, Any], now: datetime
+) -> datetime | None:
+    """Write into `status` when the next run is due and how many were missed; the former is returned, too."""
+    schedule, zone = cron.parse(trigger.spec.schedule), cron.zone(trigger.spec.time_zone)
+    if zone is None:
         return None
-    said = "; ".join(item.sentence for item in facts.objections)
-    return Condition(READY, status=False, reason="Resting", message=said)
+    status["missedRuns"] = runs.missed(seen, schedule, zone, now)
+    coming = schedule.after(now, zone)
+    if coming:
+        status["nextRun"] = coming.strftime(runs.TIME)
+    return coming
 
 
 def _timeout(function: Manifest | None) -> int:

@@ -130,7 +130,8 @@ class FunctionMaterialiser:
         function = function_crd.parse(manifest)
         seen = await resting.lay(self._cluster, function, await observe(self._cluster, function))
         before = manifest.get("status") or {}
-        said, found = resting.conditions(facts.objections), resting.fields(function, seen, before)
+        said = resting.conditions(facts.objections, "no replica runs")
+        found = resting.fields(function, seen, before)
         await self._standing.write(manifest, said, found)
         return Next("resting")
 

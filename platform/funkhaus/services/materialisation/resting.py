@@ -1,4 +1,4 @@
-"""A function of a tenant that rests: everything stays where it is, with no replica."""
+"""What belongs to a tenant that rests: everything stays where it is, and nothing runs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ async def lay(cluster: Cluster, function: Function, seen: Observed) -> Observed:
     return dataclasses.replace(seen, autoscaler=None, deployments=deployments)
 
 
-def conditions(objections: Sequence[Finding]) -> list[Condition]:
-    """Not ready, and nothing is wrong with it."""
+def conditions(objections: Sequence[Finding], what: str) -> list[Condition]:
+    """Not ready, and nothing is wrong with it; `what` that means for this object, in a half-sentence."""
     reason = REASONS[objections[0].code]
     said = "; ".join(item.sentence for item in objections)
     return [
-        Condition(READY, status=False, reason=reason, message=f"no replica runs: {said}"),
+        Condition(READY, status=False, reason=reason, message=f"{what}: {said}"),
         Condition(DEGRADED, status=False, reason=reason, message="it rests with its tenant"),
     ]
 

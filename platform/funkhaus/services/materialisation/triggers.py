@@ -5,25 +5,16 @@ A trigger whose function is missing keeps its host and says so; it heals when th
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from funkhaus.crd import http_trigger as http_trigger_crd
-from funkhaus.crd.conditions import ADMITTED, DEGRADED, READY, Condition
-from funkhaus.domain.errors import ForbiddenError, InvalidError, UnavailableError
-from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER
+from funkhaus.crd.conditions import DEGRADED, READY, Condition
+from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, INGRESS
 from funkhaus.manifests import trigger as builders
-from funkhaus.services.materialisation.approving import approved
-from funkhaus.services.materialisation.parts import (
-    GONE,
-    Judged,
-    Next,
-    admission,
-    charged,
-    facts_of,
-    site,
-)
-from funkhaus.services.materialisation.upkeep import ForeignError, ensure
+from funkhaus.services.materialisation import resting
+from funkhaus.services.materialisation.calling import Calling, CallingMaterialiser
+from funkhaus.services.materialisation.parts import Next, site
+from funkhaus.services.materialisation.upkeep import ensure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +28,7 @@ if TYPE_CHECKING:
     from funkhaus.services.materialisation.standing import Standing
 
 
-class TriggerMaterialiser:
+class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
     """The one `reconcile` of HTTPTriggers."""
 
     def __init__(
@@ -51,56 +42,21 @@ class TriggerMaterialiser:
         standing: Standing,
         surroundings: Surroundings,
     ) -> None:
-        self._cluster, self._judge, self._stores = cluster, judge, stores
-        self._standing, self._around, self._ledger = standing, surroundings, ledger
-        self._holding = holding
+        super().__init__(
+            Calling(HTTP_TRIGGER, http_trigger_crd.parse, judge.judge_http_trigger, INGRESS),
+            cluster=cluster,
+            ledger=ledger,
+            holding=holding,
+            stores=stores,
+            standing=standing,
+            surroundings=surroundings,
+        )
 
-    async def reconcile(self, namespace: str, name: str) -> Next:
-        """Make the Ingress what the trigger asks for. Raises `UnavailableError` and `ConflictError`: try again."""
-        manifest = await self._cluster.get(HTTP_TRIGGER, namespace, name)
-        if manifest is None:
-            await self._ledger.missing(HTTP_TRIGGER, namespace, name)
-            await self._holding.gone(HTTP_TRIGGER, namespace, name)
-        if manifest is None or manifest["metadata"].get("deletionTimestamp"):
-            return GONE
-        try:
-            return await self._reconcile(manifest)
-        except (InvalidError, ForbiddenError, ForeignError) as error:
-            reason = "Conflict" if isinstance(error, ForeignError) else "Refused"
-            not_ready = Condition(READY, status=False, reason=reason, message=error.message)
-            await self._standing.write(manifest, [not_ready])
-            return Next("refused")
-        except UnavailableError as error:
-            message = f"{error.message}; it is tried again"
-            waiting = Condition(DEGRADED, status=True, reason="Unavailable", message=message)
-            await self._standing.write(manifest, [waiting])
-            raise
-
-    async def _reconcile(self, manifest: Manifest) -> Next:
-        facts = await facts_of(self._stores, manifest["metadata"]["namespace"])
-        consent: Condition | None = None
-        try:
-            trigger = http_trigger_crd.parse(manifest)
-            judged = Judged(self._judge.judge_http_trigger, manifest)
-            admitted = await admission(manifest, facts, judged)
-            if facts:
-                if admitted.status:
-                    asked = partial(judged, facts)
-                    held = await self._holding.stand(HTTP_TRIGGER, manifest, facts.tenant, asked)
-                    consent = approved(held)
-                admitted = charged(admitted, await self._ledger.seen(HTTP_TRIGGER, manifest))
-        except InvalidError as error:
-            admitted = Condition(ADMITTED, status=False, reason="Invalid", message=error.message)
-            facts = None
-        conditions = [item for item in (admitted, consent) if item]
-        holding = next((item for item in conditions if not item.status), None)
-        if facts is None or holding:
-            why = holding or admitted
-            message = f"{why.message}; the Ingress stays as it was"
-            not_ready = Condition(READY, status=False, reason=why.reason, message=message)
-            await self._standing.write(manifest, [*conditions, not_ready])
-            return Next("held")
-        return await self._materialise(manifest, trigger, facts, conditions)
+    async def _rest(self, manifest: Manifest, trigger: HTTPTrigger, facts: TenantFacts) -> None:
+        """The Ingress stays, and with it the host; behind it there is no replica."""
+        del trigger
+        said = resting.conditions(facts.objections, "the URL answers 503")
+        await self._standing.write(manifest, said)
 
     async def _materialise(
         self,

@@ -1,4 +1,4 @@
-"""The functions of a tenant that rests have no replicas and say why; when it works again they are as they were."""
+"""What belongs to a tenant that rests runs nothing and says why; when it works again it is as it was."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from funkhaus.domain.kinds import AUTOSCALER, DEPLOYMENT, SERVICE
+from funkhaus.domain.kinds import (
+    AUTOSCALER,
+    CRON_JOB,
+    CRON_JOB_TRIGGER,
+    DEPLOYMENT,
+    HTTP_TRIGGER,
+    INGRESS,
+    SERVICE,
+)
 from funkhaus.domain.tenant import Deletion, Suspension
+from funkhaus.domain.verdict import Finding
 from tests.support.materials import NS
 
 if TYPE_CHECKING:
-    from tests.support.materials import House
+    from funkhaus.domain.kinds import Kind
+    from tests.support.materials import House, Manifest
 
 WIDE = {"min": 2, "max": 5, "cpuPercent": 80}
 
@@ -135,3 +145,107 @@ async def test_a_function_that_never_ran_makes_nothing(house: House) -> None:
     assert house.cluster.named(DEPLOYMENT, NS) == ()
     assert house.cluster.named(SERVICE, NS) == ()
     assert house.condition("Ready")[:2] == ("False", "TenantSuspended")
+
+
+# ── triggers ──
+
+
+def condition(house: House, kind: Kind, name: str) -> tuple[str, str, str]:
+    """Its Ready condition: status, reason, message."""
+    status: Manifest = house.cluster.find(kind, NS, name)["status"]
+    (found,) = [item for item in status["conditions"] if item["type"] == "Ready"]
+    return found["status"], found["reason"], found["message"]
+
+
+async def test_a_url_says_why_it_answers_503_and_stays(house: House) -> None:
+    await deployed(house)
+    house.trigger()
+    await house.triggers.reconcile(NS, "web")
+    ingress = house.cluster.find(INGRESS, NS, "web")
+    await suspend(house)
+    assert (await house.triggers.reconcile(NS, "web")).outcome == "resting"
+    status, reason, message = condition(house, HTTP_TRIGGER, "web")
+    assert (status, reason) == ("False", "TenantSuspended")
+    assert message.startswith("the URL answers 503: ")
+    assert "by Ada: invoice 17 is unpaid" in message
+    assert house.cluster.find(INGRESS, NS, "web") == ingress
+    found = house.cluster.find(HTTP_TRIGGER, NS, "web")["status"]
+    assert found["url"] == "http://hello.demo.example.com/"
+    assert {item["reason"] for item in found["conditions"] if item["type"] == "Degraded"} == {
+        "TenantSuspended"
+    }
+    house.cluster.writes.clear()
+    await house.triggers.reconcile(NS, "web")
+    assert house.cluster.writes == []
+    await resume(house)
+    assert (await house.triggers.reconcile(NS, "web")).outcome == "done"
+    assert condition(house, HTTP_TRIGGER, "web")[:2] == ("True", "Routed")
+
+
+async def test_a_schedule_begins_no_run_and_says_why(house: House) -> None:
+    await deployed(house)
+    house.cron_trigger()
+    await house.crons.reconcile(NS, "nightly")
+    assert house.cluster.find(CRON_JOB, NS, "nightly")["spec"]["suspend"] is False
+    await suspend(house)
+    result = await house.crons.reconcile(NS, "nightly")
+    assert (result.outcome, result.after) == ("resting", None)
+    assert house.cluster.find(CRON_JOB, NS, "nightly")["spec"]["suspend"] is True
+    status, reason, message = condition(house, CRON_JOB_TRIGGER, "nightly")
+    assert (status, reason) == ("False", "TenantSuspended")
+    assert message.startswith("no run begins: ")
+    assert "invoice 17 is unpaid" in message
+    found = house.cluster.find(CRON_JOB_TRIGGER, NS, "nightly")["status"]
+    assert (found["missedRuns"], "nextRun" in found) == (0, False)
+    house.cluster.writes.clear()
+    await house.crons.reconcile(NS, "nightly")
+    assert house.cluster.writes == []
+    await resume(house)
+    assert (await house.crons.reconcile(NS, "nightly")).outcome == "done"
+    assert house.cluster.find(CRON_JOB, NS, "nightly")["spec"]["suspend"] is False
+    assert len(house.decider.asked) == 2, "what was let in is let in still"
+
+
+async def test_a_held_schedule_rests_too(house: House) -> None:
+    """The CronJob of the last spec that was let in would go on otherwise."""
+    await deployed(house)
+    house.cron_trigger()
+    await house.crons.reconcile(NS, "nightly")
+    house.decider.findings = (Finding("no", "no"),)
+    house.cron_trigger(schedule="* * * * *")
+    assert (await house.crons.reconcile(NS, "nightly")).outcome == "held"
+    await suspend(house)
+    await house.crons.reconcile(NS, "nightly")
+    spec = house.cluster.find(CRON_JOB, NS, "nightly")["spec"]
+    assert (spec["schedule"], spec["suspend"]) == ("0 3 * * *", True)
+
+
+async def test_triggers_that_were_never_made_are_not_made_at_rest(house: House) -> None:
+    now = house.clock.now()
+    async with house.stores.begin("demo") as work:
+        await work.lifecycle.doom(Deletion(now, "Bob", now + timedelta(days=30)))
+    house.trigger()
+    house.cron_trigger()
+    await house.triggers.reconcile(NS, "web")
+    await house.crons.reconcile(NS, "nightly")
+    assert house.cluster.named(INGRESS, NS) == ()
+    assert house.cluster.named(CRON_JOB, NS) == ()
+    for kind, name in ((HTTP_TRIGGER, "web"), (CRON_JOB_TRIGGER, "nightly")):
+        status, reason, message = condition(house, kind, name)
+        assert (status, reason) == ("False", "TenantDeleting")
+        assert "funkhaus tenant undelete demo" in message
+
+
+async def test_a_stranger_s_cron_job_is_left_alone_at_rest(house: House) -> None:
+    house.cron_trigger()
+    stranger = house.cluster.put(
+        {
+            "apiVersion": CRON_JOB.api_version,
+            "kind": "CronJob",
+            "metadata": {"namespace": NS, "name": "nightly"},
+            "spec": {"suspend": False},
+        }
+    )
+    await suspend(house)
+    await house.crons.reconcile(NS, "nightly")
+    assert house.cluster.find(CRON_JOB, NS, "nightly") == stranger
