@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from funkhaus.crd import revision as revision_crd
-from funkhaus.domain.errors import PolicyError
 from funkhaus.domain.kinds import (
     AUTOSCALER,
     CRON_JOB_TRIGGER,
@@ -34,7 +33,6 @@ from funkhaus.domain.kinds import (
     SERVICE,
     TENANT_NAMESPACE,
 )
-from funkhaus.domain.subject import ADMIN_GROUP
 from funkhaus.domain.tenant import Namespace, Suspension, Tenant
 from funkhaus.factory import SystemClock
 from funkhaus.kube import KubeCluster, KubeLease
@@ -54,7 +52,6 @@ from tests.support.stores import MemoryStores
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from tests.support.apiserver import ApiServer
 
 CHART = Path(__file__).resolve().parents[2] / "helm" / "funkhaus"
 SYSTEM = "funkhaus-system"
@@ -490,123 +487,3 @@ async def test_a_namespace_ends_when_its_object_does(stage: Stage) -> None:
             return found is None or "deletionTimestamp" in found["metadata"]
 
         await stage.until(ending)
-
-
-CAN = [
-    ("create", "deployments.apps", True),
-    ("patch", "functions.funkhaus.dev/status", True),
-    ("patch", "functionrevisions.funkhaus.dev/status", True),
-    ("patch", "functions.funkhaus.dev", False),
-    ("delete", "functions.funkhaus.dev", False),
-    ("delete", "tenantnamespaces.funkhaus.dev", False),
-    ("create", "runtimes.funkhaus.dev", False),
-    ("create", "cronjobs.batch", True),
-    ("list", "jobs.batch", True),
-    ("create", "jobs.batch", False),
-    ("patch", "cronjobtriggers.funkhaus.dev/status", True),
-    ("patch", "cronjobtriggers.funkhaus.dev", False),
-    ("get", "secrets", False),
-    ("list", "configmaps", False),
-    ("create", "pods", False),
-    ("delete", "pods", False),
-    ("create", "pods/exec", False),
-    ("create", "serviceaccounts/token", False),
-    ("create", "clusterroles.rbac.authorization.k8s.io", False),
-    ("create", "clusterrolebindings.rbac.authorization.k8s.io", False),
-    ("delete", "rolebindings.rbac.authorization.k8s.io", False),
-    ("escalate", "clusterroles.rbac.authorization.k8s.io", False),
-    ("bind", "clusterroles.rbac.authorization.k8s.io/cluster-admin", False),
-    ("bind", "clusterroles.rbac.authorization.k8s.io/funkhaus-tenant-suspended", True),
-    ("bind", "clusterroles.rbac.authorization.k8s.io/funkhaus-tenant-admin", True),
-    ("impersonate", "users", False),
-    ("get", "nodes", False),
-    ("create", "persistentvolumeclaims", False),
-]
-
-
-@pytest.mark.parametrize(("verb", "resource", "allowed"), CAN)
-def test_its_rights(
-    apiserver: ApiServer,
-    account: Path,
-    verb: str,
-    resource: str,
-    allowed: bool,  # noqa: FBT001
-) -> None:
-    assert account.exists()
-    name, _, rest = resource.partition("/")
-    subresource = ["--subresource", rest] if rest and verb != "bind" else []
-    target = f"{name}/{rest}" if verb == "bind" else name
-    done = subprocess.run(
-        ["kubectl", f"--kubeconfig={apiserver.kubeconfig}", "auth", "can-i", verb, target,
-         *subresource, "--as", ACCOUNT, "-n", "demo--main"],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
-    assert done.stdout.strip() == ("yes" if allowed else "no"), done.stderr
-
-
-ADMINS_MAY = [
-    ("list", "functions.funkhaus.dev", True),
-    ("patch", "functions.funkhaus.dev", True),
-    ("delete", "httptriggers.funkhaus.dev", True),
-    ("list", "pods", True),
-    ("get", "secrets", False),
-    ("create", "deployments.apps", False),
-    ("create", "rolebindings.rbac.authorization.k8s.io", False),
-]
-
-
-async def test_platform_admins_reach_functions_in_every_tenants_namespace_and_no_further(
-    apiserver: ApiServer, stage: Stage
-) -> None:
-    def may(verb: str, resource: str, namespace: str) -> bool:
-        done = subprocess.run(
-            ["kubectl", f"--kubeconfig={apiserver.kubeconfig}", "auth", "can-i", verb, resource,
-             "--as", "fh:somebody", "--as-group", ADMIN_GROUP, "-n", namespace],
-            capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
-        assert done.stdout.strip() in {"yes", "no"}, done.stderr
-        return done.stdout.strip() == "yes"
-
-    async with stage.controller():
-        await stage.tenant_namespace()
-
-        async def bound() -> bool:
-            return (
-                await stage.admin.get(ROLE_BINDING, stage.namespace, "funkhaus-admin") is not None
-            )
-
-        await stage.until(bound)
-    for verb, resource, allowed in ADMINS_MAY:
-        assert may(verb, resource, stage.namespace) is allowed, (verb, resource)
-        assert not may(verb, resource, "default"), (verb, resource)
-
-
-async def test_it_writes_in_tenants_namespaces_only(stage: Stage) -> None:
-    cluster = await KubeCluster.connect(str(stage.account), manager="funkhaus-controller")
-    for namespace in ("kube-system", "default", SYSTEM):
-        for kind in (SERVICE, ROLE_BINDING):
-            manifest = {
-                "apiVersion": kind.api_version,
-                "kind": kind.name,
-                "metadata": {"namespace": namespace, "name": "x"},
-                **(
-                    {"spec": {"ports": [{"port": 80}]}}
-                    if kind is SERVICE
-                    else {
-                        "roleRef": {
-                            "apiGroup": "rbac.authorization.k8s.io",
-                            "kind": "ClusterRole",
-                            "name": "funkhaus-tenant-owner",
-                        }
-                    }
-                ),
-            }
-            with pytest.raises(PolicyError, match="tenants' namespaces only"):
-                await cluster.apply(manifest, dry_run=True)
-    strangers = f"x{secrets.token_hex(4)}"
-    await stage.admin.apply(
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": strangers}}
-    )
-    with pytest.raises(PolicyError, match="tenants' namespaces only"):
-        await cluster.delete(NAMESPACE, "", strangers)
-    await cluster.close()
