@@ -37,7 +37,7 @@ netpol:          ## the network policy translation
 	@$(DEV) cd cluster/go && go vet ./cmd/netpol/... && go test ./cmd/netpol/...
 
 integration:     ## real Postgres, OPA, registry and kube-apiserver; runtimes over loopback
-	@$(PYTEST) -q tests/contract tests/integration tests/conformance
+	@$(PYTEST) -q -n auto --dist loadfile tests/contract tests/integration tests/conformance
 
 lifecycle:       ## kill, interrupt and stop the node in every way; takes it down and up for minutes (root)
 	@$(DEV) FUNKHAUS_TEST_LIFECYCLE=1 python -m pytest -q tests/lifecycle

@@ -134,8 +134,10 @@ class Webhook(Common, Database):
     """Whole deadline of one review, its audit row excepted; below the webhook's timeoutSeconds."""
     review_limit: int = 8 * 1024 * 1024
     """Bytes of one AdmissionReview: an update carries the object twice."""
-    reviews_at_once: int = 64
-    """Reviews judged at the same time; beyond it one waits within its deadline."""
+    reviews_at_once: int = 16
+    """Reviews judged at the same time. Beyond it one waits within its deadline, in its tenant's row: a flood waits for
+    itself, and a neighbour's review for one of these at most.
+    """
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
+
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,21 +38,12 @@ class Runtime:
     """Whether a call that ends its own process leaves the others alone."""
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
-
-
 class RuntimeProcess:
     """One running function."""
 
     def __init__(self, runtime: Runtime, function: str, folder: Path, **env: str) -> None:
         """Start it; `env` overrides the contract's variables. `folder` takes its log and termination message."""
-        self.port, self.ops_port = free_ports(2)
+        self.port, self.ops_port = free_port(), free_port()
         self.folder = folder
         self.termination = folder / "termination-log"
         self.termination.touch()

@@ -9,8 +9,8 @@ import pytest
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.question import Default
 from funkhaus.policy.client import OpaDecider
-from tests.support.apiserver import free_port
 from tests.support.decider import FakeDecider
+from tests.support.ports import free_port
 from tests.support.questions import DOMAIN, function, http_trigger, question
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from aiohttp import web
 from funkhaus.domain.errors import TimedOutError, TooLargeError, UnavailableError
 from funkhaus.ports import Answer
 from funkhaus_api.dialing import HttpDialer
-from tests.support.apiserver import free_port
 from tests.support.dialer import MemoryDialer, Sent
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

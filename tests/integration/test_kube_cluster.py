@@ -17,7 +17,7 @@ from funkhaus.domain.errors import (
 from funkhaus.domain.kinds import CONFIG_MAP, FUNCTION, POD, Kind
 from funkhaus.domain.subject import PlatformRole, Role, Subject
 from funkhaus.kube import Connection, KubeCluster
-from tests.support.apiserver import free_port
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

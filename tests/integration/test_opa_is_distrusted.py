@@ -18,8 +18,8 @@ import pytest
 from funkhaus.domain.errors import InvalidError, TimedOutError, UnavailableError
 from funkhaus.policy.client import OpaDecider
 from tests.support import opa
-from tests.support.apiserver import free_port
 from tests.support.opa import hangs, says, standing_in
+from tests.support.ports import free_port
 from tests.support.questions import function, question
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.kinds import MUTATING_WEBHOOK, VALIDATING_WEBHOOK
 from funkhaus_webhook.certificates import Lives
 from tests.support.admission import admission_review, body
-from tests.support.apiserver import free_port
 from tests.support.cluster import MemoryCluster
 from tests.support.opa import StandIn, hangs, says, standing_in
+from tests.support.ports import free_port
 from tests.support.questions import function, http_trigger
 from tests.support.webhook import Running, serving
 

@@ -7,7 +7,6 @@ cluster's, found on PATH.
 from __future__ import annotations
 
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
+
+from .ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,14 +53,6 @@ class ApiServer:
 def missing() -> list[str]:
     """The binaries that are not on PATH."""
     return [name for name in BINARIES if shutil.which(name) is None]
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

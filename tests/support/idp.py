@@ -8,7 +8,6 @@ import os
 import re
 import selectors
 import shutil
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import aiohttp
+
+from .ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,12 +62,6 @@ def _installed() -> Path:
         except OSError:  # another run was faster
             shutil.rmtree(draft)
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from funkhaus.domain.archive import ARCHIVE_LIMIT
 from funkhaus.domain.errors import FunkhausError, InvalidError, NotFoundError, TooLargeError
 from funkhaus.registry import image
 
-from .apiserver import free_port
+from .ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

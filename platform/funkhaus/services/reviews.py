@@ -26,7 +26,13 @@ from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.domain import names
 from funkhaus.domain.audit import digest_of
 from funkhaus.domain.charge import Key
-from funkhaus.domain.errors import ForbiddenError, FunkhausError, InvalidError, TimedOutError
+from funkhaus.domain.errors import (
+    ForbiddenError,
+    FunkhausError,
+    InvalidError,
+    TimedOutError,
+    TooManyError,
+)
 from funkhaus.domain.function import Function
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, Kind
 from funkhaus.domain.kubectl_account import account_named, account_user
@@ -48,6 +54,7 @@ from funkhaus.services.marks import (
     owned_by_tenant,
     place_labels,
 )
+from funkhaus.services.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -113,8 +120,8 @@ class ReviewService:
     """Mutation, validation, and the controller's second question.
 
     `domain` is the platform's, `system_namespace` where its own processes' service accounts live, `members_namespace` where
-    those of members' credentials do, if any; `at_once` bounds the reviews worked on at the same time, others wait within
-    their deadline.
+    those of members' credentials do, if any; `at_once` bounds the reviews worked on at the same time. Others wait within
+    their deadline, each tenant's in a row of its own.
     """
 
     def __init__(
@@ -127,7 +134,7 @@ class ReviewService:
         domain: str,
         system_namespace: str,
         members_namespace: str = "",
-        at_once: int = 64,
+        at_once: int = 16,
     ) -> None:
         self._stores = stores
         self._decider = decider
@@ -137,7 +144,7 @@ class ReviewService:
         self._domain = domain
         self._platform_user = f"system:serviceaccount:{system_namespace}:"
         self._member_user = account_user(members_namespace) if members_namespace else ""
-        self._places = asyncio.Semaphore(at_once)
+        self._turns = Turns(at_once)
 
     async def mutate(self, review: Review, deadline: float) -> Judgement:
         """What to add to the object, judged within `deadline` seconds. Never raises `FunkhausError`."""
@@ -180,7 +187,11 @@ class ReviewService:
     ) -> Judgement:
         try:
             review = self._of_member(review)
-            async with asyncio.timeout(deadline), self._places:
+            # Whose row it waits in, its name says: nobody is asked for that, and a wrong name waits with its like.
+            async with (
+                asyncio.timeout(deadline),
+                self._turns.turn(review.namespace.partition("--")[0]),
+            ):
                 judgement = await work(review)
         except TimeoutError:
             error = TimedOutError(f"admission took longer than {deadline:g} s; try again")
@@ -190,6 +201,8 @@ class ReviewService:
         told = judgement.refused or judgement.verdict.findings
         if review.dry_run or judgement.audited or not told:
             return judgement
+        if isinstance(judgement.error, TooManyError):
+            return judgement  # not judged; a row each would make a flood of writes of a flood of requests
         return dataclasses.replace(judgement, audited=await self._record(review, judgement))
 
     def _of_member(self, review: Review) -> Review:

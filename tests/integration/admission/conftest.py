@@ -10,6 +10,7 @@ import yaml
 
 from tests.support import apiserver as kube
 from tests.support.admission_house import REGISTRY, SYSTEM, House, tenant_namespace, until_trusted
+from tests.support.ports import free_port
 from tests.support.webhook import serving
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ CHART = Path(__file__).resolve().parents[3] / "helm" / "funkhaus"
 def server(tmp_path_factory: pytest.TempPathFactory, opa_url: str) -> Iterator[ApiServer]:
     """An apiserver with the whole chart, for processes outside, and tenant demo's namespace."""
     del opa_url  # skips or fails where tools are missing
-    port = kube.free_port()
+    port = free_port()
     with kube.running(tmp_path_factory.mktemp("admission"), "--allow-privileged=true") as started:
         started.kubectl("apply", "--server-side", "-f", str(CHART / "crds"))
         started.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.errors import UnavailableError
-from tests.support import apiserver as kube
 from tests.support.admission_house import (
     DEVELOPER,
     NAMESPACE,
     House,
     until_trusted,
 )
+from tests.support.ports import free_port
 from tests.support.questions import function
 from tests.support.webhook import serving
 
@@ -63,7 +63,7 @@ def refused(house: House, words: str) -> None:
 
 def test_without_a_webhook_nothing_gets_in_and_deletes_still_work(house: House) -> None:
     house.apply(function("goes"))
-    with asking(house, kube.free_port()):
+    with asking(house, free_port()):
         refused(house, 'failed calling webhook "mutate.funkhaus.dev"')
         done = house.kubectl(
             "delete", "function", "goes", "-n", NAMESPACE, "--timeout=10s", who=DEVELOPER
@@ -73,7 +73,7 @@ def test_without_a_webhook_nothing_gets_in_and_deletes_still_work(house: House) 
 
 def test_without_opa_nothing_gets_in(house: House, own_kubeconfig: Path) -> None:
     """By a second replica, which serves with the first one's certificate out of the Secret."""
-    nowhere = f"http://127.0.0.1:{kube.free_port()}"
+    nowhere = f"http://127.0.0.1:{free_port()}"
     with (
         serving(nowhere, kubeconfig=str(own_kubeconfig)) as second,
         asking(house, second.address[1]),

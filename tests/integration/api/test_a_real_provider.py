@@ -18,7 +18,8 @@ from funkhaus.domain.errors import UnauthenticatedError, UnavailableError
 from funkhaus.domain.login import callback
 from funkhaus.factory import SystemClock
 from tests.support.api import Client, World, serving
-from tests.support.idp import IdentityProvider, Person, free_port, running
+from tests.support.idp import IdentityProvider, Person, running
+from tests.support.ports import free_port
 from tests.support.stores import MemoryStores
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from funkhaus.domain.subject import Role
 from funkhaus_api.app import PUBLIC, ROUTES
 from tests.conftest import ROOT
-from tests.support.apiserver import free_port
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,8 @@ from funkhaus.domain.login import callback
 from funkhaus.factory import SystemClock
 from tests.support import keyring_backend
 from tests.support.api import World, serving
-from tests.support.idp import Person, free_port, running
+from tests.support.idp import Person, running
+from tests.support.ports import free_port
 from tests.support.stores import MemoryStores
 
 from .process import Ran, run, start

@@ -12,6 +12,7 @@ from funkhaus_cluster import listeners, processes, records, settings
 from funkhaus_cluster.errors import ClusterError
 from funkhaus_cluster.parts import Part, PartError, PartRunner
 from funkhaus_cluster.probes import TcpProbe
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +26,6 @@ print("listening", flush=True)
 while True:
     server.accept()[0].close()
 """
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def server_part(port: int, *, delay: float = 0.0, **changes: object) -> Part:
