@@ -5,6 +5,9 @@ CLUSTER = PYTHONPATH=$(CURDIR)/cluster $(PYTHON) -m funkhaus_cluster
 DEV = . .local/dev &&
 PYTEST = $(DEV) FUNKHAUS_TEST_STRICT=1 python -m pytest
 
+# Python compiles once, for all workers and the programs they start, also where the machine's environment would have it else.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: help up down status tools test check unit policy integration e2e netpol lifecycle
 
 help:            ## list the targets

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import hypothesis.control  # noqa: F401 - its plugin would import it from within a deep test, which CPython 3.11 can die of
 import pytest
+import structlog
 import yaml
 
-from .support import idp, opa, registry
+from .support import opa, registry
 from .support.apiserver import missing, running
 
 if TYPE_CHECKING:
@@ -35,9 +36,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, and let programs under test hear it: a shell's background jobs ignore it, and so do their children."""
+    """Hear Ctrl-C, and let programs under test hear it: a shell's background jobs ignore it, and so do their children.
+
+    And have tracebacks in log lines plain: painted ones, with every local variable, take a second on a busy machine, which
+    a webhook does not have.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -115,6 +124,10 @@ def opa_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def idp_programs() -> None:
     """What an identity provider of a test's own needs is there."""
+    from .support import (
+        idp,  # it brings an HTTP client, which is most of what a unit test would wait for
+    )
+
     if absent := idp.missing():
         reason = f"{', '.join(absent)} not on PATH; Debian has them as nodejs and npm"
         if os.environ.get("FUNKHAUS_TEST_STRICT"):

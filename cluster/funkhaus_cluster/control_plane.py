@@ -114,6 +114,7 @@ def apiserver(site: Site) -> Part:
             f"--authentication-token-webhook-config-file={etc / 'token-webhook.yaml'}",
             "--authentication-token-webhook-version=v1",
             f"--authentication-token-webhook-cache-ttl={TOKEN_CACHE_SECONDS}s",
+            f"--admission-control-config-file={etc / 'admission.yaml'}",
             f"--audit-policy-file={etc / 'audit-policy.yaml'}",
             f"--audit-log-path={settings.log / 'audit.log'}",
             "--audit-log-maxsize=32",
@@ -130,7 +131,10 @@ def apiserver(site: Site) -> Part:
             pki.certificate("front-proxy"),
             pki.certificate("apiserver-kubelet"),
             pki.certificate("apiserver-etcd"),
+            pki.certificate("apiserver-webhooks"),
             etc / "token-webhook.yaml",
+            etc / "admission.yaml",
+            etc / "admission-callers.yaml",
             etc / "audit-policy.yaml",
         ),
         ready=admin_probe(site, "/readyz"),
@@ -224,6 +228,13 @@ def write_files(site: Site) -> str:
     etc: Path = site.settings.etc
     url = f"http://127.0.0.1:{site.settings.ports.api}{TOKEN_REVIEW_PATH}"
     atomic.write(etc / "token-webhook.yaml", kubeconfig.webhook(url), mode=0o600)
+    callers = etc / "admission-callers.yaml"
+    certificate, key = (
+        which("apiserver-webhooks") for which in (site.pki.certificate, site.pki.key)
+    )
+    address = f"127.0.0.1:{site.settings.ports.webhook}"
+    atomic.write(callers, kubeconfig.admission_callers(address, certificate, key), mode=0o600)
+    atomic.write(etc / "admission.yaml", kubeconfig.admission(callers))
     atomic.write(etc / "audit-policy.yaml", AUDIT_POLICY)
     site.settings.data("etcd").mkdir(mode=0o700, parents=True, exist_ok=True)
     return "written"

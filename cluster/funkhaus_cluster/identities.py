@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from funkhaus_cluster.settings import Settings
     from funkhaus_cluster.site import Site
 
-AUTHORITIES = ("ca", "etcd-ca", "front-proxy-ca", "xds-ca")
+AUTHORITIES = ("ca", "etcd-ca", "front-proxy-ca", "xds-ca", "webhook-callers-ca")
 KUBECONFIGS = (
     "admin",
     "controller-manager",
@@ -29,7 +29,7 @@ KUBECONFIGS = (
 def certificates(settings: Settings) -> tuple[Certificate, ...]:
     """Every leaf the node needs.
 
-    etcd, the aggregation layer and Envoy's configuration channel trust authorities of their own.
+    etcd, the aggregation layer, webhooks and Envoy's configuration channel trust authorities of their own.
     """
     node = settings.node_address
     return (
@@ -49,6 +49,7 @@ def certificates(settings: Settings) -> tuple[Certificate, ...]:
         ),
         Certificate("apiserver-kubelet", "kube-apiserver-kubelet", organization="system:masters"),
         Certificate("front-proxy", "front-proxy-client", authority="front-proxy-ca"),
+        Certificate("apiserver-webhooks", "kube-apiserver", authority="webhook-callers-ca"),
         Certificate(
             "etcd", "etcd", authority="etcd-ca", addresses=("127.0.0.1",), hosts=("localhost",),
             server=True,

@@ -61,6 +61,32 @@ def render(*, server: str, authority: bytes, user: str, certificate: bytes, key:
     return json.dumps(content, indent=2) + "\n"
 
 
+def admission_callers(address: str, certificate: Path, key: Path) -> str:
+    """The kubeconfig-shaped file that tells the apiserver who it is to the webhook at ``address`` (``host:port``)."""
+    user = {"client-certificate": str(certificate), "client-key": str(key)}
+    content = {"apiVersion": "v1", "kind": "Config", "users": [{"name": address, "user": user}]}
+    return json.dumps(content, indent=2) + "\n"
+
+
+def admission(callers: Path) -> str:
+    """The apiserver's admission configuration: both kinds of webhooks are called as ``callers`` says."""
+    version = "apiserver.config.k8s.io/v1"
+    configuration = {
+        "apiVersion": version,
+        "kind": "WebhookAdmissionConfiguration",
+        "kubeConfigFile": str(callers),
+    }
+    content = {
+        "apiVersion": version,
+        "kind": "AdmissionConfiguration",
+        "plugins": [
+            {"name": name, "configuration": configuration}
+            for name in ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
+        ],
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
 def webhook(url: str) -> str:
     """The kubeconfig-shaped file that tells the apiserver where to ask about bearer tokens."""
     content = {

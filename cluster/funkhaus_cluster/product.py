@@ -139,6 +139,7 @@ def environment(site: Site, identity: str) -> dict[str, str]:
         "FUNKHAUS_WEBHOOK_PORT": str(ports.webhook),
         "FUNKHAUS_WEBHOOK_OPS_PORT": str(ports.webhook_ops),
         "FUNKHAUS_WEBHOOK_URL": f"https://127.0.0.1:{ports.webhook}",
+        "FUNKHAUS_WEBHOOK_CLIENT_CA_FILE": str(site.pki.certificate("webhook-callers-ca")),
         "FUNKHAUS_CONTROLLER_OPS_PORT": str(ports.controller_ops),
     }
 

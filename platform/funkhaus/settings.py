@@ -127,6 +127,10 @@ class Webhook(Common, Database):
 
     Its host goes into the certificate.
     """
+    webhook_client_ca_file: str = ""
+    """PEM of the authority that signed kube-apiserver's client certificate for webhooks. Whoever shows none is not
+    answered; empty: everybody is who reaches the port.
+    """
     opa_url: str = "http://127.0.0.1:8181"
     opa_timeout: float = 1.0
     """Whole deadline of one decision; below half of the webhook's timeoutSeconds."""

@@ -17,6 +17,7 @@ import pytest
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.kinds import MUTATING_WEBHOOK, VALIDATING_WEBHOOK
 from funkhaus_webhook.certificates import Lives
+from tests.support import callers
 from tests.support.admission import admission_review, body
 from tests.support.cluster import MemoryCluster
 from tests.support.opa import StandIn, hangs, says, standing_in
@@ -26,6 +27,9 @@ from tests.support.webhook import Running, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from funkhaus_cluster.pki import Pki
 
 UID = admission_review(function())["request"]["uid"]
 LIMIT = 256 * 1024
@@ -47,8 +51,10 @@ def cluster() -> MemoryCluster:
     return made
 
 
-def connection(running: Running) -> http.client.HTTPSConnection:
+def connection(running: Running, pki: Pki | None = None) -> http.client.HTTPSConnection:
     trusting = ssl.create_default_context()
+    if pki:
+        trusting.load_cert_chain(pki.certificate(callers.CALLER), pki.key(callers.CALLER))
     trusting.check_hostname = False
     trusting.verify_mode = (
         ssl.CERT_NONE
@@ -61,8 +67,9 @@ def post(
     content: bytes,
     path: str = "/validate",
     content_type: str = "application/json",
+    pki: Pki | None = None,
 ) -> tuple[int, bytes]:
-    client = connection(running)
+    client = connection(running, pki)
     client.request("POST", path, content, {"Content-Type": content_type})
     answer = client.getresponse()
     said = answer.status, answer.read()
@@ -151,6 +158,22 @@ def test_operations_are_not_on_the_reviews_port(running: Running) -> None:
         answer = client.getresponse()
         answer.read()
         assert answer.status in {404, 405}
+
+
+# ── who may ask ──
+
+
+def test_b57_who_is_not_kube_apiserver_is_not_answered(opa_url: str, tmp_path: Path) -> None:
+    """A review somebody else makes up would hold quota of whomever it names."""
+    ours, foreign = callers.made(tmp_path / "ours"), callers.made(tmp_path / "foreign")
+    authority = str(ours.certificate(callers.AUTHORITY))
+    with serving(opa_url, cluster=cluster(), callers=authority) as running:
+        for pki in (None, foreign):
+            with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
+                post(running, body(function()), pki=pki)
+        assert running.stores.state.books.charges == {}
+        assert post(running, body(function()), pki=ours)[0] == 200
+        assert len(running.stores.state.books.charges) == 1
 
 
 # ── OPA broken ──

@@ -60,8 +60,9 @@ def serving(
     review_timeout: float = 2.5,
     review_limit: int = 8 * 1024 * 1024,
     lives: Lives | None = None,
+    callers: str = "",
 ) -> Iterator[Running]:
-    """Serve with OPA at `opa_url`, on a cluster or on the one of `kubeconfig`."""
+    """Serve with OPA at `opa_url`, on a cluster or on the one of `kubeconfig`; `callers` is who may ask, as a file."""
     settings = Webhook(
         domain=DOMAIN,
         webhook_url="https://127.0.0.1",
@@ -70,6 +71,7 @@ def serving(
         opa_url=opa_url,
         review_timeout=review_timeout,
         review_limit=review_limit,
+        webhook_client_ca_file=callers,
     )
     running = Running(demo_stores())
     ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []

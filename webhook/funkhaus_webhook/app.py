@@ -73,7 +73,7 @@ class Server:
         self._world = world
         self._drain = drain
         self._stopping = asyncio.Event()
-        self._tls = tls.context()
+        self._tls = tls.context(settings.webhook_client_ca_file)
         self._keeper = Keeper(
             world.cluster,
             world.clock,

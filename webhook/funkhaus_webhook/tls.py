@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from funkhaus import logs
-from funkhaus.domain.errors import FunkhausError, UnavailableError
+from funkhaus.domain.errors import FunkhausError, InvalidError, UnavailableError
 from funkhaus.domain.kinds import MUTATING_WEBHOOK, SECRET, VALIDATING_WEBHOOK, Kind
+from funkhaus.domain.verdict import Finding
 from funkhaus.metrics import CERTIFICATE_EXPIRY
 from funkhaus_webhook import certificates
 from funkhaus_webhook.certificates import Lives
@@ -38,10 +39,26 @@ OVERLAP_SECONDS = 10.0
 _LOG = logs.logger(__name__)
 
 
-def context() -> ssl.SSLContext:
-    """The server's context, still without a certificate; a certificate loaded later holds for new connections at once."""
+def context(callers: str = "") -> ssl.SSLContext:
+    """The server's context, still without a certificate; a certificate loaded later holds for new connections at once.
+
+    `callers` is a file with the authorities of who may ask at all, PEM: others end at the handshake. Without one everybody
+    may who gets here. Raises `InvalidError` for a file that is none.
+    """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_3
+    if callers:
+        try:
+            made.load_verify_locations(callers)
+        except OSError as error:  # ssl.SSLError is one
+            finding = Finding(
+                "setting-malformed",
+                f"{callers!r} holds no certificates; PEM of the authority of kube-apiserver's client certificate passes",
+                "FUNKHAUS_WEBHOOK_CLIENT_CA_FILE",
+                value=callers,
+            )
+            raise InvalidError.at(finding) from error
+        made.verify_mode = ssl.CERT_REQUIRED
     return made
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.support import apiserver as kube
+from tests.support import callers
 from tests.support.admission_house import REGISTRY, SYSTEM, House, tenant_namespace, until_trusted
 from tests.support.ports import free_port
 from tests.support.webhook import serving
@@ -16,17 +17,25 @@ from tests.support.webhook import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from funkhaus_cluster.pki import Pki
     from tests.support.apiserver import ApiServer
 
 CHART = Path(__file__).resolve().parents[3] / "helm" / "funkhaus"
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, opa_url: str) -> Iterator[ApiServer]:
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """Who may ask the webhook."""
+    return callers.made(tmp_path_factory.mktemp("callers"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, opa_url: str, pki: Pki) -> Iterator[ApiServer]:
     """An apiserver with the whole chart, for processes outside, and tenant demo's namespace."""
     del opa_url  # skips or fails where tools are missing
     port = free_port()
-    with kube.running(tmp_path_factory.mktemp("admission"), "--allow-privileged=true") as started:
+    flags = ("--allow-privileged=true", callers.flag(pki, port))
+    with kube.running(tmp_path_factory.mktemp("admission"), *flags) as started:
         started.kubectl("apply", "--server-side", "-f", str(CHART / "crds"))
         started.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
         started.kubectl("create", "namespace", SYSTEM)
@@ -75,9 +84,14 @@ def webhook_port(server: ApiServer) -> int:
 
 
 @pytest.fixture(scope="session")
-def house(server: ApiServer, own_kubeconfig: Path, opa_url: str) -> Iterator[House]:
-    """All of it, once the webhook is trusted."""
-    with serving(opa_url, kubeconfig=str(own_kubeconfig), port=webhook_port(server)) as running:
+def house(server: ApiServer, own_kubeconfig: Path, opa_url: str, pki: Pki) -> Iterator[House]:
+    """All of it, once the webhook is trusted. It answers that apiserver alone."""
+    with serving(
+        opa_url,
+        kubeconfig=str(own_kubeconfig),
+        port=webhook_port(server),
+        callers=str(pki.certificate(callers.AUTHORITY)),
+    ) as running:
         found = House(server, running)
         until_trusted(found)
         yield found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
 
-from funkhaus.domain.errors import UnavailableError
+from funkhaus.domain.errors import InvalidError, UnavailableError
 from funkhaus.domain.kinds import MUTATING_WEBHOOK, SECRET, VALIDATING_WEBHOOK, Kind
 from funkhaus.metrics import REGISTRY
 from funkhaus_webhook import certificates, tls
@@ -20,6 +21,8 @@ from tests.support.clock import FakeClock
 from tests.support.cluster import MemoryCluster
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from funkhaus.domain.errors import FunkhausError
 
 LIVES = Lives(authority=timedelta(days=300), serving=timedelta(days=30))
@@ -257,3 +260,11 @@ async def test_a_cluster_that_fails_is_asked_again(house: House) -> None:
             break
     task.cancel()
     await keeper.ready()
+
+
+def test_callers_that_can_not_be_read_are_said_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for path in (tmp_path / "nowhere", tmp_path / "empty"):
+        with pytest.raises(InvalidError, match="FUNKHAUS_WEBHOOK_CLIENT_CA_FILE"):
+            tls.context(str(path))
+    assert tls.context().verify_mode is ssl.CERT_NONE
