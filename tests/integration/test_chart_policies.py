@@ -16,15 +16,10 @@ import yaml
 from funkhaus.auth.bundle_signing import RsaSigner
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.policy.client import OpaDecider
-<<<<<<< HEAD
 from funkhaus.policy.folder import read_folder
 from funkhaus.services.policies import PolicyFeed
 from tests.support import signing
 from tests.support.api import World, serving
-from tests.support.apiserver import free_port
-=======
-from funkhaus.policy.revision import revision
->>>>>>> 8074bd1 (admission: tenants are judged in turn)
 from tests.support.opa import POLICIES, started
 from tests.support.ports import free_port
 from tests.support.questions import function, question

@@ -19,8 +19,8 @@ from funkhaus.policy.folder import read_folder
 from funkhaus_api.keys import Limits
 from tests.support import opa, webhook
 from tests.support.api import Client, World, serving
-from tests.support.apiserver import free_port
 from tests.support.cluster import MemoryCluster
+from tests.support.ports import free_port
 from tests.support.questions import function, question
 from tests.support.signing import TOKEN, feed, pem, signer
 from tests.support.stores import MemoryStores

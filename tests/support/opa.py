@@ -14,12 +14,8 @@ from typing import TYPE_CHECKING
 from funkhaus.policy import bundle
 from funkhaus.policy.folder import read_folder
 
-<<<<<<< HEAD
-from .apiserver import free_port
-from .signing import signer
-=======
 from .ports import free_port
->>>>>>> 8074bd1 (admission: tenants are judged in turn)
+from .signing import signer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
