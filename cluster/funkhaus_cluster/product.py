@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import secrets
 import time
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 SYSTEM_NAMESPACE = "funkhaus-system"
 ACCOUNTS = ("funkhaus-api", "funkhaus-webhook", "funkhaus-controller")
+INDEX_VARIABLES, INDEX_NAMESPACE = "FUNKHAUS_BUILD_INDEX_", "funkhaus-index"
 APPLY_SECONDS = 120.0
 TOKEN_SECONDS = 30.0
 
@@ -134,6 +136,7 @@ def environment(site: Site, identity: str) -> dict[str, str]:
         "FUNKHAUS_INGRESS_PORT": str(ports.ingress),
         # The node's DNS is no pod: without this no function finds another by name.
         "FUNKHAUS_DNS_CIDRS": f"{settings.node_address}/32",
+        **package_index(os.environ),
         "FUNKHAUS_OPA_URL": f"http://127.0.0.1:{ports.opa}",
         "FUNKHAUS_API_PORT": str(ports.api),
         "FUNKHAUS_WEBHOOK_PORT": str(ports.webhook),
@@ -141,6 +144,18 @@ def environment(site: Site, identity: str) -> dict[str, str]:
         "FUNKHAUS_WEBHOOK_URL": f"https://127.0.0.1:{ports.webhook}",
         "FUNKHAUS_WEBHOOK_CLIENT_CA_FILE": str(site.pki.certificate("webhook-callers-ca")),
         "FUNKHAUS_CONTROLLER_OPS_PORT": str(ports.controller_ops),
+    }
+
+
+def package_index(environ: Mapping[str, str]) -> dict[str, str]:
+    """Where builds install from: what whoever calls has set (``FUNKHAUS_BUILD_INDEX_…``), else one in the cluster.
+
+    Nobody brings that one along: it is whatever Service ``index`` there is in namespace ``funkhaus-index``.
+    """
+    given = {name: text for name, text in environ.items() if name.startswith(INDEX_VARIABLES)}
+    return given or {
+        f"{INDEX_VARIABLES}URL": f"http://index.{INDEX_NAMESPACE}:8080/simple/",
+        f"{INDEX_VARIABLES}NAMESPACE": INDEX_NAMESPACE,
     }
 
 
@@ -229,6 +244,10 @@ def runtimes(site: Site) -> str:
                 "status": "active",
                 "dependencyFile": "requirements.txt",
                 "fileSuffix": ".py",
+                "build": {
+                    "image": built[f"build-{name}"],
+                    "command": ["python3", "-P", "-m", "funkhaus_build"],
+                },
             },
         }
         for name, image in sorted(built.items())

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from funkhaus.domain.build import BuildRules, Index
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE
 from funkhaus.factory import Opener, SystemClock
 from funkhaus.kube import KubeLease
@@ -25,12 +26,13 @@ from funkhaus.services.materialisation.happenings import Happenings
 from funkhaus.services.materialisation.standing import Standing
 from funkhaus.services.reviews import ReviewService
 from funkhaus_controller import schedule
+from funkhaus_controller.collecting import PodResults
 from funkhaus_controller.counted import CountedRegistry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from funkhaus.ports import Clock, Cluster, Decider, ImageRegistry, Stores
+    from funkhaus.ports import BuildResults, Clock, Cluster, Decider, ImageRegistry, Stores
     from funkhaus.services.materialisation import Next
     from funkhaus.settings import Controller
     from funkhaus_controller.election import Lease
@@ -47,6 +49,7 @@ class World:
     decider: Decider
     cluster: Cluster
     registry: ImageRegistry
+    results: BuildResults
     lease: Lease
     clock: Clock
 
@@ -58,7 +61,8 @@ async def world(settings: Controller) -> AsyncIterator[World]:
         opener = Opener(stack, NAME)
         stores, decider = await opener.stores(settings), await opener.decider(settings)
         cluster, registry = await opener.cluster(settings), opener.registry(settings)
-        clock = SystemClock()
+        results, clock = PodResults.open(), SystemClock()
+        stack.push_async_callback(results.close)
         lease = KubeLease(
             cluster,
             clock,
@@ -67,7 +71,25 @@ async def world(settings: Controller) -> AsyncIterator[World]:
             identity=f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}",
             duration=schedule.LEASE,
         )
-        yield World(stores, decider, cluster, registry, lease, clock)
+        yield World(stores, decider, cluster, registry, results, lease, clock)
+
+
+def build_rules(settings: Controller) -> BuildRules:
+    """What builds may take, as the settings say. Raises `InvalidError`."""
+    return BuildRules(
+        index=Index.of(
+            settings.build_index_url,
+            cidrs=settings.build_index_cidrs,
+            namespace=settings.build_index_namespace,
+            ca=settings.build_index_ca,
+        ),
+        seconds=settings.build_seconds,
+        cpu=settings.build_cpu,
+        memory=settings.build_memory,
+        disk=settings.build_disk,
+        at_once=settings.builds_at_once,
+        at_once_tenant=settings.builds_at_once_tenant,
+    )
 
 
 def reconcilers(
@@ -82,6 +104,7 @@ def reconcilers(
         system_namespace=settings.system_namespace,
         dns_cidrs=tuple(part.strip() for part in settings.dns_cidrs.split(",") if part.strip()),
         caller_runtime=settings.caller_runtime,
+        builds=build_rules(settings),
     )
     ledger = LedgerService(world.stores, world.clock)
     holding = Holding(world.stores, world.clock)
@@ -103,6 +126,8 @@ def reconcilers(
         stores=world.stores,
         clock=world.clock,
         standing=standing,
+        results=world.results,
+        builds=around.builds,
         kept=settings.revisions_kept,
     )
     triggers = TriggerMaterialiser(

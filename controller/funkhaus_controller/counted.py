@@ -9,7 +9,9 @@ from funkhaus.domain.errors import FunkhausError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from funkhaus.domain.packages import PackagesLayer
     from funkhaus.ports import ImageRegistry
 
 
@@ -19,10 +21,16 @@ class CountedRegistry:
     def __init__(self, registry: ImageRegistry) -> None:
         self._registry = registry
 
-    async def push_function(self, base: str, repository: str, files: Mapping[str, bytes]) -> str:
+    async def push_function(
+        self,
+        base: str,
+        repository: str,
+        files: Mapping[str, bytes],
+        packages: PackagesLayer | None = None,
+    ) -> str:
         """As the port has it."""
         try:
-            reference = await self._registry.push_function(base, repository, files)
+            reference = await self._registry.push_function(base, repository, files, packages)
         except FunkhausError as error:
             metrics.IMAGE_PUSHES.labels(error.code).inc()
             raise
@@ -36,3 +44,17 @@ class CountedRegistry:
     async def archive(self, repository: str, digest: str) -> bytes:
         """As the port has it."""
         return await self._registry.archive(repository, digest)
+
+    async def packages(self, repository: str, key: str) -> PackagesLayer | None:
+        """As the port has it."""
+        return await self._registry.packages(repository, key)
+
+    async def push_packages(
+        self, repository: str, key: str, result: Path, log: bytes
+    ) -> PackagesLayer:
+        """As the port has it."""
+        return await self._registry.push_packages(repository, key, result, log)
+
+    async def packages_log(self, repository: str, key: str) -> bytes:
+        """As the port has it."""
+        return await self._registry.packages_log(repository, key)

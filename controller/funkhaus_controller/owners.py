@@ -53,7 +53,7 @@ def concerned(manifest: Mapping[str, Any]) -> Iterator[Key]:
         return
     if kind in {POD.name, JOB.name}:  # owned by a ReplicaSet, a CronJob or its Job, ours by label
         carried = meta.get("labels") or {}
-        if function := carried.get(labels.FUNCTION):
+        if function := carried.get(labels.FUNCTION) or carried.get(labels.BUILD):
             yield Key(FUNCTION.name, namespace, function)
         if carried.get(labels.CALLER) == CALLER and (trigger := carried.get(labels.TRIGGER)):
             yield Key(CRON_JOB_TRIGGER.name, namespace, trigger)

@@ -163,6 +163,24 @@ class Controller(Common, Database):
     opa_timeout: float = 1.0
     caller_runtime: str = "python3.11"
     """Runtime whose image makes the calls of cron triggers; it has the module ``funkhaus_runtime.caller``."""
+    build_index_url: str = ""
+    """The package index functions' dependencies are installed from, PEP 503; empty: nothing is built."""
+    build_index_cidrs: str = ""
+    """CIDRs of it, with commas between: all that builds reach beside DNS, on the URL's port."""
+    build_index_namespace: str = ""
+    """Namespace it runs in, where it runs in the cluster; instead of CIDRs or beside them. The URL's port is the pods'."""
+    build_index_ca: str = ""
+    """PEM certificates that vouch for it, by ``_FILE`` as a rule; empty: the build image's own."""
+    build_seconds: int = 600
+    """For one build, its result's fetching included."""
+    build_cpu: str = "500m"
+    build_memory: str = "512Mi"
+    build_disk: str = "1Gi"
+    """What a build's pod gets, Kubernetes quantities; it counts towards the namespace's ResourceQuota while it runs."""
+    builds_at_once: int = 10
+    """Builds of all tenants that run at once; the next one waits."""
+    builds_at_once_tenant: int = 2
+    """Of one tenant."""
     revisions_kept: int = 10
     """Revisions of a function kept for going back to, beside those in use; the oldest goes first."""
     resync: float = 30.0

@@ -17,6 +17,7 @@ from funkhaus_api.guesses import Guesses
 from funkhaus_api.handlers import (
     approvals,
     audit,
+    builds,
     cluster,
     devices,
     functions,
@@ -76,6 +77,7 @@ ROUTES = [
     *approvals.ROUTES,
     *tokens.ROUTES,
     *service_accounts.ROUTES,
+    *builds.ROUTES,
     *invocations.ROUTES,
     *functions.ROUTES,
     *revisions.ROUTES,
@@ -107,7 +109,14 @@ PUBLIC = frozenset(
 )
 """What answers without a credential."""
 PATIENT = frozenset(
-    {audit.export, invocations.call, invocations.read_logs, functions.download, policies.bundle}
+    {
+        audit.export,
+        builds.read_logs,
+        invocations.call,
+        invocations.read_logs,
+        functions.download,
+        policies.bundle,
+    }
 )
 """What may take longer than a request, within limits of its own."""
 ONCE = frozenset({logins.start, logins.answered})

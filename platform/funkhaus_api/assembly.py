@@ -14,6 +14,7 @@ from funkhaus.services.adoption import AdoptionService
 from funkhaus.services.approvals import ApprovalService
 from funkhaus.services.audit import AuditService
 from funkhaus.services.audit_chain import Chainer
+from funkhaus.services.build_logs import BuildLogService
 from funkhaus.services.descriptions import DescriptionService
 from funkhaus.services.device_logins import DeviceLoginService
 from funkhaus.services.disabling import DisablingService
@@ -175,6 +176,7 @@ def wired(
         runtimes=RuntimeService(cluster),
         invocations=InvocationService(functions, cluster, dialer, clock),
         logs=LogService(functions, cluster),
+        build_logs=BuildLogService(functions, cluster, registry),
         descriptions=DescriptionService(functions, cluster),
         outbox=Outbox(stores, cluster, clock),
         quotas=QuotaService(stores, acts, clock, bell.ring),

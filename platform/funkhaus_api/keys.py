@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from funkhaus.services.approvals import ApprovalService
     from funkhaus.services.audit import AuditService
     from funkhaus.services.audit_chain import Chainer
+    from funkhaus.services.build_logs import BuildLogService
     from funkhaus.services.descriptions import DescriptionService
     from funkhaus.services.device_logins import DeviceLoginService
     from funkhaus.services.disabling import DisablingService
@@ -81,6 +82,7 @@ class Services:
     runtimes: RuntimeService
     invocations: InvocationService
     logs: LogService
+    build_logs: BuildLogService
     descriptions: DescriptionService
     outbox: Outbox
     quotas: QuotaService

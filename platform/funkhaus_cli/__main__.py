@@ -24,6 +24,7 @@ from funkhaus_cli.commands.account import completion, version, whoami
 from funkhaus_cli.commands.approvals import approval
 from funkhaus_cli.commands.audit import audit
 from funkhaus_cli.commands.autoscale import autoscale
+from funkhaus_cli.commands.builds import build
 from funkhaus_cli.commands.contexts import config
 from funkhaus_cli.commands.functions import function
 from funkhaus_cli.commands.grants import grant
@@ -152,7 +153,7 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    function, trigger, autoscale, runtime, policy, approval, namespace, quota, tenant, member, invitation, user, token,
+    function, build, trigger, autoscale, runtime, policy, approval, namespace, quota, tenant, member, invitation, user, token,
     service_account,
     grant, audit, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip

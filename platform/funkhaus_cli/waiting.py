@@ -18,6 +18,8 @@ FINAL = {"Admitted", "Approved", "Built"}
 """Conditions whose False only another change, or a person, turns."""
 WAITS = "PendingApproval"
 """Why Approved is False while nobody has decided."""
+UNDER_WAY = {"Building", "BuildQueued"}
+"""Reasons for a False that turns by itself all the same."""
 PATIENCE = 8.0
 """Seconds Ready may be False (a replica ended, say) before waiting on is called useless."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 2.0
@@ -67,7 +69,7 @@ def refused(document: Mapping[str, Any]) -> dict[str, Any] | None:
     for kind in STEPS:
         found = condition(document, kind)
         if kind in FINAL and found is not None and found.get("status") == "False":
-            return found
+            return None if found.get("reason") in UNDER_WAY else found
     return None
 
 

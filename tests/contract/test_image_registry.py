@@ -10,9 +10,11 @@ import pytest
 from funkhaus.domain.errors import InvalidError, NotFoundError, TooLargeError
 from funkhaus.registry import OciRegistry, image
 from tests.support import registry as support
+from tests.support.builds import member, tar, tar_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from funkhaus.ports import ImageRegistry
     from funkhaus.registry.wire import Wire
@@ -79,6 +81,47 @@ async def test_a_base_that_is_not_there(exam: Exam) -> None:
 async def test_a_base_that_is_no_digest_of_this_registry(exam: Exam, base: str) -> None:
     with pytest.raises(InvalidError):
         await exam.registry.push_function(base, exam.repository, FILES)
+
+
+async def test_packages_are_a_layer_of_the_image(exam: Exam, tmp_path: Path) -> None:
+    repository, key = f"packages/x{secrets.token_hex(4)}", image.digest_of(secrets.token_bytes(8))
+    result = tmp_path / "result.tar"
+    result.write_bytes(tar_of({"pkg/__init__.py": b"x = 1\n"}))
+    assert await exam.registry.packages(repository, key) is None
+    layer = await exam.registry.push_packages(repository, key, result, b"what pip said\n")
+    assert await exam.registry.packages(repository, key) == layer
+    assert await exam.registry.packages_log(repository, key) == b"what pip said\n"
+    plain = await exam.registry.push_function(exam.base, exam.repository, FILES)
+    made = await exam.registry.push_function(exam.base, exam.repository, FILES, layer)
+    assert made != plain
+    assert await exam.registry.push_function(exam.base, exam.repository, FILES, layer) == made
+
+
+async def test_packages_are_found_by_their_key_in_their_repository_only(
+    exam: Exam, tmp_path: Path
+) -> None:
+    repository, key = f"packages/x{secrets.token_hex(4)}", image.digest_of(secrets.token_bytes(8))
+    result = tmp_path / "result.tar"
+    result.write_bytes(tar_of({"a.py": b""}))
+    await exam.registry.push_packages(repository, key, result, b"")
+    other = image.digest_of(b"other")
+    assert await exam.registry.packages(repository, other) is None
+    assert await exam.registry.packages("packages/neighbour", key) is None
+    with pytest.raises(NotFoundError):
+        await exam.registry.packages_log("packages/neighbour", key)
+    with pytest.raises(NotFoundError):
+        await exam.registry.packages_log(repository, other)
+
+
+async def test_what_has_no_business_in_a_layer_is_pushed_nowhere(
+    exam: Exam, tmp_path: Path
+) -> None:
+    repository, key = f"packages/x{secrets.token_hex(4)}", image.digest_of(secrets.token_bytes(8))
+    result = tmp_path / "result.tar"
+    result.write_bytes(tar(member("../x", b"x")))
+    with pytest.raises(InvalidError):
+        await exam.registry.push_packages(repository, key, result, b"")
+    assert await exam.registry.packages(repository, key) is None
 
 
 async def test_an_archive_comes_back_byte_for_byte(exam: Exam) -> None:

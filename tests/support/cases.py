@@ -53,7 +53,27 @@ FUNCTIONS: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "source-above-ceiling",
     ),
-    "dependencies": (function(dependencies="requests\n"), "dependencies-unsupported"),
+    "another index": (
+        function(dependencies="requests==2.32.3\n--index-url https://example.com/\n"),
+        "dependencies-index",
+    ),
+    "a repository": (function(dependencies="git+https://example.com/x.git"), "dependencies-vcs"),
+    "a package's address": (
+        function(dependencies="x @ https://example.com/x.whl"),
+        "dependencies-url",
+    ),
+    "a package's path": (function(dependencies="./x-1-py3-none-any.whl"), "dependencies-path"),
+    "an editable package": (function(dependencies="-e ."), "dependencies-editable"),
+    "another file": (function(dependencies="-r more.txt"), "dependencies-file"),
+    "an option of pip's": (function(dependencies="--pre"), "dependencies-option"),
+    "a variable in a requirement": (
+        function(dependencies="x==${VERSION}"),
+        "dependencies-malformed",
+    ),
+    "too many packages": (
+        function(dependencies="".join(f"p{n}==1\n" for n in range(201))),
+        "dependencies-too-many",
+    ),
     "the platform's variable": (
         function(env=[{"name": "FUNC_TIMEOUT", "value": "9999"}]),
         "env-reserved",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from funkhaus.domain.build import BuildRules, Index
 from funkhaus.domain.kinds import (
     CRON_JOB_TRIGGER,
     DEPLOYMENT,
@@ -30,6 +31,7 @@ from funkhaus.services.materialisation.happenings import Happenings
 from funkhaus.services.materialisation.standing import Standing
 from funkhaus.services.reviews import ReviewService
 
+from .builds import FakeResults
 from .clock import FakeClock
 from .cluster import MemoryCluster
 from .decider import FakeDecider
@@ -41,6 +43,8 @@ NS = "demo--main"
 HOST = "registry.test"
 BASE = f"{HOST}/funkhaus/python3.11@sha256:" + "a" * 64
 NEWER_BASE = f"{HOST}/funkhaus/python3.11@sha256:" + "b" * 64
+BUILD_IMAGE = f"{HOST}/funkhaus/build-python3.11@sha256:" + "c" * 64
+RULES = BuildRules(Index("https://index.test/simple/", 443, ("192.0.2.0/24",)))
 QUOTA = NamespaceQuota(10, 10, 10, 4000, 8 * 1024**3)
 SURROUNDINGS = Surroundings(
     domain="example.com",
@@ -49,15 +53,17 @@ SURROUNDINGS = Surroundings(
     ingress_namespace="projectcontour",
     system_namespace="funkhaus-system",
     dns_cidrs=("10.222.0.1/32",),
+    builds=RULES,
 )
 
 
 class House:
     """Everything a materialiser needs, all of it in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, builds: BuildRules | None = None) -> None:
         self.cluster, self.clock = MemoryCluster(), FakeClock()
         self.registry = MemoryRegistry(HOST, {BASE, NEWER_BASE})
+        self.results, self.rules = FakeResults(), builds or RULES
         self.stores, self.decider = MemoryStores(), FakeDecider()
         self.ledger = LedgerService(self.stores, self.clock)
         self.holding = Holding(self.stores, self.clock)
@@ -80,6 +86,8 @@ class House:
             stores=self.stores,
             clock=self.clock,
             standing=standing,
+            results=self.results,
+            builds=self.rules,
             kept=10,
         )
         self.triggers = TriggerMaterialiser(
@@ -122,7 +130,12 @@ class House:
                 "apiVersion": RUNTIME.api_version,
                 "kind": "Runtime",
                 "metadata": {"name": "python3.11"},
-                "spec": {"image": image, "status": "active", "fileSuffix": ".py"},
+                "spec": {
+                    "image": image,
+                    "status": "active",
+                    "fileSuffix": ".py",
+                    "build": {"image": BUILD_IMAGE, "command": ["python3", "-m", "funkhaus_build"]},
+                },
             }
         )
 

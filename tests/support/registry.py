@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -16,12 +17,15 @@ import yaml
 from funkhaus.domain.archive import ARCHIVE_LIMIT
 from funkhaus.domain.errors import FunkhausError, InvalidError, NotFoundError, TooLargeError
 from funkhaus.registry import image
+from funkhaus.registry.packages import write_layer
 
 from .ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from funkhaus.domain.packages import PackagesLayer
 
 
 class MemoryRegistry:
@@ -32,11 +36,21 @@ class MemoryRegistry:
         self.bases = set(bases or ())
         self.images: dict[str, dict[str, bytes]] = {}
         self.archives: dict[tuple[str, str], bytes] = {}
+        self.packages_of: dict[str, PackagesLayer | None] = {}
+        """The layer of packages that each image has."""
+        self.layers: dict[tuple[str, str], tuple[PackagesLayer, bytes]] = {}
+        """By repository and key, with the build's log."""
         self.pushes: list[str] = []
         """References really pushed, in order."""
         self.failure: Callable[[], FunkhausError | None] = lambda: None
 
-    async def push_function(self, base: str, repository: str, files: Mapping[str, bytes]) -> str:
+    async def push_function(
+        self,
+        base: str,
+        repository: str,
+        files: Mapping[str, bytes],
+        packages: PackagesLayer | None = None,
+    ) -> str:
         if error := self.failure():
             raise error
         if not base.startswith(f"{self.host}/") or "@sha256:" not in base:
@@ -44,10 +58,13 @@ class MemoryRegistry:
         if base not in self.bases:
             raise NotFoundError(f"the runtime's image {base} is not in the registry")
         layer = image.source_layer(files)
-        digest = image.digest_of((base + repository + layer.diff_id).encode())
+        digest = image.digest_of(
+            (base + repository + layer.diff_id + (packages.digest if packages else "")).encode()
+        )
         reference = f"{self.host}/{repository}@{digest}"
         if reference not in self.images:
             self.images[reference] = dict(files)
+            self.packages_of[reference] = packages
             self.pushes.append(reference)
         return reference
 
@@ -62,6 +79,25 @@ class MemoryRegistry:
         if (repository, digest) not in self.archives:
             raise NotFoundError(f"the registry has no {repository}/blobs/{digest}")
         return self.archives[repository, digest]
+
+    async def packages(self, repository: str, key: str) -> PackagesLayer | None:
+        if error := self.failure():
+            raise error
+        found = self.layers.get((repository, key))
+        return found[0] if found else None
+
+    async def push_packages(
+        self, repository: str, key: str, result: Path, log: bytes
+    ) -> PackagesLayer:
+        with result.open("rb") as tar:
+            layer = write_layer(tar, io.BytesIO(), repository)
+        self.layers[repository, key] = layer, log
+        return layer
+
+    async def packages_log(self, repository: str, key: str) -> bytes:
+        if (repository, key) not in self.layers:
+            raise NotFoundError("the registry keeps no log of that build")
+        return self.layers[repository, key][1]
 
 
 def missing() -> bool:

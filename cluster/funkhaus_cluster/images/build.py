@@ -40,8 +40,10 @@ class Source:
     name: str
     """Its id in the catalogue, also its repository's name: ``python3.11``."""
     folder: Path
-    """Holds ``image/recipe.toml``, ``requirements.lock`` and the server's package."""
+    """Holds ``image/recipe.toml``, ``requirements.lock`` and ``build.lock``, and the packages of server and builder."""
     package: str
+    builder: str = ""
+    """The package that installs functions' dependencies; empty where the runtime has none."""
 
     @property
     def recipe(self) -> Path:
@@ -53,10 +55,16 @@ class Source:
         """Its server's dependencies, with hashes."""
         return self.folder / "requirements.lock"
 
+    @property
+    def build_lock(self) -> Path:
+        """What its builder runs, with hashes."""
+        return self.folder / "build.lock"
+
 
 def sources(checkout: Path = CHECKOUT) -> list[Source]:
     """The runtimes of a checkout."""
-    return [Source("python3.11", checkout / "runtimes" / "python", "funkhaus_runtime")]
+    folder = checkout / "runtimes" / "python"
+    return [Source("python3.11", folder, "funkhaus_runtime", "funkhaus_build")]
 
 
 def ensure(site: Site) -> str:
@@ -83,7 +91,8 @@ def ensure_images(
 ) -> dict[str, str]:
     """Build what ``cache`` lacks, push what ``registry`` (``address:port``, plain http) lacks, and return what is where.
 
-    The result maps ``python3.11`` and ``base-python3.11`` to ``<registry>/funkhaus/<name>@sha256:…``. ``log`` gets a few
+    The result maps ``python3.11``, ``base-python3.11`` and ``build-python3.11`` to
+    ``<registry>/funkhaus/<name>@sha256:…``. ``log`` gets a few
     words for each thing that had to be done, none when all stood. Raises ``ClusterError``.
     """
     folder = cache / "images"
@@ -115,7 +124,7 @@ def images(
     commands: Commands,
     build_log: Path,
 ) -> list[Image]:
-    """The base image and the runtime image of ``source``, with the layers that ``layout`` lacks built."""
+    """The base image, the runtime image and the build image of ``source``, with the layers that ``layout`` lacks built."""
     made_of = recipe.load(source.recipe)
     machine = platform.machine()
     if machine not in ARCHITECTURES:
@@ -133,7 +142,22 @@ def images(
     runtime = {**config, "config": described}
     return [
         layout.image(f"base-{source.name}", [base], config),
-        layout.image(source.name, [base, builder.wheels(), builder.server()], runtime),
+        layout.image(
+            source.name,
+            [base, builder.wheels(source.lock), builder.program(source.package)],
+            runtime,
+        ),
+        *(
+            [
+                layout.image(
+                    f"build-{source.name}",
+                    [base, builder.wheels(source.build_lock), builder.program(source.builder)],
+                    config,
+                )
+            ]
+            if source.builder
+            else []
+        ),
     ]
 
 
@@ -161,9 +185,9 @@ class _Builder:
         rules = self.recipe.debian
         return self._layer("Debian", made_of, fill, drop=rules.drop, keep=rules.keep)
 
-    def wheels(self) -> Layer:
-        """What the runtime's server imports."""
-        lock, site = self.source.lock, self.recipe.site
+    def wheels(self, lock: Path) -> Layer:
+        """What a program of the runtime's imports."""
+        site = self.recipe.site
         made_of = (site, lock.read_text())
 
         def fill(root: Path) -> None:
@@ -173,15 +197,16 @@ class _Builder:
 
         return self._layer("wheels", made_of, fill, owner=(0, 0))
 
-    def server(self) -> Layer:
-        """The runtime's server."""
-        package, site = self.source.folder / self.source.package, self.recipe.site
-        made_of = (site, self.source.package, recipe.tree_digest(package))
+    def program(self, name: str) -> Layer:
+        """The runtime's server, or its builder."""
+        package, site = self.source.folder / name, self.recipe.site
+        made_of = (site, name, recipe.tree_digest(package))
 
         def fill(root: Path) -> None:
             packages.place_source(site, package, root)
 
-        return self._layer("server", made_of, fill, owner=(0, 0))
+        title = "server" if name == self.source.package else "builder"
+        return self._layer(title, made_of, fill, owner=(0, 0))
 
     def _layer(
         self,

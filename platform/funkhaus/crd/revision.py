@@ -21,6 +21,7 @@ def parse(manifest: dict[str, Any]) -> RevisionSpec:
     """The revision of a manifest; raises `InvalidError` naming the field."""
     spec = field(manifest, "spec", dict, "")
     source = field(spec, "source", dict, "spec", {})
+    packages = field(spec, "packages", dict, "spec", {})
     return RevisionSpec(
         function=field(spec, "function", str, "spec"),
         runtime=field(spec, "runtime", str, "spec"),
@@ -33,6 +34,9 @@ def parse(manifest: dict[str, Any]) -> RevisionSpec:
         timeout=field(spec, "timeout", int, "spec"),
         concurrency=field(spec, "concurrency", int, "spec"),
         source=parse_source(source) if source else Source(),
+        dependencies=field(spec, "dependencies", str, "spec", ""),
+        packages_layer=field(packages, "layer", str, "spec.packages", ""),
+        packages_key=field(packages, "key", str, "spec.packages", ""),
     )
 
 
@@ -54,6 +58,10 @@ def manifest(namespace: str, revision: RevisionSpec) -> dict[str, Any]:
         spec["source"] = source_manifest(revision.source)
     if revision.env:
         spec["env"] = env_manifest(revision.env)
+    if revision.dependencies:
+        spec["dependencies"] = revision.dependencies
+    if revision.packages_layer:
+        spec["packages"] = {"layer": revision.packages_layer, "key": revision.packages_key}
     return {
         "apiVersion": API_VERSION,
         "kind": "FunctionRevision",
@@ -82,6 +90,8 @@ def asked_for(revision: RevisionSpec) -> dict[str, Any] | None:
     }
     if revision.env:
         spec["env"] = env_manifest(revision.env)
+    if revision.dependencies:
+        spec["dependencies"] = revision.dependencies
     return spec
 
 

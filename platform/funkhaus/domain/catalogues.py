@@ -13,11 +13,11 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from funkhaus.domain.function import INLINE_LIMIT
+from funkhaus.domain.function import DEPENDENCIES_LIMIT, INLINE_LIMIT
 from funkhaus.domain.quantity import parse
 from funkhaus.domain.verdict import Finding
 
-NAMES = ("annotations", "env", "freezes", "hosts", "plans", "runtimes")
+NAMES = ("annotations", "dependencies", "env", "freezes", "hosts", "plans", "runtimes")
 """The files rules of the house read; each holds one key, its own name."""
 STATUSES = ("active", "deprecated", "blocked")
 OUTCOMES = ("deny", "require_approval")
@@ -367,13 +367,21 @@ _TRIGGER = _object({"interval": _whole(60, INTERVAL_LIMIT)})
 _VARIABLE = _text(r"[A-Z_][A-Z0-9_]*", "PATH")
 _SHAPES: dict[str, Check] = {
     "runtimes": _entries(
-        _object({"status": _one_of(*STATUSES), "suffix": _text(r"\.[a-z0-9]+", ".py")}),
+        _object(
+            {
+                "status": _one_of(*STATUSES),
+                "suffix": _text(r"\.[a-z0-9]+", ".py"),
+                "dependencies": _one_of("requirements.txt"),
+            },
+            optional=frozenset({"dependencies"}),
+        ),
         r"[a-z][a-z0-9.-]*",
     ),
     "plans": _entries(
         _object({"function": _FUNCTION, "trigger": _TRIGGER}, optional=frozenset({"trigger"})),
         r"[a-z][a-z0-9-]*",
     ),
+    "dependencies": _object({"bytes": _whole(1, DEPENDENCIES_LIMIT), "packages": _whole(1, 1000)}),
     "hosts": _object({"reserved_suffixes": _list_of(_text(_DNS, "cluster.local"), empty=False)}),
     "env": _object(
         {

@@ -7,9 +7,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from funkhaus.domain import requirements
+
 INLINE_LIMIT = 64 * 1024
 """Bytes of inline source, all files together; more goes into an archive (etcd is not a file store)."""
 INLINE_FILES_LIMIT = 32
+DEPENDENCIES_LIMIT = 64 * 1024
+"""Characters of a dependency file."""
 DEFAULT_TIMEOUT = 180
 DEFAULT_CONCURRENCY = 8
 DEFAULT_PORT = 8080
@@ -98,6 +102,8 @@ class RevisionSpec:
     """What a revision runs: everything that is materialised, resolved; scaling is the Function's and not part of it.
 
     `source` is kept beside its digest so that the revision can be asked for again; older revisions have none.
+    `dependencies` are as the user wrote them, `packages_layer` the digest of the layer they were built into, `packages_key`
+    of what it was built of (`funkhaus.domain.build.key`); all three are empty where there is nothing to install.
     """
 
     function: str
@@ -111,11 +117,14 @@ class RevisionSpec:
     timeout: int
     concurrency: int
     source: Source = field(default_factory=Source)
+    dependencies: str = ""
+    packages_layer: str = ""
+    packages_key: str = ""
 
     @property
     def content(self) -> dict[str, Any]:
         """The materialised fields in a canonical shape; the pushed image follows from them and is left out."""
-        return {
+        document: dict[str, Any] = {
             "function": self.function,
             "runtime": self.runtime,
             "runtimeImage": self.runtime_image,
@@ -129,6 +138,10 @@ class RevisionSpec:
             "timeout": self.timeout,
             "concurrency": self.concurrency,
         }
+        if self.dependencies:
+            text = requirements.parse(self.dependencies).text
+            document["dependencies"] = [text, self.packages_layer]
+        return document
 
     @property
     def digest(self) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from funkhaus.domain import requirements
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -75,6 +77,10 @@ def changes(before: RevisionSpec | None, after: RevisionSpec) -> tuple[str, ...]
     if before.source_digest != after.source_digest:
         old, new = dict(before.source.inline), dict(after.source.inline)
         found.append(_listed("source", old, new) if old and new else "source")
+    if requirements.parse(before.dependencies).text != requirements.parse(after.dependencies).text:
+        found.append("dependencies")
+    elif before.packages_layer != after.packages_layer:
+        found.append("packages")
     if before.env != after.env:
         found.append(_listed("env", _by_name(before.env), _by_name(after.env)))
     return tuple(found)

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 from funkhaus.domain.function import DEFAULT_PORT, OPS_PORT
 from funkhaus.domain.kinds import NETWORK_POLICY
 from funkhaus.manifests import labels
+from funkhaus.manifests.build import PORT as RESULT_PORT
 from funkhaus.manifests.labels import Owner, Site, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from funkhaus.domain.build import Index
 
 DNS_PORT = 53
 DNS_NAMESPACE = "kube-system"
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _EVERY_POD: dict[str, Any] = {}
 _CALLERS = {"matchExpressions": [{"key": labels.CALLER, "operator": "Exists"}]}
+_BUILDS = {"matchExpressions": [{"key": labels.BUILD, "operator": "Exists"}]}
 _FUNCTIONS = {"matchExpressions": [{"key": labels.FUNCTION, "operator": "Exists"}]}
 
 
@@ -31,10 +35,12 @@ def policies(
     ingress_namespace: str,
     system_namespace: str,
     dns_cidrs: Sequence[str] = (),
+    index: Index | None = None,
 ) -> list[dict[str, Any]]:
     """All NetworkPolicies of a tenant's namespace.
 
-    `dns_cidrs` are addresses of DNS servers that are no pods, for example a node-local cache.
+    `dns_cidrs` are addresses of DNS servers that are no pods, for example a node-local cache. `index` is where builds
+    install from; without one they reach nothing.
     """
     return [
         _policy(site, owner, "funkhaus-deny", _EVERY_POD, ingress=[], egress=[]),
@@ -78,7 +84,23 @@ def policies(
             _CALLERS,
             egress=[{"to": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)}],
         ),
+        _policy(
+            site,
+            owner,
+            "funkhaus-builds",
+            _BUILDS,
+            ingress=[{"from": [_namespace(system_namespace)], "ports": _ports(RESULT_PORT)}],
+            egress=_index(index),
+        ),
     ]
+
+
+def _index(index: Index | None) -> list[dict[str, Any]]:
+    if index is None:
+        return []
+    places: list[dict[str, Any]] = [{"ipBlock": {"cidr": cidr}} for cidr in index.cidrs]
+    places += [_namespace(index.namespace)] if index.namespace else []
+    return [{"to": places, "ports": _ports(index.port)}]
 
 
 def _policy(

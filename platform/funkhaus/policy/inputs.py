@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from funkhaus.domain import cron
+from funkhaus.domain import cron, requirements
 from funkhaus.domain.function import Function
 from funkhaus.domain.quantity import bytes_of, millicores
 from funkhaus.domain.trigger import HTTPTrigger
@@ -76,7 +76,7 @@ def _function(function: Function) -> dict[str, Any]:
         "runtime": spec.runtime,
         "handler": spec.handler,
         "source": _source(spec.source),
-        "dependencies": {"bytes": len(spec.dependencies.strip().encode())},
+        "dependencies": _dependencies(spec.dependencies),
         "env": [_variable(item) for item in spec.env],
         "resources": _resources(spec),
         "timeout": spec.timeout,
@@ -86,6 +86,16 @@ def _function(function: Function) -> dict[str, Any]:
             "max": spec.scaling.max,
             "cpu_percent": spec.scaling.cpu_percent,
         },
+    }
+
+
+def _dependencies(text: str) -> dict[str, Any]:
+    """How much, and which lines are no requirements; the packages' names stay here."""
+    found = requirements.parse(text)
+    return {
+        "bytes": len(text.strip().encode()),
+        "packages": len(found.lines),
+        "refused": [{"line": item.line, "kind": item.kind.value} for item in found.problems],
     }
 
 

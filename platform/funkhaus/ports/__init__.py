@@ -23,6 +23,7 @@ from funkhaus.ports.tokens import Tokens
 from funkhaus.ports.users import Users
 from funkhaus.ports.world import (
     Answer,
+    BuildResults,
     Clock,
     Cluster,
     Decider,
@@ -43,6 +44,7 @@ __all__ = [
     "AuditRow",
     "AuditTrail",
     "Bearers",
+    "BuildResults",
     "BundleSigner",
     "Change",
     "Checked",

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from funkhaus.domain.kinds import Kind
+    from funkhaus.domain.packages import PackagesLayer
     from funkhaus.domain.question import Default, Question
     from funkhaus.domain.subject import Subject
     from funkhaus.domain.token import TokenKind
@@ -155,8 +157,14 @@ class Decider(Protocol):
 class ImageRegistry(Protocol):
     """An OCI registry."""
 
-    async def push_function(self, base: str, repository: str, files: Mapping[str, bytes]) -> str:
-        """Push `base` plus one layer with `files` (relative path → content, below ``/function``); returns
+    async def push_function(
+        self,
+        base: str,
+        repository: str,
+        files: Mapping[str, bytes],
+        packages: PackagesLayer | None = None,
+    ) -> str:
+        """Push `base` plus `packages` plus one layer with `files` (relative path → content, below ``/function``); returns
         ``registry/repository@sha256:…``. The same input gives the same digest and pushes nothing twice.
         """
 
@@ -165,6 +173,36 @@ class ImageRegistry(Protocol):
 
     async def archive(self, repository: str, digest: str) -> bytes:
         """An uploaded archive; raises `NotFoundError`."""
+
+    async def packages(self, repository: str, key: str) -> PackagesLayer | None:
+        """The layer of packages that was built of `key` (`funkhaus.domain.build.key`), if it is there."""
+
+    async def push_packages(
+        self, repository: str, key: str, result: Path, log: bytes
+    ) -> PackagesLayer:
+        """Check a build's result, a tar, and push it as the layer of `key`, with the build's log.
+
+        Files are written beside `result`. Raises `InvalidError` and `TooLargeError` for what has no business in a layer.
+        """
+
+    async def packages_log(self, repository: str, key: str) -> bytes:
+        """The log of the build of `key`; raises `NotFoundError`."""
+
+
+class BuildResults(Protocol):
+    """Build pods that have something to fetch. `host` is a pod's address, `secret` the build's own.
+
+    Raises `UnavailableError` when the pod does not answer, or answers what the key does not vouch for.
+    """
+
+    async def fetch(self, host: str, secret: str, into: Path) -> None:
+        """Write the result into a new file; raises `TooLargeError` over `funkhaus.domain.packages.RESULT_LIMIT`."""
+
+    async def log(self, host: str, secret: str) -> bytes:
+        """What the build wrote, its beginning."""
+
+    async def end(self, host: str, secret: str, refusal: str = "") -> None:
+        """Let the pod end; with `refusal`, in failure and with these last words."""
 
 
 class TokenMint(Protocol):

@@ -11,13 +11,18 @@ import aiohttp
 from funkhaus.domain.archive import ARCHIVE_LIMIT
 from funkhaus.domain.errors import InvalidError, NotFoundError, TooLargeError
 from funkhaus.registry import image
+from funkhaus.registry.packages import write_layer
 from funkhaus.registry.wire import PAUSES, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
+
+    from funkhaus.domain.packages import PackagesLayer
 
 MANIFEST_LIMIT = 4 * 1024 * 1024
 BASE_LAYER_LIMIT = 256 * 1024 * 1024
+LOG_LIMIT = 1024 * 1024
 BASES_KEPT = 16
 
 
@@ -51,8 +56,14 @@ class OciRegistry:
         """Pass if the registry answers; raises `UnavailableError`."""
         await self._wire.ready()
 
-    async def push_function(self, base: str, repository: str, files: Mapping[str, bytes]) -> str:
-        """Push `base` plus one layer with `files`; returns ``registry/repository@sha256:…``.
+    async def push_function(
+        self,
+        base: str,
+        repository: str,
+        files: Mapping[str, bytes],
+        packages: PackagesLayer | None = None,
+    ) -> str:
+        """Push `base` plus `packages` plus one layer with `files`; returns ``registry/repository@sha256:…``.
 
         Raises `InvalidError` (the base is no single image of this registry), `NotFoundError` (the base is not there),
         `UnavailableError`.
@@ -61,14 +72,17 @@ class OciRegistry:
         base_manifest, base_config = await self._base(base, source)
         layer = await asyncio.to_thread(image.source_layer, files)
         labels = {"dev.funkhaus.repository": repository}
-        config = image.config(base_config, layer, labels)
-        manifest = image.manifest(base_manifest, base, config, layer)
+        config = image.config(base_config, layer, labels, packages)
+        manifest = image.manifest(base_manifest, base, config, layer, packages)
         digest, target = image.digest_of(manifest), self._full(repository)
         reference = f"{self._host}/{target}@{digest}"
         if await self._wire.has(f"{target}/manifests/{digest}"):
             return reference
         for item in base_manifest["layers"]:
             await self._link(target, item, source)
+        if packages:
+            built = self._full(packages.repository)
+            await self._link(target, image.layer_descriptor(packages), built)
         await self._wire.push_blob(target, layer.content)
         await self._wire.push_blob(target, config)
         await self._wire.put_manifest(target, _tag(digest), manifest, image.MANIFEST)
@@ -92,6 +106,46 @@ class OciRegistry:
         """An uploaded archive; raises `NotFoundError`."""
         path = f"{self._full(repository)}/blobs/{digest}"
         return await self._wire.fetch(path, digest, ARCHIVE_LIMIT)
+
+    async def packages(self, repository: str, key: str) -> PackagesLayer | None:
+        """The layer built of `key`; ``None`` where there is none, or its blob is gone."""
+        found = await self._packages_manifest(repository, key)
+        layer = image.packages_of(found, repository, key)
+        if layer and await self._wire.has(f"{self._full(repository)}/blobs/{layer.digest}"):
+            return layer
+        return None
+
+    async def push_packages(
+        self, repository: str, key: str, result: Path, log: bytes
+    ) -> PackagesLayer:
+        """Check a build's result and push it as the layer of `key`, with the log.
+
+        Raises `InvalidError`, `TooLargeError`.
+        """
+        target = self._full(repository)
+        file = result.with_suffix(".layer")
+        layer = await asyncio.to_thread(_layer, result, file, repository)
+        await self._wire.push_file(target, layer.digest, file)
+        await self._wire.push_blob(target, log)
+        await self._wire.push_blob(target, b"{}")
+        manifest = image.packages_manifest(layer, key, log)
+        await self._wire.put_manifest(target, _tag(key), manifest, image.MANIFEST)
+        return layer
+
+    async def packages_log(self, repository: str, key: str) -> bytes:
+        """The log of the build of `key`; raises `NotFoundError`."""
+        found = await self._packages_manifest(repository, key)
+        for item in found.get("layers") or []:
+            if item.get("mediaType") == image.LOG:
+                path = f"{self._full(repository)}/blobs/{item['digest']}"
+                return await self._wire.fetch(path, item["digest"], LOG_LIMIT)
+        raise NotFoundError("the registry keeps no log of that build")
+
+    async def _packages_manifest(self, repository: str, key: str) -> dict[str, Any]:
+        path = f"{self._full(repository)}/manifests/{_tag(key)}"
+        content = await self._wire.read(path, MANIFEST_LIMIT)
+        document: dict[str, Any] = json.loads(content) if content else {}
+        return document
 
     def _full(self, repository: str) -> str:
         return f"{self._prefix}/{repository}" if self._prefix else repository
@@ -142,3 +196,8 @@ class OciRegistry:
 def _tag(digest: str) -> str:
     """A tag for what is only ever named by digest: registries sweep what has none."""
     return digest.removeprefix("sha256:")
+
+
+def _layer(result: Path, file: Path, repository: str) -> PackagesLayer:
+    with result.open("rb") as tar, file.open("wb") as target:
+        return write_layer(tar, target, repository)

@@ -14,6 +14,8 @@ import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from funkhaus.domain.packages import PackagesLayer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,6 +25,10 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 EMPTY = "application/vnd.oci.empty.v1+json"
 SOURCE = "application/vnd.funkhaus.source.v1"
+PACKAGES = "application/vnd.funkhaus.packages.v1"
+LOG = "application/vnd.funkhaus.log.v1"
+KEY, DIFF_ID = "dev.funkhaus.key", "dev.funkhaus.diff-id"
+"""Annotations of a layer of packages: what it was built of, and the digest of what it unpacks to."""
 ROOT = "function"
 _DOCKER_LAYERS = {
     "application/vnd.docker.image.rootfs.diff.tar.gzip": LAYER,
@@ -72,27 +78,43 @@ def source_layer(files: Mapping[str, bytes]) -> Layer:
     return Layer(content=gzip.compress(tar, 6, mtime=0), diff_id=digest_of(tar))
 
 
-def config(base: dict[str, Any], layer: Layer, labels: Mapping[str, str]) -> bytes:
-    """The base's config with the layer in its rootfs and history."""
+def config(
+    base: dict[str, Any],
+    layer: Layer,
+    labels: Mapping[str, str],
+    packages: PackagesLayer | None = None,
+) -> bytes:
+    """The base's config with the layers in its rootfs and history: the packages below the source."""
     inner = dict(base.get("config") or {})
     inner["Labels"] = {**(inner.get("Labels") or {}), **labels}
     rootfs = base.get("rootfs") or {}
-    entry = {"created_by": "funkhaus: the function's source", "created": "1970-01-01T00:00:00Z"}
+    made = [("packages", packages.diff_id)] if packages else []
+    made.append(("source", layer.diff_id))
+    entries = [
+        {"created_by": f"funkhaus: the function's {what}", "created": "1970-01-01T00:00:00Z"}
+        for what, _ in made
+    ]
     return as_json(
         {
             **base,
             "config": inner,
-            "history": [*(base.get("history") or []), entry],
+            "history": [*(base.get("history") or []), *entries],
             "rootfs": {
                 "type": "layers",
-                "diff_ids": [*(rootfs.get("diff_ids") or []), layer.diff_id],
+                "diff_ids": [*(rootfs.get("diff_ids") or []), *(item for _, item in made)],
             },
         }
     )
 
 
-def manifest(base: dict[str, Any], base_reference: str, image_config: bytes, layer: Layer) -> bytes:
-    """The image manifest: the base's layers and one more."""
+def manifest(
+    base: dict[str, Any],
+    base_reference: str,
+    image_config: bytes,
+    layer: Layer,
+    packages: PackagesLayer | None = None,
+) -> bytes:
+    """The image manifest: the base's layers, that of packages if there is one, the source's."""
     layers = [
         {**item, "mediaType": _DOCKER_LAYERS.get(item["mediaType"], item["mediaType"])}
         for item in base["layers"]
@@ -102,7 +124,11 @@ def manifest(base: dict[str, Any], base_reference: str, image_config: bytes, lay
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": descriptor(CONFIG, image_config),
-            "layers": [*layers, descriptor(LAYER, layer.content)],
+            "layers": [
+                *layers,
+                *([layer_descriptor(packages)] if packages else []),
+                descriptor(LAYER, layer.content),
+            ],
             "annotations": {
                 "org.opencontainers.image.base.name": base_reference.partition("@")[0],
                 "org.opencontainers.image.base.digest": base_reference.partition("@")[2],
@@ -122,6 +148,34 @@ def archive_manifest(archive: bytes) -> bytes:
             "layers": [descriptor(SOURCE, archive)],
         }
     )
+
+
+def packages_manifest(layer: PackagesLayer, key: str, log: bytes) -> bytes:
+    """The manifest that names a layer of packages by what it was built of, and keeps the build's log."""
+    return as_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": PACKAGES,
+            "config": descriptor(EMPTY, b"{}"),
+            "layers": [layer_descriptor(layer), descriptor(LOG, log)],
+            "annotations": {KEY: key, DIFF_ID: layer.diff_id},
+        }
+    )
+
+
+def packages_of(document: dict[str, Any], repository: str, key: str) -> PackagesLayer | None:
+    """The layer a `packages_manifest` names; ``None`` when it is not one of that key."""
+    noted = document.get("annotations") or {}
+    found = [item for item in document.get("layers") or [] if item.get("mediaType") == LAYER]
+    if noted.get(KEY) != key or DIFF_ID not in noted or len(found) != 1:
+        return None
+    return PackagesLayer(repository, found[0]["digest"], noted[DIFF_ID], found[0]["size"])
+
+
+def layer_descriptor(layer: PackagesLayer) -> dict[str, Any]:
+    """How a manifest refers to a layer of packages."""
+    return {"mediaType": LAYER, "digest": layer.digest, "size": layer.size}
 
 
 def descriptor(media_type: str, content: bytes) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urljoin
 
 import aiohttp
@@ -51,6 +52,13 @@ class Wire:
     ) -> None:
         self._session, self._url, self._pauses = session, url, pauses
 
+    async def read(self, path: str, limit: int) -> bytes | None:
+        """A manifest by its tag, or ``None``: nothing says whether it is the right one."""
+        answer = await self._ask("GET", path, headers={"Accept": MANIFESTS}, limit=limit)
+        if answer.status in {_OK, _MISSING}:
+            return answer.body if answer.status == _OK else None
+        raise _unexpected(f"GET {path}", answer)
+
     async def has(self, path: str) -> bool:
         """Whether a manifest or blob is there."""
         answer = await self._ask("HEAD", path, headers={"Accept": MANIFESTS})
@@ -73,7 +81,13 @@ class Wire:
 
     async def push_blob(self, repository: str, content: bytes) -> None:
         """Upload unless it is there already; an upload that breaks begins again."""
-        digest = digest_of(content)
+        await self._push(repository, digest_of(content), content)
+
+    async def push_file(self, repository: str, digest: str, path: Path) -> None:
+        """Upload a file of that digest, likewise, without reading it as a whole."""
+        await self._push(repository, digest, path)
+
+    async def _push(self, repository: str, digest: str, content: bytes | Path) -> None:
         if await self.has(f"{repository}/blobs/{digest}"):
             return None
         error: FunkhausError | None = None
@@ -85,7 +99,7 @@ class Wire:
                 error = broken
         raise error or UnavailableError
 
-    async def _upload(self, repository: str, digest: str, content: bytes) -> None:
+    async def _upload(self, repository: str, digest: str, content: bytes | Path) -> None:
         opened = await self._once("POST", f"{repository}/blobs/uploads/", seconds=QUICK)
         if opened.status != _ACCEPTED or not opened.location:
             raise _unexpected(f"opening an upload to {repository}", opened)
@@ -93,7 +107,9 @@ class Wire:
         done = await self._once(
             "PUT",
             f"{opened.location}{separator}digest={digest}",
-            data=content,
+            data=await asyncio.to_thread(content.open, "rb")
+            if isinstance(content, Path)
+            else content,
             headers={"Content-Type": "application/octet-stream"},
             seconds=LONG,
         )
@@ -164,7 +180,7 @@ class Wire:
         path: str,
         *,
         seconds: float,
-        data: bytes | None = None,
+        data: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         limit: int = 1024 * 1024,
     ) -> Answer:

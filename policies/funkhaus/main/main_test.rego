@@ -25,7 +25,7 @@ _mistakes := {
 	"annotations-too-many": ["/object/annotation_keys", ["a", "b", "c", "d"]],
 	"concurrency-below-floor": ["/object/concurrency", 0],
 	"cpu-above-ceiling": ["/object/resources/cpu", {"text": "3", "millis": 3000}],
-	"dependencies-unsupported": ["/object/dependencies", {"bytes": 1}],
+	"dependencies-url": ["/object/dependencies", {"bytes": 9, "packages": 0, "refused": [{"line": 1, "kind": "url"}]}],
 	"env-reserved": ["/object/env", [{"name": "PATH", "from": "value"}]],
 	"freeze-change-unknown": ["/change", {}],
 	"handler-malformed": ["/object/handler", "x"],

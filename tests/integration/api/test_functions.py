@@ -12,10 +12,14 @@ import pytest
 from funkhaus.domain.errors import ForbiddenError, InvalidError
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, POD, TENANT_NAMESPACE
 from funkhaus.domain.subject import Role
+from funkhaus.manifests import labels
+from funkhaus.manifests.build import COMPONENT
 from funkhaus.ports import Answer
+from tests.support.builds import tar_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.support.api import Client, World
     from tests.support.dialer import Sent
@@ -248,6 +252,39 @@ async def test_logs_of_one_and_of_several_replicas(world: World, owner: Client) 
     assert sorted(together.splitlines())[:2] == ["[hello-1-a] one", "[hello-1-a] two"]
     assert "[hello-1-b] (no log: " in together
     (await owner.get(f"{AT}/functions/hello/logs?previous=true")).problem(404, "not-found")
+
+
+async def test_the_log_of_a_build_is_its_pod_s_then_the_registry_s(
+    world: World, owner: Client, tmp_path: Path
+) -> None:
+    await deploy(owner)
+    at = f"{AT}/functions/hello/build/logs"
+    (await owner.get(at)).problem(409, "conflict")
+    (await owner.get(f"{AT}/functions/nix/build/logs")).problem(404, "not-found")
+    marks = {labels.BUILD: "hello", labels.COMPONENT: COMPONENT}
+    place = {"namespace": "blue--default"}
+    for name, made in (("old", "2026-01-01T00:00:00Z"), ("new", "2026-01-02T00:00:00Z")):
+        meta = {**place, "name": name, "labels": marks, "creationTimestamp": made}
+        world.cluster.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {}})
+        world.cluster.objects["Pod", "blue--default", name]["metadata"]["creationTimestamp"] = made
+        world.cluster.log_lines["blue--default", name] = [f"{name}\n".encode()]
+    assert (await owner.get(at)).body == b"new\n"
+    for name in ("old", "new"):
+        await world.cluster.delete(POD, "blue--default", name)
+    key = "sha256:" + "1" * 64
+    spec = {
+        "function": "hello", "runtime": "python3.11", "runtimeImage": "r", "handler": "hello.handler", "sourceDigest": "s",
+        "image": "i", "resources": {"cpu": "1", "memory": "1Gi"}, "timeout": 1, "concurrency": 1,
+        "packages": {"layer": key, "key": key},
+    }  # fmt: skip
+    meta = {**place, "name": "hello-1", "labels": {labels.FUNCTION: "hello"}}
+    kind = {"apiVersion": "funkhaus.dev/v1alpha1", "kind": "FunctionRevision"}
+    world.cluster.put({**kind, "metadata": meta, "spec": spec})
+    (await owner.get(at)).problem(409, "conflict")
+    result = tmp_path / "result.tar"
+    result.write_bytes(tar_of({"a.py": b""}))
+    await world.registry.push_packages("packages/blue", key, result, b"kept\n")
+    assert (await owner.get(at)).body == b"kept\n"
 
 
 async def test_a_followed_log_ends_with_its_reader(world: World, owner: Client) -> None:

@@ -345,6 +345,12 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
             raise Refusal(409, "conflict", f"function {name!r} has no replica")
         return httpx.Response(200, text=self.logs[name])
 
+    def buildLogs(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        name = _held(self.functions, request, part=-3)["name"]
+        if name not in self.logs:
+            raise Refusal(409, "conflict", f"function {name!r} has no build")
+        return httpx.Response(200, text=self.logs[name])
+
     def uploadArchive(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         digest = "sha256:" + hashlib.sha256(request.content).hexdigest()
         self.archives[digest] = request.content

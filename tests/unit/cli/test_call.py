@@ -197,6 +197,17 @@ def test_logs_of_nothing(funkhaus: Terminal, api: FakeApi) -> None:
     assert funkhaus("function", "logs", "hello").code == 3
 
 
+def test_logs_of_a_build(funkhaus: Terminal, api: FakeApi) -> None:
+    api.scripts["buildLogs"] = answers(200, text="Successfully installed requests\n")
+    ran = funkhaus("build", "logs", "hello")
+    assert (ran.code, ran.out) == (0, "Successfully installed requests\n")
+    assert not dict(asked(api).url.params)
+    funkhaus("build", "logs", "hello", "--follow")
+    assert dict(asked(api).url.params) == {"follow": "true"}
+    api.scripts["buildLogs"] = answers(200, text="")
+    assert funkhaus("build", "logs", "hello").err.endswith("has written nothing.\n")
+
+
 def test_logs_that_break_off(funkhaus: Terminal, api: FakeApi) -> None:
     def broken() -> Iterator[bytes]:
         yield b"one\n"

@@ -46,6 +46,19 @@ def test_a_refused_condition_ends_it_at_once(funkhaus: Terminal, status: dict[st
     assert "funkhaus function describe hello" in ran.err
 
 
+def test_a_build_is_waited_for_and_shown(funkhaus: Terminal, status: dict[str, Any]) -> None:
+    for reason in ("Building", "BuildQueued"):
+        status["conditions"] = [ADMITTED, condition("Built", "False", reason, "job x installs 2")]
+        ran = funkhaus("function", "wait", "hello", "--timeout", "30")
+        assert ran.code == 6
+        assert funkhaus.seconds >= 30
+        assert "Built: job x installs 2" in ran.err
+    status["conditions"] = [ADMITTED, condition("Built", "False", "BuildFailed", "no such version")]
+    began = funkhaus.seconds
+    assert "no such version" in funkhaus("function", "wait", "hello").err
+    assert funkhaus.seconds - began < 1
+
+
 def test_a_crash_is_given_a_moment_and_then_told(
     funkhaus: Terminal, status: dict[str, Any]
 ) -> None:

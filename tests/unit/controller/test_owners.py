@@ -13,7 +13,7 @@ from funkhaus.domain.trigger import (
     HTTPTrigger,
     HTTPTriggerSpec,
 )
-from funkhaus.manifests import cron, tenant
+from funkhaus.manifests import build, cron, tenant
 from funkhaus.manifests import function as functions
 from funkhaus.manifests import trigger as triggers
 from funkhaus.manifests.labels import Owner
@@ -50,6 +50,7 @@ NIGHTLY = Key("CronJobTrigger", "demo--main", "nightly")
         (named("HTTPTrigger", "web", spec={"function": 7}), [Key("HTTPTrigger", "demo--main", "web")]),
         ({"kind": "TenantNamespace", "metadata": {"name": "a--b"}}, [Key("TenantNamespace", "", "a--b")]),
         (functions.deployment(SITE, FUNCTION, REVISION), [FN]),
+        ({"kind": "Job", "metadata": {"namespace": "demo--main", "labels": build.marks("hello", "sha256:1")}}, [FN]),
         (functions.revision_service(SITE, FUNCTION, NAME), [FN]),
         (functions.revision_object(SITE, FUNCTION, REVISION), [FN]),
         ({"kind": "Pod", **functions.deployment(SITE, FUNCTION, REVISION)["spec"]["template"]}, []),

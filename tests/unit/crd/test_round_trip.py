@@ -25,7 +25,7 @@ from funkhaus.domain.function import (
     Scaling,
     Source,
 )
-from funkhaus.domain.runtime import Runtime, RuntimeStatus
+from funkhaus.domain.runtime import Builder, Runtime, RuntimeStatus
 from funkhaus.domain.tenant import Namespace, NamespaceQuota
 from funkhaus.domain.trigger import (
     CronJobTrigger,
@@ -81,6 +81,22 @@ def test_a_revision_with_its_source_asks_for_itself() -> None:
         assert (spec.source, spec.env, spec.timeout) == (source, ENV, 5)
 
 
+def test_a_revision_with_packages() -> None:
+    text = "requests==2 # why\n"
+    kept = dataclasses.replace(
+        REVISION,
+        source=FUNCTION.spec.source,
+        dependencies=text,
+        packages_layer="sha256:3",
+        packages_key="sha256:4",
+    )
+    assert revision.parse(revision.manifest("demo--default", kept)) == kept
+    assert function.parse_spec(revision.asked_for(kept) or {}).dependencies == text
+    spelt = dataclasses.replace(kept, dependencies="requests == 2", packages_key="sha256:5")
+    assert spelt.digest == kept.digest != REVISION.digest
+    assert dataclasses.replace(kept, packages_layer="sha256:6").digest != kept.digest
+
+
 def test_http_trigger() -> None:
     trigger = HTTPTrigger("n", "t", HTTPTriggerSpec("hello", "h.example.com", "/x", "tls"))
     assert http_trigger.parse(http_trigger.manifest(trigger)) == trigger
@@ -102,6 +118,8 @@ def test_runtime() -> None:
         "python3.11", "r/p@sha256:1", RuntimeStatus.DEPRECATED, "requirements.txt", ".py"
     )
     assert runtime.parse(runtime.manifest(entry)) == entry
+    builds = dataclasses.replace(entry, builder=Builder("r/b@sha256:2", ("python3", "-m", "b")))
+    assert runtime.parse(runtime.manifest(builds)) == builds
 
 
 def test_tenant_namespace() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from funkhaus.domain.build import BuildRules, Index
 from funkhaus.domain.function import (
     EnvVar,
     Function,
@@ -17,6 +18,7 @@ from funkhaus.domain.function import (
     Source,
 )
 from funkhaus.domain.names import revision_name
+from funkhaus.domain.runtime import Builder
 from funkhaus.domain.tenant import Namespace, NamespaceQuota
 from funkhaus.domain.trigger import (
     CronJobTrigger,
@@ -24,7 +26,7 @@ from funkhaus.domain.trigger import (
     HTTPTrigger,
     HTTPTriggerSpec,
 )
-from funkhaus.manifests import cron, labels, network, pod, tenant, trigger
+from funkhaus.manifests import build, cron, labels, network, pod, tenant, trigger
 from funkhaus.manifests import function as functions
 from tests.support.golden import compare
 
@@ -82,6 +84,22 @@ def test_cron(*, update_data: bool) -> None:
     compare("manifests/cron.yaml", [made], update=update_data)
 
 
+def test_build(*, update_data: bool) -> None:
+    index = Index("https://index.example.com/simple/", 443, ("192.0.2.0/24",), "packages", "PEM")
+    made = build.job(
+        SITE,
+        FUNCTION,
+        key="sha256:" + "d" * 64,
+        requirements="requests==2.32.3\n",
+        builder=Builder("127.0.0.1:5050/funkhaus/build@sha256:" + "e" * 64, ("python3", "-m", "b")),
+        rules=BuildRules(index),
+        index=index,
+        secret="5ec2e7",
+    )
+    assert build.secret_of(made) == "5ec2e7"
+    compare("manifests/build.yaml", [made], update=update_data)
+
+
 def test_trigger(*, update_data: bool) -> None:
     plain = HTTPTrigger("demo--main", "web", HTTPTriggerSpec("hello"), uid="22222222", generation=1)
     secure = replace(
@@ -111,6 +129,7 @@ def test_tenant_namespace(*, update_data: bool) -> None:
             ingress_namespace="projectcontour",
             system_namespace="funkhaus-system",
             dns_cidrs=("10.222.0.1/32",),
+            index=Index("https://index.example.com/", 443, ("192.0.2.0/24",), "packages"),
         ),
     ]
     compare("manifests/tenant.yaml", documents, update=update_data)

@@ -47,7 +47,7 @@ def test_sizes_are_bytes_of_utf_8() -> None:
 
 def test_blank_dependencies_are_none() -> None:
     asked = question(function(dependencies=" \n\t"))
-    assert document(asked)["object"]["dependencies"] == {"bytes": 0}
+    assert document(asked)["object"]["dependencies"] == {"bytes": 0, "packages": 0, "refused": []}
 
 
 def test_the_time_of_a_change_is_in_utc_and_nothing_has_none() -> None:

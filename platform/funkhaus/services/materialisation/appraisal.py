@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd.conditions import APPROVED, DEGRADED, READY, Condition
+from funkhaus.services.materialisation.building import UNDER_WAY
 from funkhaus.services.materialisation.diagnosis import replicas, trouble
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ def _serves(rolled: Rolled) -> str:
 
 def _held(rolled: Rolled, held: Condition) -> tuple[Condition, Condition]:
     message = held.message + (_serves(rolled) if rolled.active else "")
+    if held.reason in UNDER_WAY:
+        return (
+            Condition(READY, status=None, reason=held.reason, message=message),
+            Condition(DEGRADED, status=False, reason="AsExpected", message="nothing is wrong"),
+        )
     waits = held.type == APPROVED
     wrong = "nothing is wrong; it is held until it is approved" if waits else held.message
     return (

@@ -16,9 +16,10 @@ from funkhaus.crd.conditions import ADMITTED, BUILT, DEGRADED, READY, Condition
 from funkhaus.domain.errors import ForbiddenError, InvalidError, UnavailableError
 from funkhaus.domain.function import RevisionSpec
 from funkhaus.domain.kinds import FUNCTION
-from funkhaus.services.materialisation import resting
+from funkhaus.services.materialisation import building, resting
 from funkhaus.services.materialisation.appraisal import appraise, fields
 from funkhaus.services.materialisation.approving import approved
+from funkhaus.services.materialisation.builds import Builds
 from funkhaus.services.materialisation.observed import observe
 from funkhaus.services.materialisation.parts import (
     GONE,
@@ -37,8 +38,9 @@ from funkhaus.services.running import most
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from funkhaus.domain.build import BuildRules
     from funkhaus.domain.tenant import TenantFacts
-    from funkhaus.ports import Clock, Cluster, ImageRegistry, Manifest, Stores
+    from funkhaus.ports import BuildResults, Clock, Cluster, ImageRegistry, Manifest, Stores
     from funkhaus.services.holding import Holding
     from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.observed import Observed
@@ -60,11 +62,15 @@ class FunctionMaterialiser:
         stores: Stores,
         clock: Clock,
         standing: Standing,
+        results: BuildResults,
+        builds: BuildRules,
         kept: int,
     ) -> None:
         self._cluster, self._judge, self._stores, self._clock = cluster, judge, stores, clock
         self._standing, self._ledger, self._holding = standing, ledger, holding
-        self._assembly = Assembly(cluster, registry)
+        self._assembly = Assembly(
+            cluster, registry, Builds(cluster, registry, results, clock, builds)
+        )
         self._rollout = Rollout(cluster, clock, kept)
 
     async def reconcile(self, namespace: str, name: str) -> Next:
@@ -155,6 +161,9 @@ class FunctionMaterialiser:
         rolled = await self._rollout.advance(place, function, seen, wanted, scale=refused is None)
         conditions += appraise(seen, rolled, held, self._clock.now())
         await self._standing.write(manifest, conditions, fields(seen, rolled))
+        if held and held.reason in building.UNDER_WAY:
+            after = building.LOOK if rolled.after is None else min(building.LOOK, rolled.after)
+            return Next("building", after)
         return Next("held" if held else "done", rolled.after)
 
 

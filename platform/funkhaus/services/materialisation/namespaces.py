@@ -76,6 +76,7 @@ class NamespaceMaterialiser:
                 ingress_namespace=around.ingress_namespace,
                 system_namespace=around.system_namespace,
                 dns_cidrs=around.dns_cidrs,
+                index=around.builds.index,
             ),
             builders.resource_quota(wanted, owner),
             builders.limit_range(place, owner),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from funkhaus.crd.conditions import ADMITTED, Condition, is_true
+from funkhaus.domain.build import BuildRules
 from funkhaus.manifests.labels import Site
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Surroundings:
     system_namespace: str
     dns_cidrs: tuple[str, ...] = ()
     caller_runtime: str = "python3.11"
+    builds: BuildRules = field(default_factory=BuildRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from funkhaus.crd import revision as revision_crd
 from funkhaus.crd import runtime as runtime_crd
 from funkhaus.crd.conditions import BUILT, Condition
-from funkhaus.domain import archive
+from funkhaus.domain import archive, requirements
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError, TooLargeError
 from funkhaus.domain.function import RevisionSpec, source_digest
 from funkhaus.domain.kinds import FUNCTION_REVISION, RUNTIME
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from funkhaus.domain.function import Function
+    from funkhaus.domain.packages import PackagesLayer
     from funkhaus.domain.runtime import Runtime
     from funkhaus.manifests.labels import Site
     from funkhaus.ports import Cluster, ImageRegistry, Manifest
+    from funkhaus.services.materialisation.builds import Builds
 
 
 def _held(reason: str, message: str) -> Condition:
@@ -33,8 +35,8 @@ def _held(reason: str, message: str) -> Condition:
 class Assembly:
     """Finds or makes the revision a Function asks for."""
 
-    def __init__(self, cluster: Cluster, registry: ImageRegistry) -> None:
-        self._cluster, self._registry = cluster, registry
+    def __init__(self, cluster: Cluster, registry: ImageRegistry, builds: Builds) -> None:
+        self._cluster, self._registry, self._builds = cluster, registry, builds
 
     async def revision(
         self, site: Site, function: Function, known: Mapping[str, Manifest], latest: str
@@ -45,16 +47,8 @@ class Assembly:
         nothing but the catalogue's image differs from it, its image stays pinned. So does any other's that is kept: going
         back to a revision is going back to that very one. Raises `UnavailableError`.
         """
-        missing = _unready(function)
-        if missing:
-            return missing
-        for name in sorted(
-            known, key=lambda name: (name == latest, last_of_use(known[name])), reverse=True
-        ):
-            pinned = revision_crd.parse(known[name])
-            same = _spec(function, pinned.runtime_image, pinned.image)
-            if same.digest == pinned.digest:
-                return pinned
+        if settled := _unready(function) or _pinned(function, known, latest):
+            return settled
         found = await self._cluster.get(RUNTIME, "", function.spec.runtime)
         if found is None:
             return _held(
@@ -62,11 +56,15 @@ class Assembly:
                 f"there is no runtime {function.spec.runtime!r} here; `funkhaus runtime list` shows those there are",
             )
         runtime = runtime_crd.parse(found)
-        wanted = _spec(function, runtime.image, "")
+        built = await self._builds.layer(site, function, runtime)
+        if isinstance(built, Condition):
+            return built
+        key, layer = built or ("", None)
+        wanted = _spec(function, runtime.image, "", (key, layer.digest if layer else ""))
         name = revision_name(function.name, wanted.digest)
         if name in known:
             return _same_content(revision_crd.parse(known[name]), wanted, name)
-        image = await self._image(site, function, runtime)
+        image = await self._image(site, function, runtime, layer)
         if isinstance(image, Condition):
             return image
         made = dataclasses.replace(wanted, image=image)
@@ -84,7 +82,9 @@ class Assembly:
             raise ForeignError.of(FUNCTION_REVISION, name)
         return _same_content(revision_crd.parse(live), made, name)
 
-    async def _image(self, site: Site, function: Function, runtime: Runtime) -> str | Condition:
+    async def _image(
+        self, site: Site, function: Function, runtime: Runtime, layer: PackagesLayer | None
+    ) -> str | Condition:
         files = await self._files(site, function)
         if isinstance(files, Condition):
             return files
@@ -92,7 +92,7 @@ class Assembly:
             return absent
         repository = archive.image_repository(site.tenant, site.name, function.name)
         try:
-            return await self._registry.push_function(runtime.image, repository, files)
+            return await self._registry.push_function(runtime.image, repository, files, layer)
         except (InvalidError, NotFoundError) as error:
             return _held(
                 "RuntimeImage", f"{error.message}; whoever runs the platform has to mend that"
@@ -118,6 +118,19 @@ class Assembly:
             return _held("SourceRefused", error.message)
 
 
+def _pinned(function: Function, known: Mapping[str, Manifest], latest: str) -> RevisionSpec | None:
+    """The kept revision that differs from what the function asks for in nothing but what was resolved then."""
+    for name in sorted(
+        known, key=lambda name: (name == latest, last_of_use(known[name])), reverse=True
+    ):
+        pinned = revision_crd.parse(known[name])
+        packages = (pinned.packages_key, pinned.packages_layer)
+        same = _spec(function, pinned.runtime_image, pinned.image, packages)
+        if same.digest == pinned.digest:
+            return pinned
+    return None
+
+
 def _same_content(existing: RevisionSpec, wanted: RevisionSpec, name: str) -> RevisionSpec:
     if existing.digest != wanted.digest:
         raise ConflictError(
@@ -133,8 +146,13 @@ def last_of_use(manifest: Manifest) -> str:
     )
 
 
-def _spec(function: Function, runtime_image: str, image: str) -> RevisionSpec:
+def _spec(
+    function: Function, runtime_image: str, image: str, packages: tuple[str, str]
+) -> RevisionSpec:
+    """`packages` are key and layer; comments alone are no dependencies."""
     spec = function.spec
+    key, layer = packages
+    installs = bool(requirements.parse(spec.dependencies).lines)
     return RevisionSpec(
         function=function.name,
         runtime=spec.runtime,
@@ -147,18 +165,15 @@ def _spec(function: Function, runtime_image: str, image: str) -> RevisionSpec:
         timeout=spec.timeout,
         concurrency=spec.concurrency,
         source=spec.source,
+        dependencies=spec.dependencies if installs else "",
+        packages_layer=layer,
+        packages_key=key,
     )
 
 
 def _unready(function: Function) -> Condition | None:
     """Why the spec can't be assembled whatever the runtime is."""
     spec = function.spec
-    lines = (line.strip() for line in spec.dependencies.splitlines())
-    if any(line and not line.startswith("#") for line in lines):
-        return _held(
-            "DependenciesNotBuilt",
-            "spec.dependencies can't be installed yet; put the packages into the source archive and leave it empty",
-        )
     for name in ("cpu", "memory"):
         if not getattr(spec.resources, name):
             return _held(

@@ -13,7 +13,7 @@ function := {
 		"runtime": "python3.11",
 		"handler": "hello.handler",
 		"source": {"files": {"hello.py": 100}, "bytes": 100},
-		"dependencies": {"bytes": 0},
+		"dependencies": {"bytes": 0, "packages": 0, "refused": []},
 		"env": [],
 		"resources": {"cpu": {"text": "250m", "millis": 250}, "memory": {"text": "128Mi", "bytes": 134217728}},
 		"timeout": 60,
@@ -78,12 +78,14 @@ plans := {"small": {"trigger": {"interval": 300}, "function": {
 
 runtimes := {
 	"node22": {"status": "active", "suffix": ".js"},
-	"python2.7": {"status": "blocked", "suffix": ".py"},
-	"python3.9": {"status": "deprecated", "suffix": ".py"},
-	"python3.10": {"status": "active", "suffix": ".py"},
-	"python3.11": {"status": "active", "suffix": ".py"},
+	"python2.7": {"status": "blocked", "suffix": ".py", "dependencies": "requirements.txt"},
+	"python3.9": {"status": "deprecated", "suffix": ".py", "dependencies": "requirements.txt"},
+	"python3.10": {"status": "active", "suffix": ".py", "dependencies": "requirements.txt"},
+	"python3.11": {"status": "active", "suffix": ".py", "dependencies": "requirements.txt"},
 	"ruby3.4": {"status": "active", "suffix": ".rb"},
 }
+
+dependencies := {"bytes": 1000, "packages": 20}
 
 hosts := {"reserved_suffixes": ["cluster.local"]}
 
@@ -95,6 +97,7 @@ freezes := {"windows": [], "exceptions": []}
 
 catalogue := {
 	"plans": plans,
+	"dependencies": dependencies,
 	"runtimes": runtimes,
 	"hosts": hosts,
 	"env": env,

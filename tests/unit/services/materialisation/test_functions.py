@@ -295,7 +295,7 @@ async def test_a_namespace_of_no_tenant_runs_nothing(house: House) -> None:
     [
         ({"runtime": "cobol"}, "RuntimeMissing", "no runtime 'cobol'"),
         ({"handler": "other.handler"}, "HandlerMissing", "needs a file 'other.py'; the source has hello.py"),
-        ({"dependencies": "requests==2\n"}, "DependenciesNotBuilt", "source archive"),
+        ({"dependencies": "a==1\n-e .\n"}, "DependenciesRefused", "2 (editable)"),
         ({"resources": {"cpu": "1"}}, "ResourcesMissing", "spec.resources.memory is empty"),
         ({"source": {"archive": {"digest": "sha256:" + "0" * 64}}}, "SourceMissing", "upload it"),
         ({"source": {"inline": {"files": {"a": "", "a/b": ""}}}}, "SourceRefused", "folder"),
