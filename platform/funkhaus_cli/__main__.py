@@ -153,8 +153,8 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    function, build, trigger, autoscale, runtime, policy, approval, namespace, quota, tenant, member, invitation, user, token,
-    service_account,
+    function, build, trigger, autoscale, runtime, policy, approval, namespace, quota, tenant, member, invitation, user,
+    token, service_account,
     grant, audit, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)

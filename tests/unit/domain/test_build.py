@@ -43,7 +43,7 @@ def test_an_index() -> None:
         ("https://user:word@x/", {"cidrs": "192.0.2.0/24"}, "FUNKHAUS_BUILD_INDEX_URL"),
         (URL, {}, "FUNKHAUS_BUILD_INDEX_CIDRS"),
         (URL, {"cidrs": "192.0.2.1/24"}, "FUNKHAUS_BUILD_INDEX_CIDRS"),
-        (URL, {"cidrs": "pypi.org"}, "FUNKHAUS_BUILD_INDEX_CIDRS"),
+        (URL, {"cidrs": "packages.example.com"}, "FUNKHAUS_BUILD_INDEX_CIDRS"),
         (URL, {"namespace": "Index"}, "FUNKHAUS_BUILD_INDEX_NAMESPACE"),
     ],
 )
