@@ -67,6 +67,14 @@ POLICY_REVISION = Gauge(
     ["revision"],
     registry=REGISTRY,
 )
+DECISIONS_WRITTEN = Counter(
+    "funkhaus_decisions_written_total", "Decisions put into the decision log", registry=REGISTRY
+)
+DECISIONS_LOST = Counter(
+    "funkhaus_decisions_lost_total",
+    "Decisions that were made and are not in the decision log",
+    registry=REGISTRY,
+)
 CERTIFICATE_EXPIRY = Gauge(
     "funkhaus_webhook_certificate_expiry_timestamp_seconds",
     "When the serving certificate ends",

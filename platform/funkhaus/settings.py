@@ -108,6 +108,10 @@ class Api(Common, Database):
     """RSA private key (PEM, by ``_FILE``) that signs what OPA loads; empty: OPA has the rules as files."""
     policy_bundle_token: str = ""
     """What OPA shows to get the bundle; 32 characters at least; required with the key."""
+    decision_days: int = 30
+    """Days the decisions of admission are kept, for trying other rules on them."""
+    decisions_per_tenant: int = 20_000
+    """Of one tenant, at most; the oldest go first."""
     opa_program: str = "opa"
     """The program policy sets are tried out with before they are put in force."""
     trusted_proxies: str = ""

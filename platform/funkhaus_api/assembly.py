@@ -15,6 +15,7 @@ from funkhaus.services.approvals import ApprovalService
 from funkhaus.services.audit import AuditService
 from funkhaus.services.audit_chain import Chainer
 from funkhaus.services.build_logs import BuildLogService
+from funkhaus.services.decision_log import DecisionRetention, Kept
 from funkhaus.services.descriptions import DescriptionService
 from funkhaus.services.device_logins import DeviceLoginService
 from funkhaus.services.disabling import DisablingService
@@ -106,6 +107,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             address=await cluster_address(settings),
             grace_days=settings.deletion_grace_days,
             members=settings.members_namespace,
+            kept=Kept(settings.decision_days, settings.decisions_per_tenant),
         )
 
 
@@ -137,6 +139,7 @@ def wired(
     grace_days: int = GRACE_DAYS,
     members: str = "",
     feed: PolicyFeed,
+    kept: Kept = Kept(),  # noqa: B008 - it can't be changed
 ) -> Services:
     """The use cases over any implementation of the ports. With `members`, the namespace of the accounts that stand for
     credentials, kubectl gets kube-apiserver's own tokens.
@@ -184,6 +187,7 @@ def wired(
         approvals=ApprovalService(stores, acts, clock),
         holding=Holding(stores, clock),
         quota_requests=QuotaRequestService(stores, acts, clock, bell.ring),
+        decision_retention=DecisionRetention(stores, clock, kept),
         sweep=Sweep(stores, cluster, clock),
         purge=Purge(stores, cluster, clock, bell.ring),
         audit=AuditService(stores, acts, clock, signer),

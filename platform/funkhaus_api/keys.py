@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from funkhaus.services.audit import AuditService
     from funkhaus.services.audit_chain import Chainer
     from funkhaus.services.build_logs import BuildLogService
+    from funkhaus.services.decision_log import DecisionRetention
     from funkhaus.services.descriptions import DescriptionService
     from funkhaus.services.device_logins import DeviceLoginService
     from funkhaus.services.disabling import DisablingService
@@ -90,6 +91,7 @@ class Services:
     policies: PolicyService
     approvals: ApprovalService
     holding: Holding
+    decision_retention: DecisionRetention
     sweep: Sweep
     purge: Purge
     audit: AuditService

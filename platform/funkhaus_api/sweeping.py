@@ -26,6 +26,7 @@ async def sweep_for_ever(services: Services) -> None:
             await services.holding.lapse()
             await services.holding.forget()
             await services.sweep.round()
+            await services.decision_retention.round()
         except FunkhausError as error:
             _LOG.warning("ledger not swept", error=error.message)
         except Exception:  # noqa: BLE001 - a bug must not end the sweeper; it is logged

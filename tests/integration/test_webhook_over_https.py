@@ -141,6 +141,31 @@ def test_both_questions_are_answered(running: Running) -> None:
     assert "above the plan small's ceiling of 1" in bad["status"]["message"]
 
 
+def test_decisions_are_written_beside_the_answers(opa_url: str) -> None:
+    made = cluster()
+    with serving(opa_url, cluster=made) as running:
+        source = {"inline": {"files": {"hello.py": "SECRET = 'never-in-a-row-5f2c'"}}}
+        answers = [
+            respond(running, body(function(source=source), uid="11111111-good")),
+            respond(
+                running,
+                body(function(resources={"cpu": "3", "memory": "64Mi"}), uid="22222222-bad"),
+            ),
+        ]
+    # Whatever waited was written when the webhook ended.
+    rows = [row for _, row in sorted(running.stores.state.decisions.items())]
+    assert [(row.review, row.outcome) for row in rows] == [
+        ("11111111-good", "allow"),
+        ("22222222-bad", "deny"),
+    ]
+    for answer, row in zip(answers, rows, strict=True):
+        assert row.id == answer["auditAnnotations"]["decision-id"]
+        assert row.revision == answer["auditAnnotations"]["policy-revision"]
+        assert row.digest.startswith("sha256:")
+        assert "never-in-a-row" not in row.input
+    assert json.loads(rows[0].input)["object"]["source"]["files"]["hello.py"] > 0
+
+
 def test_it_is_ready_and_says_what_it_does(running: Running) -> None:
     assert get(running, "/healthz") == (200, "ok\n")
     status, text = get(running, "/readyz")

@@ -58,6 +58,7 @@ class MemoryLifecycle:
             Belonging.NOTIFICATIONS: state.notifications,
             Belonging.OVERRIDE: state.books.overrides,
             Belonging.HOST_SUFFIXES: state.suffixes,
+            Belonging.DECISIONS: state.decisions,
             Belonging.CHARGES: state.books.charges,
             Belonging.QUOTAS: {},  # a namespace has its own
             Belonging.TENANT_QUOTA: state.books.quotas,

@@ -19,6 +19,7 @@ from funkhaus.ports import OutboxItem
 
 from .approvals import MemoryApprovals, MemoryPlatformApprovals, Told
 from .audit import MemoryAuditChains, MemoryAuditTrail, Trails, append
+from .decisions import MemoryDecisions
 from .hosts import MemoryHosts, MemoryPlatformHosts
 from .idempotency import Held, MemoryIdempotencyKeys
 from .ledger import Books, MemoryLedger, MemoryPlatformLedger
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.approval import Approval
     from funkhaus.domain.charge import Key
+    from funkhaus.domain.decision import Decision
     from funkhaus.domain.errors import FunkhausError
     from funkhaus.domain.quota_request import QuotaRequest
     from funkhaus.domain.service_account import ServiceAccount
@@ -97,6 +99,7 @@ class State:
     approvals_changed: dict[str, datetime] = field(default_factory=dict)
     approval_checks: dict[tuple[str, Key], Checked] = field(default_factory=dict)
     notifications: dict[str, Told] = field(default_factory=dict)
+    decisions: dict[tuple[str, int], Decision] = field(default_factory=dict)
 
 
 class MemoryStores:
@@ -279,6 +282,10 @@ class MemoryPlatformWork:
     @property
     def policies(self) -> MemoryPolicies:
         return MemoryPolicies(self._state.policies)
+
+    @property
+    def decisions(self) -> MemoryDecisions:
+        return MemoryDecisions(self._state.decisions)
 
     @property
     def hosts(self) -> MemoryPlatformHosts:

@@ -13,6 +13,8 @@ from aiohttp import web
 from funkhaus import logs
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.factory import Opener, SystemClock
+from funkhaus.metrics import DECISIONS_LOST, DECISIONS_WRITTEN
+from funkhaus.services.decision_log import DecisionLog
 from funkhaus.services.ledger import LedgerService
 from funkhaus.services.reviews import ReviewService
 from funkhaus_webhook import ops, reviewing, tls
@@ -82,6 +84,9 @@ class Server:
             namespace=settings.system_namespace,
             lives=lives,
         )
+        self._decisions = DecisionLog(
+            world.stores, lost=DECISIONS_LOST.inc, written=DECISIONS_WRITTEN.inc
+        )
         self.listening = asyncio.Event()
         """Set once both servers listen, at `address` and `ops_address`."""
         self.address: tuple[str, int] = ("", 0)
@@ -96,11 +101,15 @@ class Server:
             _LOG.warning("database not there yet", error=error.message)
         async with AsyncExitStack() as stack:
             settings = self._settings
+            stack.push_async_callback(self._decisions.close)  # after the last review
             self.ops_address = await self._listen(
                 stack, self._ops(), settings.webhook_ops_host, settings.webhook_ops_port
             )
             async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(self._keeper.keep())
+                working = [
+                    group.create_task(self._keeper.keep()),
+                    group.create_task(self._decisions.keep()),
+                ]
                 self.address = await self._listen(
                     stack,
                     self._reviews(),
@@ -114,7 +123,8 @@ class Server:
                 self._stopping.set()
                 _LOG.info("draining", seconds=self._drain)
                 await asyncio.sleep(self._drain)
-                keeping.cancel()
+                for task in working:
+                    task.cancel()
 
     def _reviews(self) -> web.Application:
         settings, world = self._settings, self._world
@@ -127,6 +137,7 @@ class Server:
             system_namespace=settings.system_namespace,
             members_namespace=settings.members_namespace,
             at_once=settings.reviews_at_once,
+            note=self._decisions.note,
         )
         router = Router(service, deadline=settings.review_timeout)
         return reviewing.application(router, review_limit=settings.review_limit)

@@ -7,11 +7,13 @@ say the same words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from funkhaus.domain.approval import ApproverRule
 
 
@@ -53,6 +55,19 @@ class Finding:
         }
         return {key: value for key, value in document.items() if value is not None}
 
+    @classmethod
+    def of_json(cls, document: Mapping[str, Any]) -> Finding:
+        """The finding `as_json` wrote; raises `ValueError` or `KeyError` for anything else."""
+        return cls(
+            code=str(document["code"]),
+            message=str(document["message"]),
+            path=str(document.get("path", "")),
+            outcome=Outcome(document["outcome"]),
+            limit=document.get("limit"),
+            value=document.get("value"),
+            passes=document.get("passes"),
+        )
+
     @property
     def sentence(self) -> str:
         """``path: message``, the line a person reads."""
@@ -64,7 +79,7 @@ class Verdict:
     """All findings of one judgement; no finding silences another.
 
     `decision_id` and `revision` come from the policy engine and go into the audit row; both are empty when the
-    judgement never reached it.
+    judgement never reached it. `asked` is the document it was asked with, for who keeps decisions.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -72,6 +87,7 @@ class Verdict:
     revision: str = ""
     approvers: ApproverRule | None = None
     """Who may approve what it asks approval for; ``None``: whoever may where no rule says otherwise."""
+    asked: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def of(self, outcome: Outcome) -> tuple[Finding, ...]:
         """The findings with one outcome, in a stable order."""

@@ -8,6 +8,7 @@ are constants), and it can rewrite and upload policies (nothing here writes to O
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -65,9 +66,10 @@ class OpaDecider:
 
     async def decide(self, question: Question) -> Verdict:
         """The verdict on a question; raises `UnavailableError`/`TimedOutError` without a trustworthy answer."""
-        verdict = await self._ask(DECISION, inputs.document(question), answers.verdict)
+        asked = inputs.document(question)
+        verdict = await self._ask(DECISION, asked, answers.verdict)
         self._note(verdict.revision)
-        return verdict
+        return replace(verdict, asked=asked)
 
     async def defaults(self, question: Question) -> tuple[Default, ...]:
         """The values policy fills in where the object says nothing; raises as `decide` does."""

@@ -23,6 +23,7 @@ class Belonging(StrEnum):
     QUOTA_REQUESTS = "quota requests"
     OVERRIDE = "quota override"
     HOST_SUFFIXES = "host suffixes"
+    DECISIONS = "decisions"
     CHARGES = "charges"
     QUOTAS = "quotas"
     TENANT_QUOTA = "tenant quota"

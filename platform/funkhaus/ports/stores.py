@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from funkhaus.ports.approvals import Approvals, PlatformApprovals
     from funkhaus.ports.audit import AuditChains, AuditTrail
     from funkhaus.ports.bearers import Bearers
+    from funkhaus.ports.decisions import Decisions
     from funkhaus.ports.hosts import Hosts, PlatformHosts
     from funkhaus.ports.idempotency import IdempotencyKeys
     from funkhaus.ports.ledger import Ledger, PlatformLedger
@@ -172,6 +173,10 @@ class PlatformWork(Protocol):
     @property
     def policies(self) -> Policies:
         """Policy sets and which is in force."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """What the policy engine answered."""
 
     @property
     def hosts(self) -> PlatformHosts:

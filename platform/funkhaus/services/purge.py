@@ -47,6 +47,7 @@ AFTER_THE_CLUSTER = (
     Belonging.CHARGES,
     Belonging.QUOTAS,
     Belonging.TENANT_QUOTA,
+    Belonging.DECISIONS,
 )
 """What is kept of objects, until none is there any more."""
 SUBJECT = "system:funkhaus"

@@ -45,6 +45,7 @@ from funkhaus.domain.verdict import Finding, Verdict
 from funkhaus.ports import AuditRow
 from funkhaus.services.additions import additions
 from funkhaus.services.authors import may_name, outdated, people
+from funkhaus.services.decision_log import decided, unkept
 from funkhaus.services.holding import Holding
 from funkhaus.services.ledger import version_of
 from funkhaus.services.marks import (
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from funkhaus.domain.approval import Approval
+    from funkhaus.domain.decision import Decision
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import Trigger
     from funkhaus.ports import Clock, Decider, Manifest, Stores
@@ -121,7 +123,7 @@ class ReviewService:
 
     `domain` is the platform's, `system_namespace` where its own processes' service accounts live, `members_namespace` where
     those of members' credentials do, if any; `at_once` bounds the reviews worked on at the same time. Others wait within
-    their deadline, each tenant's in a row of its own.
+    their deadline, each tenant's in a row of its own. `note` is told every decision on a review.
     """
 
     def __init__(
@@ -135,6 +137,7 @@ class ReviewService:
         system_namespace: str,
         members_namespace: str = "",
         at_once: int = 16,
+        note: Callable[[Decision], None] = unkept,
     ) -> None:
         self._stores = stores
         self._decider = decider
@@ -145,6 +148,7 @@ class ReviewService:
         self._platform_user = f"system:serviceaccount:{system_namespace}:"
         self._member_user = account_user(members_namespace) if members_namespace else ""
         self._turns = Turns(at_once)
+        self._note = note
 
     async def mutate(self, review: Review, deadline: float) -> Judgement:
         """What to add to the object, judged within `deadline` seconds. Never raises `FunkhausError`."""
@@ -256,9 +260,11 @@ class ReviewService:
             owned = owned_by_tenant(old, facts, review.requester, author=may_name(review))
         subject = _named_subject(review.kind, review.manifest)
         others = other_annotations(review.manifest)
-        change = Change(Doing(review.operation.value), self._clock.now())
+        now = self._clock.now()
+        change = Change(Doing(review.operation.value), now)
         question = Question(subject, facts, marks, owned, others, change)
         judgement = Judgement(await self._decider.decide(question), tenant=facts.tenant)
+        self._note(decided(review, question, judgement.verdict, now))
         if judgement.refused:
             return judgement
         row = None if self._is_platform(review) else _audit_row(review, judgement)

@@ -14,6 +14,7 @@ from funkhaus.storage import rows
 from funkhaus.storage.approvals import PostgresPlatformApprovals
 from funkhaus.storage.audit import PostgresAuditChains, PostgresAuditTrail
 from funkhaus.storage.bearers import PostgresBearers
+from funkhaus.storage.decisions import PostgresDecisions
 from funkhaus.storage.hosts import PostgresPlatformHosts
 from funkhaus.storage.idempotency import PostgresIdempotencyKeys
 from funkhaus.storage.ledger import PostgresPlatformLedger
@@ -68,6 +69,11 @@ class PostgresPlatformWork(rows.Statements):
     def policies(self) -> PostgresPolicies:
         """Policy sets and which is in force."""
         return PostgresPolicies(self._connection)
+
+    @property
+    def decisions(self) -> PostgresDecisions:
+        """What the policy engine answered."""
+        return PostgresDecisions(self._connection)
 
     @property
     def hosts(self) -> PostgresPlatformHosts:

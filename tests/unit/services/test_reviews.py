@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonpatch
 import pytest
@@ -29,6 +29,9 @@ from tests.support.decider import FakeDecider
 from tests.support.questions import DOMAIN, FACTS, function, http_trigger
 from tests.support.stores import MemoryStores
 
+if TYPE_CHECKING:
+    from funkhaus.domain.decision import Decision
+
 USER = "fh:0b9e"
 PLATFORM = "system:serviceaccount:funkhaus-system:funkhaus-controller"
 LABELS = {"funkhaus.dev/tenant": "demo", "funkhaus.dev/namespace": "default"}
@@ -40,6 +43,7 @@ class House:
     def __init__(self) -> None:
         self.stores = MemoryStores()
         self.decider = FakeDecider()
+        self.noted: list[Decision] = []
         self.stores.state.tenants["demo"] = Tenant("demo", "small")
         quota = NamespaceQuota(20, 20, 20, 4000, 4 * 1024**3)
         namespace = Namespace("demo", "default", quota)
@@ -52,6 +56,7 @@ class House:
             domain=DOMAIN,
             system_namespace="funkhaus-system",
             at_once=2,
+            note=self.noted.append,
         )
 
     async def mutate(self, manifest: dict[str, Any], **facts: Any) -> Judgement:

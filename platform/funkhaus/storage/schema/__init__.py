@@ -12,6 +12,7 @@ from funkhaus.storage.schema.approvals import (
 )
 from funkhaus.storage.schema.audit import AuditChainRow, AuditCheckpointRow, AuditEntry
 from funkhaus.storage.schema.charges import ChargeRow
+from funkhaus.storage.schema.decisions import DecisionRow
 from funkhaus.storage.schema.host_suffixes import HostSuffix
 from funkhaus.storage.schema.hosts import HostRow, HostUseRow
 from funkhaus.storage.schema.idempotency import IdempotencyRow
@@ -42,6 +43,7 @@ __all__ = [
     "AuditCheckpointRow",
     "AuditEntry",
     "ChargeRow",
+    "DecisionRow",
     "HostRow",
     "HostSuffix",
     "HostUseRow",
