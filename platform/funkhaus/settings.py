@@ -112,6 +112,10 @@ class Api(Common, Database):
     """Days the decisions of admission are kept, for trying other rules on them."""
     decisions_per_tenant: int = 20_000
     """Of one tenant, at most; the oldest go first."""
+    approval_webhook_url: str = ""
+    """Where approvals that are asked for and decided are told (docs/approvals.md), https; empty: nowhere."""
+    approval_webhook_secret: str = ""
+    """``whsec_…`` (Standard Webhooks), by ``_FILE``: what they are signed with; required with the URL."""
     opa_program: str = "opa"
     """The program policy sets are tried out with before they are put in force."""
     trusted_proxies: str = ""

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from funkhaus_api import middlewares, negotiation, preconditions, rates, repetition
 from funkhaus_api.addresses import Proxies
+from funkhaus_api.announcing import announce_for_ever
 from funkhaus_api.chaining import chain_for_ever
 from funkhaus_api.deliveries import deliver
 from funkhaus_api.following import announced, follow_for_ever
@@ -164,6 +165,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(purge_for_ever(services.purge)),
         asyncio.create_task(note(services.uses)),
         asyncio.create_task(chain_for_ever(services.chainer)),
+        asyncio.create_task(announce_for_ever(services.announcer)),
     ]
     if services.accounts:
         following = follow_for_ever(services.accounts, services.accounts_bell)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from funkhaus.auth import Ed25519Signer, Identities, KeyedMint
 from funkhaus.auth.oidc import OidcProviders, parse
 from funkhaus.domain.login import callback
+from funkhaus.domain.notification import Destination
 from funkhaus.factory import Opener, SystemClock, cluster_address, policy_feed
 from funkhaus.services.acts import Acts
 from funkhaus.services.adoption import AdoptionService
@@ -30,6 +31,7 @@ from funkhaus.services.kubectl_accounts import KubectlAccounts
 from funkhaus.services.lifecycle import GRACE_DAYS, LifecycleService
 from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
+from funkhaus.services.notifications import Announcer
 from funkhaus.services.outbox import Outbox
 from funkhaus.services.policies import PolicyFeed, PolicyService
 from funkhaus.services.purge import Purge
@@ -100,6 +102,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             providers=providers,
             public_url=settings.public_url,
             feed=policy_feed(settings),
+            told=Destination.parse(settings.approval_webhook_url, settings.approval_webhook_secret),
             redirects=_words(settings.login_redirects),
             founding=founding_of(settings),
             signer=Ed25519Signer(settings.audit_keys),
@@ -140,6 +143,7 @@ def wired(
     members: str = "",
     feed: PolicyFeed,
     kept: Kept = Kept(),  # noqa: B008 - it can't be changed
+    told: Destination | None = None,
 ) -> Services:
     """The use cases over any implementation of the ports. With `members`, the namespace of the accounts that stand for
     credentials, kubectl gets kube-apiserver's own tokens.
@@ -186,6 +190,7 @@ def wired(
         policies=PolicyService(stores, acts, clock, feed),
         approvals=ApprovalService(stores, acts, clock),
         holding=Holding(stores, clock),
+        announcer=Announcer(stores, dialer, clock, told),
         quota_requests=QuotaRequestService(stores, acts, clock, bell.ring),
         decision_retention=DecisionRetention(stores, clock, kept),
         sweep=Sweep(stores, cluster, clock),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from funkhaus.services.lifecycle import LifecycleService
     from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
+    from funkhaus.services.notifications import Announcer
     from funkhaus.services.outbox import Outbox
     from funkhaus.services.policies import PolicyService
     from funkhaus.services.purge import Purge
@@ -92,6 +93,7 @@ class Services:
     approvals: ApprovalService
     holding: Holding
     decision_retention: DecisionRetention
+    announcer: Announcer
     sweep: Sweep
     purge: Purge
     audit: AuditService

@@ -10,6 +10,7 @@ from uuid import uuid4
 from funkhaus.domain.approval import OPEN, Approval, ApprovalState, ApproverRule, Vote
 from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.notification import Notification
 from funkhaus.domain.subject import PREFIX, PlatformRole, Role
 from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.ports import Change, Checked
@@ -134,10 +135,7 @@ class MemoryApprovals:
         )
 
     async def tell(self, event: str, payload: dict[str, object]) -> None:
-        self._state.sequence += 1
-        told = Told(
-            str(self._state.sequence), self._tenant, event, dict(payload), datetime.now(UTC)
-        )
+        told = Told(str(uuid4()), self._tenant, event, dict(payload), datetime.now(UTC))
         self._state.notifications[told.id] = told
 
 
@@ -184,4 +182,36 @@ class MemoryPlatformApprovals:
         ][:limit]
         for key in gone:
             del self._state.approvals[key]
+        return len(gone)
+
+
+class MemoryNotifications:
+    """All tenants'."""
+
+    def __init__(self, told: dict[str, Told]) -> None:
+        self._told = told
+
+    def _oldest(self) -> list[Told]:
+        return sorted(self._told.values(), key=lambda item: (item.queued_at, item.id))
+
+    async def due(self, now: datetime) -> Notification | None:
+        for item in self._oldest():
+            if item.not_before is None or item.not_before <= now:
+                return Notification(
+                    item.id, item.tenant, item.event, item.payload, item.queued_at, item.attempts
+                )
+        return None
+
+    async def done(self, notification_id: str) -> None:
+        self._told.pop(notification_id, None)
+
+    async def postpone(self, notification_id: str, error: str, until: datetime) -> None:
+        item = self._told[notification_id]
+        later = replace(item, attempts=item.attempts + 1, error=error, not_before=until)
+        self._told[notification_id] = later
+
+    async def drop(self, *, limit: int = 500) -> int:
+        gone = self._oldest()[:limit]
+        for item in gone:
+            del self._told[item.id]
         return len(gone)

@@ -17,7 +17,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Plan, Tenant
 from funkhaus.ports import OutboxItem
 
-from .approvals import MemoryApprovals, MemoryPlatformApprovals, Told
+from .approvals import MemoryApprovals, MemoryNotifications, MemoryPlatformApprovals, Told
 from .audit import MemoryAuditChains, MemoryAuditTrail, Trails, append
 from .decisions import MemoryDecisions
 from .hosts import MemoryHosts, MemoryPlatformHosts
@@ -294,6 +294,10 @@ class MemoryPlatformWork:
     @property
     def approvals(self) -> MemoryPlatformApprovals:
         return MemoryPlatformApprovals(self._state)
+
+    @property
+    def notifications(self) -> MemoryNotifications:
+        return MemoryNotifications(self._state.notifications)
 
     @property
     def quota_requests(self) -> MemoryPlatformQuotaRequests:

@@ -6,11 +6,15 @@ raises `UnavailableError`, which callers turn into a refusal.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from funkhaus.domain import approval_rules
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.question import Default
 from funkhaus.domain.verdict import Finding, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from funkhaus.domain.approval import ApproverRule
 
 
 def verdict(answer: object) -> Verdict:
@@ -19,10 +23,12 @@ def verdict(answer: object) -> Verdict:
     findings = result.get("findings")
     if not isinstance(findings, list):
         raise _wrong("its findings are no list")
+    read = tuple(_finding(item) for item in findings)
     return Verdict(
-        findings=tuple(_finding(item) for item in findings),
+        findings=read,
         decision_id=_decision_id(answer),
         revision=_revision(result),
+        approvers=approval_rules.together(read, _rules(result.get("approvers", []))),
     )
 
 
@@ -85,6 +91,16 @@ def _finding(item: object) -> Finding:
         value=item.get("value"),
         passes=item.get("passes"),
     )
+
+
+def _rules(items: object) -> dict[str, ApproverRule]:
+    """Who may approve, by code. Sets of before this was said have none, and what they ask is the platform's to approve."""
+    if not isinstance(items, list):
+        raise _wrong("its approvers are no list")
+    try:
+        return {str(item["code"]): approval_rules.read(item) for item in items}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _wrong(f"one of its approvers is no rule: {error}") from error
 
 
 def _default(item: object) -> Default:

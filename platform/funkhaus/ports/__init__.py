@@ -14,6 +14,7 @@ from funkhaus.ports.lifecycle import Lifecycle
 from funkhaus.ports.logins import Logins
 from funkhaus.ports.lookups import Lookups, Standing
 from funkhaus.ports.members import Members
+from funkhaus.ports.notifications import Notifications
 from funkhaus.ports.policies import BundleSigner, Policies, PolicyCompiler
 from funkhaus.ports.providers import Provider, Providers
 from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
@@ -63,6 +64,7 @@ __all__ = [
     "Manifest",
     "Members",
     "Minted",
+    "Notifications",
     "ObjectPage",
     "OutboxItem",
     "Override",

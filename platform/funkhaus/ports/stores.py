@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from funkhaus.ports.logins import Logins
     from funkhaus.ports.lookups import Lookups
     from funkhaus.ports.members import Members
+    from funkhaus.ports.notifications import Notifications
     from funkhaus.ports.policies import Policies
     from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
     from funkhaus.ports.service_accounts import ServiceAccounts
@@ -185,6 +186,10 @@ class PlatformWork(Protocol):
     @property
     def approvals(self) -> PlatformApprovals:
         """All approvals."""
+
+    @property
+    def notifications(self) -> Notifications:
+        """What waits to be told."""
 
     @property
     def quota_requests(self) -> PlatformQuotaRequests:

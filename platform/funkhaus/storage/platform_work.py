@@ -19,6 +19,7 @@ from funkhaus.storage.hosts import PostgresPlatformHosts
 from funkhaus.storage.idempotency import PostgresIdempotencyKeys
 from funkhaus.storage.ledger import PostgresPlatformLedger
 from funkhaus.storage.logins import PostgresLogins
+from funkhaus.storage.notifications import PostgresNotifications
 from funkhaus.storage.policies import PostgresPolicies
 from funkhaus.storage.quota_requests import PostgresPlatformQuotaRequests
 from funkhaus.storage.schema import (
@@ -84,6 +85,11 @@ class PostgresPlatformWork(rows.Statements):
     def approvals(self) -> PostgresPlatformApprovals:
         """All approvals."""
         return PostgresPlatformApprovals(self._connection)
+
+    @property
+    def notifications(self) -> PostgresNotifications:
+        """What waits to be told."""
+        return PostgresNotifications(self._connection)
 
     @property
     def quota_requests(self) -> PostgresPlatformQuotaRequests:

@@ -6,8 +6,23 @@ import data.funkhaus.main
 test_good_objects_pass if {
 	every question in [samples.function, samples.trigger] {
 		decision := main.decision with input as question with data.data as samples.catalogue
-		decision == {"findings": set(), "revision": "sha256:0"}
+		decision == {"findings": set(), "approvers": set(), "revision": "sha256:0"}
 	}
+}
+
+test_what_asks_for_approval_says_who_may if {
+	plans := json.patch(samples.plans, [{"op": "add", "path": "/small/function/cpu/approval", "value": "500m"}])
+	asked := samples.with_field(samples.function, "resources/cpu", {"text": "1", "millis": 1000})
+	decision := main.decision with input as asked
+		with data.data as object.union(samples.catalogue, {"plans": plans})
+	samples.codes(decision.findings) == {"cpu-needs-approval"}
+	decision.approvers == {{
+		"code": "cpu-needs-approval",
+		"platformRoles": ["approver"],
+		"tenantRoles": ["owner"],
+		"people": 1,
+		"days": 3,
+	}}
 }
 
 test_every_rule_is_heard if {

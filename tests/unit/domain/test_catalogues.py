@@ -54,7 +54,7 @@ def test_the_house_s_own_pass() -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    for name in catalogues.NAMES:
+    for name in set(catalogues.NAMES) - catalogues.OPTIONAL:
         without = {key: value for key, value in HOUSE.items() if key != name}
         assert ("catalogue-missing", name) in {
             (finding.code, finding.path) for finding in catalogues.check(without)
@@ -78,6 +78,24 @@ def test_a_missing_file_is_named() -> None:
         ("plans/small/function/source/max", 65_537, "above-ceiling"),
         ("plans/small/function/replicas/max", 1001, "above-ceiling"),
         ("plans/small/function/replicas", None, "type"),
+        ("plans/small/function/replicas/approval", 6, "crossed"),
+        ("plans/small/function/replicas/approval", "3", "number"),
+        ("plans/small/function/cpu/approval", "2", "crossed"),
+        ("plans/small/function/cpu/approval", "100m", "crossed"),
+        ("plans/small/function/memory/approval", "lots", "quantity"),
+        ("plans/small/function/timeout/approval", 60, "unknown"),
+        ("approvals/default", ..., "missing"),
+        ("approvals/default/platform", [], "empty"),
+        ("approvals/default/platform", ["root"], "choice"),
+        ("approvals/default/people", 6, "above-ceiling"),
+        ("approvals/default/people", 0, "below-floor"),
+        ("approvals/default/days", 91, "above-ceiling"),
+        ("approvals/default/tenant", ["viewer"], "choice"),
+        ("approvals/default/tenant_up_to", "much", "quantity"),
+        ("approvals/default/limit", 1, "unknown"),
+        ("approvals/rules", [], "type"),
+        ("approvals/rules/CPU", {}, "name"),
+        ("approvals/rules/cpu-needs-approval", {"people": 1}, "missing"),
         ("plans/small/function/replicas/mx", 5, "unknown"),
         ("plans/small/trigger/interval", 59, "below-floor"),
         ("plans/small/trigger/interval", "1h", "number"),
@@ -120,6 +138,21 @@ def test_a_finding_says_everything() -> None:
         "value": 90_000,
         "passes": 86_400,
     }
+
+
+def test_rules_for_approvers_and_soft_ceilings_pass() -> None:
+    rule = {"platform": ["admin"], "tenant": ["owner"], "tenant_up_to": "2", "people": 2, "days": 3}
+    for amount in ("1500m", 10, "1Gi"):
+        rules = {"cpu-needs-approval": {**rule, "tenant_up_to": amount}}
+        assert catalogues.check(with_value("approvals/rules", rules)) == []
+    for path, value in (("cpu", "500m"), ("cpu", "1"), ("memory", "256Mi"), ("replicas", 5)):
+        documents = with_value(f"plans/small/function/{path}/approval", value)
+        assert catalogues.check(documents) == []
+
+
+def test_a_set_of_before_has_no_approvers_and_passes() -> None:
+    without = {key: value for key, value in HOUSE.items() if key != "approvals"}
+    assert catalogues.check(without) == []
 
 
 def test_a_freeze_passes() -> None:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from funkhaus.domain.approval import ApproverRule
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.question import Default
+from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.policy import answers
 
@@ -79,6 +81,67 @@ def test_no_json_at_all_is_read_wrongly(answer: Any) -> None:
         return
     assert verdict.revision == answer["result"]["revision"]
     assert len(verdict.findings) == len(answer["result"]["findings"])
+
+
+RULE = {
+    "code": "cpu-needs-approval", "platformRoles": ["approver"], "tenantRoles": ["owner"], "people": 2, "days": 3,
+}  # fmt: skip
+ASKS = FINDING | {"outcome": "require_approval", "code": "cpu-needs-approval"}
+
+
+def asking(*rules: Any, findings: tuple[Any, ...] = (ASKS,)) -> Any:
+    return {"result": {"findings": list(findings), "revision": "r", "approvers": list(rules)}}
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"platformRoles": []},
+        {"platformRoles": ["root"]},
+        {"platformRoles": None},
+        {"tenantRoles": ["viewer"]},
+        {"tenantRoles": "owner"},
+        {"people": 0},
+        {"people": 6},
+        {"people": "two"},
+        {"days": 0},
+        {"days": 91},
+        {"code": ...},
+    ],
+    ids=repr,
+)
+def test_approvers_that_are_no_rule_are_no_answer(spoiled: dict[str, Any]) -> None:
+    rule = {key: value for key, value in (RULE | spoiled).items() if value is not ...}
+    with pytest.raises(UnavailableError):
+        answers.verdict(asking(rule))
+    for approvers in (None, {}, "x", [None], [1]):
+        with pytest.raises(UnavailableError):
+            answers.verdict({"result": {"findings": [], "revision": "r", "approvers": approvers}})
+
+
+def test_the_rules_of_all_that_ask_count_together() -> None:
+    other = {**ASKS, "code": "freeze-in-force"}
+    freeze = {
+        **RULE,
+        "code": "freeze-in-force",
+        "platformRoles": ["approver", "admin"],
+        "people": 1,
+        "days": 1,
+    }
+    freeze["tenantRoles"] = []
+    rule = answers.verdict(asking(RULE)).approvers
+    assert rule == ApproverRule(frozenset({PlatformRole.APPROVER}), frozenset({Role.OWNER}), 2, 3)
+    both = answers.verdict(asking(RULE, freeze, findings=(ASKS, other))).approvers
+    assert both == ApproverRule(frozenset({PlatformRole.APPROVER}), frozenset(), 2, 1)
+    apart = {**freeze, "platformRoles": ["admin"]}
+    nobody = answers.verdict(asking(RULE, apart, findings=(ASKS, other))).approvers
+    assert nobody
+    assert nobody.platform == {PlatformRole.ADMIN}  # none may approve both: an admin may
+
+
+def test_what_has_no_rule_is_the_platform_s() -> None:
+    for answer in (asking(), {"result": {"findings": [ASKS], "revision": "r"}}):
+        assert answers.verdict(answer).approvers == ApproverRule()
 
 
 def test_a_verdict_keeps_everything() -> None:

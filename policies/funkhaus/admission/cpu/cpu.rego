@@ -7,6 +7,7 @@
 #     cpu-below-floor: less cpu is asked than the plan's floor
 #     cpu-malformed: what is asked is no amount
 #     cpu-missing: nothing is asked and nothing was filled in
+#     cpu-needs-approval: more cpu is asked than the plan gives without an approval (require_approval)
 #     cpu-unbounded: the plan has no floor or no ceiling, so nothing passes
 package funkhaus.admission.cpu
 

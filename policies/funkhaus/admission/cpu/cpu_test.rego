@@ -77,6 +77,34 @@ test_a_bound_that_is_no_quantity_denies if {
 	samples.codes(findings) == {"cpu-unbounded"}
 }
 
+_softly(text, millis, approval) := findings if {
+	asked := samples.with_field(samples.function, "resources/cpu", {"text": text, "millis": millis})
+	plans := json.patch(samples.plans, [{"op": "add", "path": "/small/function/cpu/approval", "value": approval}])
+	findings := cpu.findings with input as asked with data.data.plans as plans
+}
+
+test_between_what_is_free_and_the_ceiling_somebody_has_to_say_yes if {
+	_softly("500m", 500, "500m") == set()
+	_softly("501m", 501, "500m") == {{
+		"code": "cpu-needs-approval",
+		"outcome": "require_approval",
+		"path": "spec.resources.cpu",
+		"limit": "500m",
+		"value": "501m",
+		"passes": "500m",
+		"message": `cpu "501m" is above 500m, up to which the plan small needs nobody's approval; up to 1 passes once approved`,
+	}}
+	samples.codes(_softly("1", 1000, "500m")) == {"cpu-needs-approval"}
+	samples.codes(_softly("1001m", 1001, "500m")) == {"cpu-above-ceiling"}
+	samples.codes(_softly("9m", 9, "500m")) == {"cpu-below-floor"}
+}
+
+test_a_soft_ceiling_that_is_no_quantity_denies if {
+	every approval in ["lots", null, {}] {
+		samples.codes(_softly("250m", 250, approval)) == {"cpu-unbounded"}
+	}
+}
+
 test_other_kinds_are_left_alone if {
 	cpu.findings == set() with input as samples.trigger
 }

@@ -7,6 +7,7 @@
 #     memory-below-floor: less memory is asked than the plan's floor
 #     memory-malformed: what is asked is no amount
 #     memory-missing: nothing is asked and nothing was filled in
+#     memory-needs-approval: more memory is asked than the plan gives without an approval (require_approval)
 #     memory-unbounded: the plan has no floor or no ceiling, so nothing passes
 package funkhaus.admission.memory
 

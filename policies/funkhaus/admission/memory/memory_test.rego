@@ -36,6 +36,16 @@ test_the_finding_names_the_field if {
 	contains(finding.message, "bounds for memory;")
 }
 
+test_above_what_is_free_somebody_has_to_say_yes if {
+	plans := json.patch(samples.plans, [{"op": "add", "path": "/small/function/memory/approval", "value": "256Mi"}])
+	asked := samples.with_field(samples.function, "resources/memory", {"text": "257Mi", "bytes": 269484032})
+	findings := memory.findings with input as asked with data.data.plans as plans
+	samples.codes(findings) == {"memory-needs-approval"}
+	some finding in findings
+	finding.outcome == "require_approval"
+	[finding.path, finding.limit, finding.passes] == ["spec.resources.memory", "256Mi", "256Mi"]
+}
+
 test_other_kinds_are_left_alone if {
 	memory.findings == set() with input as samples.trigger
 }

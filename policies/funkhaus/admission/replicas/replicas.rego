@@ -8,8 +8,9 @@
 #     replicas-above-ceiling: max is above the plan's ceiling
 #     replicas-below-floor: min is no whole number of 1 or more
 #     replicas-crossed: max is below min
+#     replicas-needs-approval: max is above what the plan gives without an approval (require_approval)
 #     replicas-target-out-of-range: cpuPercent is no percentage
-#     replicas-unbounded: the plan has no ceiling, so nothing passes
+#     replicas-unbounded: the plan has no ceiling, or one that is no number, so nothing passes
 #     replicas-zero: min is 0; functions are not woken from zero yet
 package funkhaus.admission.replicas
 
@@ -18,6 +19,24 @@ import data.funkhaus.lib.plan
 findings contains object.union({"outcome": "deny"}, objection) if {
 	input.kind == "Function"
 	some objection in _objections
+}
+
+findings contains {
+	"code": "replicas-needs-approval",
+	"outcome": "require_approval",
+	"path": "spec.scaling.max",
+	"value": _max,
+	"limit": _free,
+	"passes": _free,
+	"message": sprintf(
+		"max %v is above %v replicas, up to which the plan %s needs nobody's approval; up to %v passes once approved",
+		[_max, _free, plan.id, _ceiling],
+	),
+} if {
+	input.kind == "Function"
+	is_number(_free)
+	_max > _free
+	_max <= _ceiling
 }
 
 # A set and no array: an array with one element undefined is undefined, and would say nothing at all.
@@ -34,6 +53,8 @@ _max := object.get(input, ["object", "scaling", "max"], null)
 _target := object.get(input, ["object", "scaling", "cpu_percent"], null)
 
 _ceiling := object.get(plan.function, ["replicas", "max"], null)
+
+_free := object.get(plan.function, ["replicas", "approval"], _ceiling)
 
 _min_objection := {
 	"code": "replicas-zero",
@@ -64,7 +85,7 @@ _max_objection := {
 		[plan.id],
 	),
 } if {
-	not is_number(_ceiling)
+	not _bounded
 } else := {
 	"code": "replicas-above-ceiling",
 	"path": "spec.scaling.max",
@@ -86,6 +107,11 @@ _max_objection := {
 	"message": sprintf("max %v is below min %v; %v or more passes", [_max, _min, _min]),
 } if {
 	not _reaches_min
+}
+
+_bounded if {
+	is_number(_ceiling)
+	is_number(_free)
 }
 
 _reaches_min if {

@@ -49,6 +49,33 @@ test_a_plan_without_a_ceiling_denies if {
 	samples.codes(findings) == {"replicas-unbounded"}
 }
 
+_softly(most, approval) := findings if {
+	asked := samples.with_field(samples.function, "scaling", {"min": 1, "max": most, "cpu_percent": 80})
+	plans := json.patch(samples.plans, [{"op": "add", "path": "/small/function/replicas/approval", "value": approval}])
+	findings := replicas.findings with input as asked with data.data.plans as plans
+}
+
+test_between_what_is_free_and_the_ceiling_somebody_has_to_say_yes if {
+	_softly(3, 3) == set()
+	_softly(4, 3) == {{
+		"code": "replicas-needs-approval",
+		"outcome": "require_approval",
+		"path": "spec.scaling.max",
+		"value": 4,
+		"limit": 3,
+		"passes": 3,
+		"message": "max 4 is above 3 replicas, up to which the plan small needs nobody's approval; up to 5 passes once approved",
+	}}
+	samples.codes(_softly(5, 3)) == {"replicas-needs-approval"}
+	samples.codes(_softly(6, 3)) == {"replicas-above-ceiling"}
+}
+
+test_a_soft_ceiling_that_is_no_number_denies if {
+	every approval in ["3", null] {
+		samples.codes(_softly(1, approval)) == {"replicas-unbounded"}
+	}
+}
+
 test_other_kinds_are_left_alone if {
 	replicas.findings == set() with input as samples.trigger
 }

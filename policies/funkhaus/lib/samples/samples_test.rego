@@ -95,6 +95,11 @@ annotations := {"most": 3, "ingress": ["kubernetes.io/ingress.class", "nginx.org
 
 freezes := {"windows": [], "exceptions": []}
 
+approvals := {
+	"default": {"platform": ["approver"], "tenant": ["owner"], "people": 1, "days": 3},
+	"rules": {},
+}
+
 catalogue := {
 	"plans": plans,
 	"dependencies": dependencies,
@@ -103,6 +108,7 @@ catalogue := {
 	"env": env,
 	"annotations": annotations,
 	"freezes": freezes,
+	"approvals": approvals,
 	"revision": "sha256:0",
 }
 
