@@ -44,8 +44,9 @@ from funkhaus_controller.assembly import World
 from funkhaus_controller.election import LeaseLostError
 from funkhaus_controller.operate import Operator
 from funkhaus_controller.watching import Watching
+from tests.support.builds import FakeResults
 from tests.support.decider import FakeDecider
-from tests.support.materials import BASE, HOST, QUOTA
+from tests.support.materials import BASE, BUILD_IMAGE, HOST, QUOTA
 from tests.support.registry import MemoryRegistry
 from tests.support.stores import MemoryStores
 
@@ -68,7 +69,7 @@ class Stage:
         self.namespace = f"{self.tenant}--main"
         self.lease = f"x{secrets.token_hex(4)}"
         self.stores, self.decider = MemoryStores(), FakeDecider()
-        self.registry = MemoryRegistry(HOST, {BASE})
+        self.registry, self.results = MemoryRegistry(HOST, {BASE}), FakeResults()
         self.running: list[asyncio.Task[None]] = []
 
     async def furnish(self) -> None:
@@ -82,7 +83,11 @@ class Stage:
                 "apiVersion": "funkhaus.dev/v1alpha1",
                 "kind": "Runtime",
                 "metadata": {"name": "python3.11"},
-                "spec": {"image": BASE, "fileSuffix": ".py"},
+                "spec": {
+                    "image": BASE,
+                    "fileSuffix": ".py",
+                    "build": {"image": BUILD_IMAGE, "command": ["python3", "-m", "funkhaus_build"]},
+                },
             }
         )
 
@@ -98,9 +103,22 @@ class Stage:
             identity=secrets.token_hex(4),
             duration=schedule.LEASE,
         )
-        world = World(self.stores, self.decider, cluster, self.registry, lease, SystemClock())
+        world = World(
+            self.stores,
+            self.decider,
+            cluster,
+            self.registry,
+            self.results,
+            lease,
+            SystemClock(),
+        )
         settings = Controller(
-            database_url="unused", domain="example.com", controller_ops_port=0, resync=resync
+            database_url="unused",
+            domain="example.com",
+            controller_ops_port=0,
+            build_index_url="https://index.test/simple/",
+            build_index_cidrs="192.0.2.0/24",
+            resync=resync,
         )
         stop = asyncio.Event()
         operator = Operator(settings, world, partial(Watching, str(self.account)))
@@ -208,7 +226,7 @@ class Stage:
 async def test_a_namespace_a_function_and_a_trigger_come_to_life(stage: Stage) -> None:
     async with stage.controller() as operator:
         await stage.tenant_namespace()
-        assert len(await stage.admin.list(NETWORK_POLICY, stage.namespace)) == 6
+        assert len(await stage.admin.list(NETWORK_POLICY, stage.namespace)) == 7
         assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 5
         trigger = {
             "apiVersion": HTTP_TRIGGER.api_version,
