@@ -58,3 +58,7 @@ class CountedRegistry:
     async def packages_log(self, repository: str, key: str) -> bytes:
         """As the port has it."""
         return await self._registry.packages_log(repository, key)
+
+    async def forget(self, below: str, *, limit: int = 200) -> int | None:
+        """As the port has it."""
+        return await self._registry.forget(below, limit=limit)

@@ -194,7 +194,7 @@ def wired(
         quota_requests=QuotaRequestService(stores, acts, clock, bell.ring),
         decision_retention=DecisionRetention(stores, clock, kept),
         sweep=Sweep(stores, cluster, clock),
-        purge=Purge(stores, cluster, clock, bell.ring),
+        purge=Purge(stores, cluster, registry, clock, bell.ring),
         audit=AuditService(stores, acts, clock, signer),
         chainer=Chainer(stores, clock, signer),
         bell=bell,

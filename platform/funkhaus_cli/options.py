@@ -210,6 +210,11 @@ def flags_set(**flags: bool) -> dict[str, str]:
     return {name: "true" for name, value in flags.items() if value}
 
 
+def asking(command: F) -> F:
+    """``--yes``, given to a command that deletes something as `yes`; the command asks with `confirmed`."""
+    return click.option("--yes", "-y", is_flag=True, help="Do not ask.")(command)
+
+
 def confirmed(question: str, *, yes: bool) -> None:
     """Pass when the person agrees; raises `Failure` (usage) where there is nobody to ask."""
     if yes:

@@ -140,6 +140,30 @@ async def test_an_archive_is_not_found_elsewhere(exam: Exam) -> None:
         await exam.registry.archive("sources/demo/main", "sha256:" + "0" * 64)
 
 
+async def test_everything_below_a_name_goes_and_nothing_else(exam: Exam) -> None:
+    """In steps; a name that begins alike is another's."""
+    tenant = f"t{secrets.token_hex(4)}"
+    mine = [f"functions/{tenant}/main/{name}" for name in ("one", "two")]
+    others = [f"functions/{tenant}-2/main/one", f"functions/{tenant}x/main/one"]
+    contents = [FILES, {"hello.py": b""}, {"hello.py": b"other"}]
+    for repository in (*mine, *others):
+        for files in contents:
+            await exam.registry.push_function(exam.base, repository, files)
+    archive = await exam.registry.put_archive(f"sources/{tenant}/main", secrets.token_bytes(10))
+    assert await exam.registry.forget(f"functions/{tenant}", limit=4) == 4
+    assert await exam.registry.forget(f"functions/{tenant}", limit=4) == 2
+    assert await exam.registry.forget(f"functions/{tenant}") == 0
+    assert await exam.registry.archive(f"sources/{tenant}/main", archive)
+    assert await exam.registry.forget(f"sources/{tenant}") == 1
+    with pytest.raises(NotFoundError):
+        await exam.registry.archive(f"sources/{tenant}/main", archive)
+    for repository in others:
+        below = repository.removesuffix("/main/one")
+        assert await exam.registry.forget(below) == len(contents)
+    assert await exam.registry.push_function(exam.base, mine[0], FILES), "the base is there still"
+    assert await exam.registry.forget(mine[0]) == 1, "the repository of that very name too"
+
+
 async def test_an_archive_over_the_limit_is_refused(exam: Exam) -> None:
     with pytest.raises(TooLargeError):
         await exam.registry.put_archive("sources/demo/main", bytes(32 * 1024 * 1024 + 1))

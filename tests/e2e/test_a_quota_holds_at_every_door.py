@@ -84,6 +84,6 @@ def test_full_refused_asked_granted_and_given_back(
 
     passes = tenant.kubectl("apply", "-f", "-", stdin=manifest(tenant, "over", "100m"))
     assert passes.code == 0, passes.err
-    assert tenant.cli("function", "delete", "over").code == 0
-    assert tenant.cli("function", "delete", "brim").code == 0
+    assert tenant.cli("function", "delete", "over", "--yes").code == 0
+    assert tenant.cli("function", "delete", "brim", "--yes").code == 0
     eventually("everything given back", lambda: used_cpu(tenant) == "0")

@@ -90,8 +90,8 @@ def test_an_update_serves_throughout(house: House, hello: Tenant, tmp_path: Path
 
 
 def test_deleting_leaves_nothing(house: House, hello: Tenant) -> None:
-    assert hello.cli("trigger", "http", "delete", "hello").code == 0
-    assert hello.cli("function", "delete", "hello").code == 0
+    assert hello.cli("trigger", "http", "delete", "hello", "--yes").code == 0
+    assert hello.cli("function", "delete", "hello", "--yes").code == 0
 
     def left() -> list[str]:
         ran = house.kubectl(

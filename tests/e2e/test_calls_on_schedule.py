@@ -74,7 +74,7 @@ def test_calls_on_schedule(tenant: Tenant, tmp_path: Path) -> None:
     suspended = tenant.cli("trigger", "cronjob", "update", "bad", "--suspend")
     assert suspended.code == 0, suspended.err
     eventually("suspended", lambda: "nextRun" not in shown(tenant, "bad"))
-    assert tenant.cli("trigger", "cronjob", "delete", "good", "bad").code == 0
+    assert tenant.cli("trigger", "cronjob", "delete", "good", "bad", "--yes").code == 0
     eventually(
         "all is gone",
         lambda: tenant.kubectl("get", "cronjobs,jobs", "-o", "name").out.strip() == "",

@@ -26,7 +26,7 @@ def room(tenant: Tenant) -> Iterator[None]:
         for line in tenant.cli("function", "list", "-o", "name").out.split()
     ]
     if names:
-        tenant.cli("function", "delete", *names)
+        tenant.cli("function", "delete", *names, "--yes")
 
 
 def sample(examples: Path, name: str) -> Path:

@@ -251,7 +251,7 @@ def test_deletion_leaves_nothing(tenant: Tenant, tmp_path: Path) -> None:
         return [f"{item['kind']}/{item['metadata']['name']}" for item in items]
 
     assert left()
-    assert tenant.cli("trigger", "http", "delete", "gone").code == 0
-    assert tenant.cli("function", "delete", "gone").code == 0
+    assert tenant.cli("trigger", "http", "delete", "gone", "--yes").code == 0
+    assert tenant.cli("function", "delete", "gone", "--yes").code == 0
     eventually("nothing left", lambda: not left(), seconds=90)
     assert tenant.house.call(tenant.host("gone")).status_code == 404

@@ -29,6 +29,7 @@ SHAPES = {
 SIGN_IN = [
     *SHAPES["defaults"],
     *("--set", "signIn.existingSecret=idp", "--set", "signIn.publicUrl=https://functions.example.com"),
+    *("--set", "tenants.deletionGraceDays=7"),
     *("--set", "signIn.redirects=https://ui.example.com/back", "--set", "network.trustedProxies=10.0.0.0/8"),
 ]  # fmt: skip
 WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
@@ -76,6 +77,7 @@ def test_every_workload_is_restricted() -> None:
         ["--set", "registry.host=r", "--set", "webhook.timeoutSeconds=30"],
         ["--set", "registry.host=r", "--set", "logLevel=loud"],
         ["--set", "registry.host=r", "--set", "kubectl=token"],
+        ["--set", "registry.host=r", "--set", "tenants.deletionGraceDays=-1"],
         [],
     ],
 )
@@ -129,6 +131,7 @@ def test_the_api_knows_every_setting_it_is_given(words: list[str]) -> None:
         environ[name.removesuffix("_FILE")] = "postgresql+asyncpg://u:p@db/f"
     read = load(Api, environ)
     assert bool(read.oidc) == (words is SIGN_IN)
+    assert read.deletion_grace_days == (7 if words is SIGN_IN else Api.deletion_grace_days)
     if words is SIGN_IN:
         assert read.public_url == "https://functions.example.com"
         assert read.login_redirects == "https://ui.example.com/back"

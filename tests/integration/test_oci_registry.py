@@ -17,9 +17,11 @@ from aiohttp.test_utils import TestServer
 from funkhaus.domain.errors import InvalidError, UnavailableError
 from funkhaus.registry import OciRegistry, image
 from tests.contract.test_image_registry import FILES, push_base
+from tests.support import registry as support
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
 
 async def fetch(url: str) -> bytes:
@@ -181,3 +183,25 @@ async def test_nobody_at_home_is_unavailable() -> None:
     with pytest.raises(UnavailableError, match="can't be reached"):
         await registry.ready()
     await registry.close()
+
+
+async def test_a_registry_that_deletes_nothing_is_told_from_an_empty_one(tmp_path: Path) -> None:
+    with support.running(tmp_path, deletes=False) as host:
+        made = OciRegistry.connect(host, plain_http=True, pauses=())
+        assert await made.forget("functions/demo") == 0
+        await made.put_archive("sources/demo/main", b"x")
+        assert await made.forget("sources/demo") is None
+        await made.close()
+
+
+async def test_a_registry_without_a_catalogue_keeps_what_it_has() -> None:
+    async def handle(request: web.Request) -> web.Response:
+        assert request.path in {"/v2/_catalog", "/v2/functions/demo/tags/list"}
+        return web.json_response({"errors": [{"code": "UNSUPPORTED"}]}, status=404)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    async with TestServer(app) as server:
+        made = OciRegistry.connect(f"{server.host}:{server.port}", plain_http=True, pauses=())
+        assert await made.forget("functions/demo") is None
+        await made.close()

@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.request
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -42,6 +42,8 @@ class MemoryRegistry:
         """By repository and key, with the build's log."""
         self.pushes: list[str] = []
         """References really pushed, in order."""
+        self.keeps = False
+        """Whether it is one that deletes nothing."""
         self.failure: Callable[[], FunkhausError | None] = lambda: None
 
     async def push_function(
@@ -99,6 +101,21 @@ class MemoryRegistry:
             raise NotFoundError("the registry keeps no log of that build")
         return self.layers[repository, key][1]
 
+    async def forget(self, below: str, *, limit: int = 200) -> int | None:
+        if error := self.failure():
+            raise error
+        if self.keeps:
+            return None
+        count = 0
+        held: tuple[dict[Any, Any], ...] = (self.images, self.archives, self.layers)
+        for things in held:
+            for key in list(things):
+                name = key[0] if isinstance(key, tuple) else key.removeprefix(f"{self.host}/")
+                if f"{name.partition('@')[0]}/".startswith(f"{below}/") and count < limit:
+                    del things[key]
+                    count += 1
+        return count
+
 
 def missing() -> bool:
     """Whether there is no registry binary on PATH."""
@@ -106,13 +123,16 @@ def missing() -> bool:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[str]:
+def running(folder: Path, *, deletes: bool = True) -> Iterator[str]:
     """A real registry with its data below `folder`; yields ``host:port``."""
     host = f"127.0.0.1:{free_port()}"
     settings = {
         "version": 0.1,
         "log": {"level": "warn"},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
+        "storage": {
+            "filesystem": {"rootdirectory": str(folder / "data")},
+            "delete": {"enabled": deletes},
+        },
         "http": {"addr": host},
     }
     (folder / "registry.yml").write_text(yaml.safe_dump(settings))

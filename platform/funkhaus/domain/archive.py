@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING
 
+from funkhaus.domain import packages
 from funkhaus.domain.errors import InvalidError, TooLargeError
 from funkhaus.domain.verdict import Finding
 
@@ -39,6 +40,11 @@ def sources_repository(tenant: str, namespace: str) -> str:
 def image_repository(tenant: str, namespace: str, function: str) -> str:
     """The registry's repository for a function's images."""
     return f"functions/{tenant}/{namespace}/{function}"
+
+
+def repositories_of(tenant: str) -> tuple[str, ...]:
+    """The registry's repositories of a tenant: these, and what is below them."""
+    return (f"functions/{tenant}", f"sources/{tenant}", packages.repository(tenant))
 
 
 def unpack(content: bytes) -> dict[str, bytes]:

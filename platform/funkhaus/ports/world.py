@@ -188,6 +188,12 @@ class ImageRegistry(Protocol):
     async def packages_log(self, repository: str, key: str) -> bytes:
         """The log of the build of `key`; raises `NotFoundError`."""
 
+    async def forget(self, below: str, *, limit: int = 200) -> int | None:
+        """Delete up to `limit` images and archives in the repository `below` and in those below it; how many that were.
+
+        ``None`` where the registry lists none of them for us, or deletes nothing. Raises `UnavailableError`.
+        """
+
 
 class BuildResults(Protocol):
     """Build pods that have something to fetch. `host` is a pod's address, `secret` the build's own.

@@ -12,6 +12,7 @@ from funkhaus.domain.archive import ARCHIVE_LIMIT
 from funkhaus.domain.errors import InvalidError, NotFoundError, TooLargeError
 from funkhaus.registry import image
 from funkhaus.registry.packages import write_layer
+from funkhaus.registry.removal import KeptError, remove_below
 from funkhaus.registry.wire import PAUSES, Wire
 
 if TYPE_CHECKING:
@@ -146,6 +147,13 @@ class OciRegistry:
         content = await self._wire.read(path, MANIFEST_LIMIT)
         document: dict[str, Any] = json.loads(content) if content else {}
         return document
+
+    async def forget(self, below: str, *, limit: int = 200) -> int | None:
+        """Delete up to `limit` of what is in `below` and below it; how many, ``None`` where the registry keeps them."""
+        try:
+            return await remove_below(self._wire, self._full(below), limit)
+        except KeptError:
+            return None
 
     def _full(self, repository: str) -> str:
         return f"{self._prefix}/{repository}" if self._prefix else repository

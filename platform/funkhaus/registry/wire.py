@@ -32,6 +32,8 @@ QUICK, LONG = 10.0, 120.0
 MANIFESTS = f"{MANIFEST}, {DOCKER_MANIFEST}, */*;q=0.1"
 """Without them named a registry denies having an OCI manifest."""
 _OK, _CREATED, _ACCEPTED, _MISSING, _ERRORS = 200, 201, 202, 404, 500
+_NOT_FOR_US = {401, 403, 404, 405, 501}
+"""What a registry answers that does not list, or delete, for us."""
 _SLOW_DOWN = 429
 
 
@@ -137,6 +139,34 @@ class Wire:
         )
         if answer.status != _CREATED:
             raise _unexpected(f"storing a manifest of {repository}", answer)
+
+    async def listing(self, path: str, limit: int) -> bytes | None:
+        """A list of names, ``None`` where there is none for us."""
+        answer = await self._ask("GET", path, limit=limit)
+        if answer.status in _NOT_FOR_US:
+            return None
+        if answer.status != _OK:
+            raise _unexpected(f"GET {path}", answer)
+        return answer.body
+
+    async def manifest(self, repository: str, tag: str, limit: int) -> bytes:
+        """What a tag names; raises `NotFoundError`."""
+        path = f"{repository}/manifests/{tag}"
+        answer = await self._ask("GET", path, headers={"Accept": MANIFESTS}, limit=limit)
+        if answer.status == _MISSING:
+            raise NotFoundError(f"the registry has no {path}")
+        if answer.status != _OK:
+            raise _unexpected(f"GET {path}", answer)
+        return answer.body
+
+    async def delete(self, path: str) -> bool:
+        """Delete a manifest or blob by digest; whether it is gone, which a registry may refuse."""
+        answer = await self._ask("DELETE", path)
+        if answer.status in {_OK, _ACCEPTED, _MISSING}:
+            return True
+        if answer.status in _NOT_FOR_US:
+            return False
+        raise _unexpected(f"DELETE {path}", answer)
 
     async def ready(self) -> None:
         """Pass if the registry answers; raises `UnavailableError`."""

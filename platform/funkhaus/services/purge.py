@@ -1,4 +1,4 @@
-"""The end of tenants whose grace is over: everything of theirs goes, from the cluster and from the database.
+"""The end of tenants whose grace is over: everything of theirs goes, from cluster, registry and database.
 
 What stays are audit rows, revoked tokens (the audit names them), the names of namespaces, and the id, so that none is given
 out again. It goes in small steps with a transaction each. Every step may be done twice, so a process that dies leaves
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from funkhaus import logs
 from funkhaus.crd import tenant_namespace
+from funkhaus.domain.archive import repositories_of
 from funkhaus.domain.errors import FunkhausError, NotFoundError
 from funkhaus.domain.kinds import TENANT_NAMESPACE
 from funkhaus.domain.names import split_cluster_namespace
@@ -23,12 +24,14 @@ from funkhaus.ports.lifecycle import Belonging
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
-    from funkhaus.ports import Clock, Cluster, Stores, TenantWork
+    from funkhaus.ports import Clock, Cluster, ImageRegistry, Stores, TenantWork
 
 TENANTS = 50
 """Of one round."""
 BATCH = 500
 """Rows of one transaction."""
+IMAGES = 100
+"""Images and archives of one round: each takes several requests."""
 BATCHES = 200
 """Of one kind in one round; more wait for the next."""
 AT_ONCE = (
@@ -68,9 +71,15 @@ class Purge:
     """Ends tenants. `wake` is called when something was put into the outbox."""
 
     def __init__(
-        self, stores: Stores, cluster: Cluster, clock: Clock, wake: Callable[[], None]
+        self,
+        stores: Stores,
+        cluster: Cluster,
+        registry: ImageRegistry,
+        clock: Clock,
+        wake: Callable[[], None],
     ) -> None:
-        self._stores, self._cluster, self._clock, self._wake = stores, cluster, clock, wake
+        self._stores, self._cluster, self._registry = stores, cluster, registry
+        self._clock, self._wake = clock, wake
 
     async def round(self) -> Purged:
         """As far as it goes now, for `TENANTS` tenants at most. Raises `UnavailableError`."""
@@ -119,6 +128,11 @@ class Purge:
 
     async def _finish(self, tenant: str) -> bool:
         """The rest, now that the cluster holds nothing of it; whether it is gone."""
+        async with self._due(tenant):
+            pass  # nobody took it back: from here on it is about what can't be made anew
+        images = await self._images(tenant)
+        if images == "more":
+            return False
         done = True
         for what in AFTER_THE_CLUSTER:
             done = done and await self._forget(tenant, what)
@@ -126,9 +140,23 @@ class Purge:
             return False
         async with self._due(tenant) as work:
             await work.lifecycle.bury(self._clock.now())
-            await work.audit(AuditRow(tenant, SUBJECT, "", "tenant:purge", tenant, "done", "", {}))
+            detail = {"images": images}
+            await work.audit(
+                AuditRow(tenant, SUBJECT, "", "tenant:purge", tenant, "done", "", detail)
+            )
         _LOG.info("tenant purged", tenant=tenant)
         return True
+
+    async def _images(self, tenant: str) -> str:
+        """Images and archives of the tenant: ``gone``, ``kept`` by a registry that deletes none, or ``more`` are there."""
+        for below in repositories_of(tenant):
+            count = await self._registry.forget(below, limit=IMAGES)
+            if count is None:
+                _LOG.warning("the registry keeps what is there of a tenant", below=below)
+                return "kept"
+            if count >= IMAGES:
+                return "more"
+        return "gone"
 
     async def _end_namespaces(self, tenant: str) -> None:
         async with self._due(tenant) as work:

@@ -9,7 +9,7 @@ import click
 from funkhaus_cli.commands.functions import listed
 from funkhaus_cli.completion import FUNCTION
 from funkhaus_cli.failure import Exit, Failure
-from funkhaus_cli.options import Noun, namespaced, output
+from funkhaus_cli.options import Noun, asking, confirmed, namespaced, output
 from funkhaus_cli.output import Column, show_list, show_one
 
 if TYPE_CHECKING:
@@ -111,9 +111,11 @@ def _scales(item: Mapping[str, Any]) -> bool:
 
 @autoscale.command("delete")
 @click.argument("function", type=FUNCTION)
+@asking
 @namespaced
 @click.pass_obj
-def delete(session: Session, function: str) -> None:
+def delete(session: Session, function: str, *, yes: bool) -> None:
     """Back to one replica."""
+    confirmed(f"Have function {function} in {session.place} run one replica?", yes=yes)
     session.api.delete(session.path("functions", function, "scaling"))
     click.echo(f"Function {function} in {session.place} no longer scales: one replica.")

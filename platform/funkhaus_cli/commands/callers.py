@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from funkhaus_cli.commands.functions import listed, readiness, remove
-from funkhaus_cli.options import namespaced, output
+from funkhaus_cli.options import asking, namespaced, output
 from funkhaus_cli.output import Column, age, show_list, show_one
 
 if TYPE_CHECKING:
@@ -64,10 +64,13 @@ def deletes(group: click.Group, plural: str, word: str, names: click.ParamType[s
 
     @click.argument("names", nargs=-1, required=True, type=names)
     @click.option("--ignore-not-found", is_flag=True, help="Absent is as good as deleted.")
+    @asking
     @namespaced
     @click.pass_obj
-    def delete(session: Session, names: tuple[str, ...], *, ignore_not_found: bool) -> None:
-        remove(session, plural, word, names, ignore_not_found=ignore_not_found)
+    def delete(
+        session: Session, names: tuple[str, ...], *, ignore_not_found: bool, yes: bool
+    ) -> None:
+        remove(session, plural, word, names, ignore_not_found=ignore_not_found, yes=yes)
 
     delete.__doc__ = f"Delete {word}s; their functions stay."
     group.command("delete")(delete)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from funkhaus_cli.failure import Exit, Failure
-from funkhaus_cli.options import NAME, Noun, namespaced, output
+from funkhaus_cli.options import NAME, Noun, asking, confirmed, namespaced, output
 from funkhaus_cli.output import Column, show_list
 from funkhaus_cli.settings import KEYS, TOKEN, read_config
 
@@ -124,9 +124,11 @@ def unset(session: Session, key: str, context: str | None) -> None:
 
 @config.command("delete")
 @click.argument("name", type=NAME)
+@asking
 @click.pass_obj
-def delete(session: Session, name: str) -> None:
+def delete(session: Session, name: str, *, yes: bool) -> None:
     """Forget a whole context; the token's file stays."""
+    confirmed(f"Forget context {name}?", yes=yes)
     held = read_config(session.environ)
     if held.contexts.pop(name, None) is None:
         raise Failure(f"no context {name!r}", Exit.NOT_FOUND)

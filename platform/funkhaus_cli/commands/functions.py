@@ -9,7 +9,7 @@ import click
 
 from funkhaus_cli.completion import FUNCTION
 from funkhaus_cli.failure import Exit, Failure
-from funkhaus_cli.options import Noun, namespaced, output
+from funkhaus_cli.options import Noun, asking, confirmed, namespaced, output
 from funkhaus_cli.output import Column, Styled, age, as_json, as_yaml, show_list
 from funkhaus_cli.page import page
 from funkhaus_cli.trouble import TAIL
@@ -144,17 +144,20 @@ def _log(session: Session, name: str) -> bytes:
 @function.command("delete")
 @click.argument("names", nargs=-1, required=True, type=FUNCTION)
 @click.option("--ignore-not-found", is_flag=True, help="Absent is as good as deleted.")
+@asking
 @namespaced
 @click.pass_obj
-def delete(session: Session, names: tuple[str, ...], *, ignore_not_found: bool) -> None:
-    """Delete functions; their triggers stay."""
-    remove(session, "functions", "function", names, ignore_not_found=ignore_not_found)
+def delete(session: Session, names: tuple[str, ...], *, ignore_not_found: bool, yes: bool) -> None:
+    """Delete functions with their revisions; their triggers stay."""
+    remove(session, "functions", "function", names, ignore_not_found=ignore_not_found, yes=yes)
 
 
 def remove(
-    session: Session, plural: str, word: str, names: tuple[str, ...], *, ignore_not_found: bool
-) -> None:
-    """Delete objects one by one; the first refusal ends it, after saying what is gone already."""
+    session: Session, plural: str, word: str, names: tuple[str, ...], *, ignore_not_found: bool, yes: bool,
+) -> None:  # fmt: skip
+    """Ask, then delete objects one by one; the first refusal ends it, after saying what is gone already."""
+    many = "s" if len(names) > 1 else ""
+    confirmed(f"Delete {word}{many} {', '.join(names)} in {session.place}?", yes=yes)
     for name in names:
         try:
             session.api.delete(session.path(plural, name))

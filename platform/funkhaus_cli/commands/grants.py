@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from funkhaus_cli.failure import Exit, Failure, plain
-from funkhaus_cli.options import NAME, Noun, confirmed, connection, output
+from funkhaus_cli.options import NAME, Noun, asking, confirmed, connection, output
 from funkhaus_cli.output import Column, show_list
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def create(session: Session, user: str, *, role: str) -> None:
 @grant.command("delete")
 @click.argument("user", type=NAME)
 @click.option("--role", type=_ROLES, required=True, help="What to withdraw.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@asking
 @connection()
 @click.pass_obj
 def delete(session: Session, user: str, *, role: str, yes: bool) -> None:

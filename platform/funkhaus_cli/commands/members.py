@@ -8,7 +8,7 @@ import click
 
 from funkhaus_cli.completion import MEMBER
 from funkhaus_cli.failure import Exit, Failure, plain
-from funkhaus_cli.options import Noun, confirmed, output, tenanted
+from funkhaus_cli.options import Noun, asking, confirmed, output, tenanted
 from funkhaus_cli.output import Column, age, show_list, show_one
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def set_member(session: Session, user: str, *, role: str, output: str) -> None:
 
 @member.command("remove")
 @click.argument("user", type=MEMBER)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@asking
 @tenanted
 @click.pass_obj
 def remove(session: Session, user: str, *, yes: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from funkhaus_cli.completion import NAMESPACE
 from funkhaus_cli.failure import Exit, Failure
-from funkhaus_cli.options import NAME, Noun, Seconds, confirmed, output, tenanted
+from funkhaus_cli.options import NAME, Noun, Seconds, asking, confirmed, output, tenanted
 from funkhaus_cli.output import Column, show_list, show_one
 from funkhaus_cli.progress import Progress
 
@@ -131,7 +131,7 @@ def _quota(item: Any, key: str) -> str:  # noqa: ANN401 - JSON
 
 @namespace.command("delete")
 @click.argument("name", type=NAMESPACE)
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@asking
 @tenanted
 @click.pass_obj
 def delete(session: Session, name: str, *, yes: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from funkhaus_cli.commands.tokens import ROLES
-from funkhaus_cli.options import NAME, Noun, confirmed, output, tenanted
+from funkhaus_cli.options import NAME, Noun, asking, confirmed, output, tenanted
 from funkhaus_cli.output import Column, age, show_list, show_one
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def list_service_accounts(session: Session, *, output: str) -> None:
 
 @service_account.command("delete")
 @click.argument("name", type=NAME)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@asking
 @tenanted
 @click.pass_obj
 def delete(session: Session, name: str, *, yes: bool) -> None:

@@ -23,6 +23,7 @@ from funkhaus.domain.service_account import ServiceAccount
 from funkhaus.domain.subject import Role
 from funkhaus.domain.tenant import Deletion, Namespace, Tenant
 from funkhaus.ports import AuditRow, Override
+from funkhaus.services import purge as purging
 from funkhaus.services.outbox import Outbox
 from funkhaus.services.purge import Purge, Purged
 from funkhaus.storage import PostgresStores, open_engine
@@ -88,7 +89,8 @@ async def doom(world: World, tenant: str) -> None:
 
 
 def purge(world: World, stores: Stores | None = None) -> Purge:
-    return Purge(stores or world.stores, world.cluster, world.clock, lambda: None)
+    chosen = stores or world.stores
+    return Purge(chosen, world.cluster, world.registry, world.clock, lambda: None)
 
 
 async def to_the_end(world: World) -> None:
@@ -310,3 +312,75 @@ async def refused_by_kubectl(nobody: Client, credential: str) -> None:
     }  # fmt: skip
     status = (await nobody.post("/internal/tokenreview", review)).json["status"]
     assert status["authenticated"] is False
+
+
+# ── the registry ──
+
+
+async def stored(world: World, tenant: str, images: int = 1) -> None:
+    """Images of functions and an uploaded archive."""
+    base = f"{world.registry.host}/funkhaus/python@sha256:" + "a" * 64
+    world.registry.bases.add(base)
+    for count in range(images):
+        files = {"hello.py": str(count).encode()}
+        await world.registry.push_function(base, f"functions/{tenant}/one/hello", files)
+    await world.registry.put_archive(f"sources/{tenant}/one", b"an archive")
+
+
+async def purge_row(world: World, tenant: str) -> dict[str, Any]:
+    (row,) = [
+        row
+        for row in world.memory.state.audit
+        if (row.tenant, row.action) == (tenant, "tenant:purge")
+    ]
+    return dict(row.detail)
+
+
+async def test_images_and_archives_go_with_their_tenant_and_no_other_s(world: World) -> None:
+    for tenant in ("blue", "red"):
+        await furnish(world, tenant, add=False)
+        await stored(world, tenant)
+    await doom(world, "blue")
+    await to_the_end(world)
+    assert [name.split("/")[2] for name in world.registry.images] == ["red"]
+    assert [repository for repository, _ in world.registry.archives] == ["sources/red/one"]
+    assert await purge_row(world, "blue") == {"images": "gone"}
+
+
+async def test_many_images_go_in_several_rounds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "IMAGES", 2)
+    await furnish(world, "blue", add=False)
+    await stored(world, "blue", images=5)
+    await doom(world, "blue")
+    await purge(world).round()
+    await Outbox(world.stores, world.cluster, world.clock).deliver()
+    left = []
+    while not (await purge(world).round()).gone:
+        left.append(len(world.registry.images))
+    assert left == [3, 1]
+    assert not world.registry.images
+
+
+async def test_while_the_registry_is_away_a_tenant_waits(world: World) -> None:
+    await furnish(world, "blue", add=False)
+    await doom(world, "blue")
+    await purge(world).round()
+    await Outbox(world.stores, world.cluster, world.clock).deliver()
+    world.registry.failure = lambda: UnavailableError("not now")
+    assert await purge(world).round() == Purged(failed=1)
+    async with world.stores.begin("blue") as work:
+        assert await work.ledger.accounts(), "its end is not half done"
+    world.registry.failure = lambda: None
+    assert await purge(world).round() == Purged(gone=1)
+
+
+async def test_a_registry_that_keeps_what_it_has_holds_nobody_up(world: World) -> None:
+    await furnish(world, "blue", add=False)
+    await stored(world, "blue")
+    world.registry.keeps = True
+    await doom(world, "blue")
+    await to_the_end(world)
+    assert world.registry.images
+    assert await purge_row(world, "blue") == {"images": "kept"}

@@ -138,10 +138,10 @@ async def test_a_function_comes_changes_and_goes(
     scaled = await funkhaus("autoscale", "create", "hello", "--max", "3", "--value", "70")
     assert scaled.out == "Function hello in blue/default scales from 1 to 3 replicas at 70 % CPU.\n"
     assert (await funkhaus("autoscale", "list", "-o", "name")).out == "hello\n"
-    assert (await funkhaus("autoscale", "delete", "hello")).code == 0
+    assert (await funkhaus("autoscale", "delete", "hello", "--yes")).code == 0
     assert (await funkhaus("autoscale", "list", "-o", "name")).out == ""
 
-    assert (await funkhaus("function", "delete", "hello")).code == 0
+    assert (await funkhaus("function", "delete", "hello", "--yes")).code == 0
     assert world.cluster.named(FUNCTION, PLACE) == ()
     gone = await funkhaus("function", "describe", "hello")
     assert gone == (3, "", "Error: there is no function 'hello' in this namespace\n")
@@ -226,7 +226,7 @@ async def test_triggers(funkhaus: Shell, world: World) -> None:
         "path": "/v1",
     }
     assert "yes" in (await funkhaus("trigger", "http", "list", "-A")).out
-    assert (await funkhaus("trigger", "http", "delete", "shop")).code == 0
+    assert (await funkhaus("trigger", "http", "delete", "shop", "--yes")).code == 0
     assert world.cluster.named(HTTP_TRIGGER, PLACE) == ()
 
 

@@ -143,12 +143,12 @@ def test_the_page(funkhaus: Terminal) -> None:
 @pytest.mark.usefixtures("held")
 def test_deletion(funkhaus: Terminal, api: FakeApi) -> None:
     assert (
-        cronjob(funkhaus, "delete", "nightly").out
+        cronjob(funkhaus, "delete", "nightly", "--yes").out
         == "Deleted cron trigger nightly in demo/default.\n"
     )
     assert not api.crons
-    assert cronjob(funkhaus, "delete", "nightly").code != 0
-    assert cronjob(funkhaus, "delete", "nightly", "--ignore-not-found").code == 0
+    assert cronjob(funkhaus, "delete", "nightly", "--yes").code != 0
+    assert cronjob(funkhaus, "delete", "nightly", "--ignore-not-found", "--yes").code == 0
 
 
 def test_who_looks_for_the_old_flag_is_told(funkhaus: Terminal) -> None:

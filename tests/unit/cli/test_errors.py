@@ -100,7 +100,7 @@ def test_a_change_is_never_sent_twice(funkhaus: Terminal) -> None:
 
     funkhaus.network = broken
     for words in (
-        ("function", "delete", "x"),
+        ("function", "delete", "x", "--yes"),
         ("tenant", "create", "x"),
         ("autoscale", "create", "x", "--max", "2"),
     ):

@@ -6,12 +6,17 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 import yaml
+
+from funkhaus_cli.__main__ import main
 
 from .fake_api import condition, cron_trigger, function, namespace, serving, trigger
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .conftest import Terminal
     from .fake_api import Document, FakeApi
 
@@ -209,15 +214,43 @@ def test_describe_for_programs(funkhaus: Terminal, api: FakeApi) -> None:
 
 
 def test_delete(funkhaus: Terminal, busy: FakeApi) -> None:
-    ran = funkhaus("function", "delete", "hello", "new")
+    ran = funkhaus("function", "delete", "hello", "new", "--yes")
     assert ran.code == 0
     assert (
         ran.out
         == "Deleted function hello in demo/default.\nDeleted function new in demo/default.\n"
     )
     assert list(busy.functions) == ["broken"]
-    assert funkhaus("function", "rm", "hello").code == 3
-    assert funkhaus("function", "rm", "hello", "--ignore-not-found").code == 0
+    assert funkhaus("function", "rm", "hello", "--yes").code == 3
+    assert funkhaus("function", "rm", "hello", "--ignore-not-found", "--yes").code == 0
+
+
+def commands(group: click.Group, *words: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *words, name)
+        else:
+            yield (*words, name), command
+
+
+def test_what_deletes_asks_first(funkhaus: Terminal, api: FakeApi) -> None:
+    """Every command that is called so; with nobody there it wants the flag."""
+    found = {
+        words: command for words, command in commands(main) if words[-1] in {"delete", "remove"}
+    }
+    assert {" ".join(words) for words in found} >= {
+        "function delete", "trigger http delete", "trigger cronjob delete", "namespace delete", "tenant delete",
+        "member remove", "serviceaccount delete", "grant delete", "autoscale delete", "config delete",
+    }  # fmt: skip
+    for words, command in found.items():
+        (flag,) = [item for item in command.params if item.name == "yes"]
+        assert flag.opts == ["--yes", "-y"], words
+    api.functions["hello"] = function()
+    ran = funkhaus("function", "delete", "hello", "other")
+    assert ran.code == 2
+    assert "Delete functions hello, other in demo/default?" in ran.err
+    assert "--yes" in ran.err
+    assert list(api.functions) == ["hello"]
 
 
 def test_triggers(funkhaus: Terminal, api: FakeApi) -> None:
@@ -225,6 +258,6 @@ def test_triggers(funkhaus: Terminal, api: FakeApi) -> None:
     assert funkhaus("trigger", "http", "list").out.splitlines()[1].split() == [
         "hello", "hello", "yes", "http://hello.demo.example.com/", "5m",
     ]  # fmt: skip
-    assert funkhaus("trigger", "http", "delete", "hello").code == 0
+    assert funkhaus("trigger", "http", "delete", "hello", "--yes").code == 0
     assert api.triggers == {}
     assert funkhaus("trigger", "http", "ls").err == "No HTTP triggers in demo/default.\n"

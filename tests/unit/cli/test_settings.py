@@ -78,8 +78,8 @@ def test_contexts_are_kept_and_used(funkhaus: Terminal, api: FakeApi, tmp_path: 
         ["*", "home"],
         ["work", "https://work.example.com"],
     ]
-    assert funkhaus("config", "delete", "home").code == 0
-    assert funkhaus("config", "delete", "home").code == 3
+    assert funkhaus("config", "delete", "home", "--yes").code == 0
+    assert funkhaus("config", "delete", "home", "--yes").code == 3
     assert funkhaus("config", "use", "home").code == 3
     assert funkhaus(*LIST, "--context", "home").code == 2
 

@@ -127,7 +127,7 @@ def test_autoscale_create_list_delete(funkhaus: Terminal, api: FakeApi) -> None:
         "FUNCTION   MIN   MAX   METRIC   VALUE   REPLICAS",
         "hello      1     3     cpu      70%     1/1",
     ]
-    assert funkhaus("autoscale", "delete", "hello").code == 0
+    assert funkhaus("autoscale", "delete", "hello", "--yes").code == 0
     assert "scaling" not in api.functions["hello"]["spec"]
     assert funkhaus("autoscale", "list").err == "No function scales in demo/default.\n"
 
