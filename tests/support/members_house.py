@@ -31,6 +31,7 @@ from .stores import MemoryStores
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.subject import Role, Subject
 
     from .apiserver import ApiServer
@@ -181,9 +182,12 @@ async def until(what: str, holds: Callable[[], Awaitable[bool]], pause: float = 
 
 
 @asynccontextmanager
-async def members_house(site: Site, folder: Path) -> AsyncIterator[MembersHouse]:
-    """Everything runs, and kube-apiserver trusts the webhook."""
-    world = World(MemoryStores(), members=MEMBERS, clock=FakeClock(datetime.now(UTC)))
+async def members_house(
+    site: Site, folder: Path, address: ClusterAddress | None = None
+) -> AsyncIterator[MembersHouse]:
+    """Everything runs; `address` is where people are told that kube-apiserver is."""
+    clock = FakeClock(datetime.now(UTC))  # kube-apiserver tells by its own when a token ends
+    world = World(MemoryStores(), members=MEMBERS, clock=clock, cluster_address=address)
     for tenant in ("blue", "red"):
         await world.tenant(tenant)
     opened = [

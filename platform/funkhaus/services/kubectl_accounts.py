@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -242,19 +242,15 @@ class KubectlAccounts:
     async def _bind(self, live: Manifest, wanted: Bindings, *, patient: bool = False) -> None:
         """Have exactly these RoleBindings. What can't be made yet is left for later; `patient`: not tried each time."""
         wanted = dict(sorted(wanted.items())[:PLACES_LIMIT])
-        uid, digest, now = live["metadata"]["uid"], _digest(wanted), self._clock.now()
+        meta, digest, now = live["metadata"], _digest(wanted), self._clock.now()
+        uid = meta["uid"]
         if _note(live, builders.BOUND) == digest:
             return
         if patient and self._later.get(f"{uid} {digest}", now) > now:
             return
         # Whoever reads this note begins anew, should this process die before the last one.
         live = await self._noted(live, {builders.BOUND: f"changing {uuid4()}"})
-        found = {
-            _key(item): item
-            for item in await self._cluster.list(
-                ROLE_BINDING, labels={builders.ACCOUNT: uid}, limit=LISTED
-            )
-        }
+        found = {_key(item): item for item in await self._bindings(uid)}
         await self._delete([item for key, item in found.items() if key not in wanted])
         missing = [wanted[key] for key in wanted if key not in found]
         results = await asyncio.gather(*(self._granted(live, *item) for item in missing))
@@ -264,8 +260,13 @@ class KubectlAccounts:
             return
         try:
             await self._noted(live, {builders.BOUND: digest})
-        except ConflictError:
-            await self._unsure(live)
+        except (ConflictError, NotFoundError):
+            there = await self._cluster.get(SERVICE_ACCOUNT, self._namespace, meta["name"])
+            if there is None or there["metadata"]["uid"] != uid:
+                # It ended meanwhile, and whoever ended it saw none of what was made since.
+                await self._delete(await self._bindings(uid))
+            if there is not None:
+                await self._unsure(there)
             raise
 
     async def _granted(self, live: Manifest, place: Site, role: str) -> bool:
@@ -291,13 +292,13 @@ class KubectlAccounts:
             await self._noted(live, {builders.ENDING: "yes"}, fenced=not dead)
         if not dead:
             await self._cluster.delete(SECRET, self._namespace, meta["name"])
-        await self._delete(
-            await self._cluster.list(
-                ROLE_BINDING, labels={builders.ACCOUNT: meta["uid"]}, limit=LISTED
-            )
-        )
+        await self._delete(await self._bindings(meta["uid"]))
         await self._cluster.delete(SERVICE_ACCOUNT, self._namespace, meta["name"], uid=meta["uid"])
         _LOG.info("kubectl account ended", name=meta["name"], dead=dead)
+
+    async def _bindings(self, uid: str) -> list[Manifest]:
+        """The RoleBindings of the account with this uid, in all namespaces."""
+        return await self._cluster.list(ROLE_BINDING, labels={builders.ACCOUNT: uid}, limit=LISTED)
 
     async def _delete(self, bindings: Sequence[Manifest]) -> None:
         metas = [binding["metadata"] for binding in bindings]
@@ -324,7 +325,7 @@ class KubectlAccounts:
         )
 
     def _is_idle(self, live: Manifest) -> bool:
-        return _kept_until(live) + LEEWAY < self._clock.now()
+        return _kept_until(live) < self._clock.now() - LEEWAY
 
 
 def _note(live: Manifest, name: str) -> str:
@@ -332,7 +333,11 @@ def _note(live: Manifest, name: str) -> str:
 
 
 def _kept_until(live: Manifest) -> datetime:
-    return datetime.fromisoformat(_note(live, builders.KEPT_UNTIL))
+    """Until when the account says it stays; long past where somebody wrote something else there."""
+    try:
+        return datetime.fromisoformat(_note(live, builders.KEPT_UNTIL)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _key(manifest: Manifest) -> tuple[str, str]:

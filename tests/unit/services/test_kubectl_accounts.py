@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from random import Random
+from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 import pytest
@@ -25,14 +26,16 @@ from funkhaus.domain.tenant import Namespace, Suspension
 from funkhaus.manifests import tenant as tenant_manifests
 from funkhaus.manifests.labels import Owner, Site
 from funkhaus.services.acts import Asker
+from funkhaus.services.kubectl_accounts import KubectlAccounts
 from tests.support.api import QUOTA, World
 from tests.support.stores import MemoryStores
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from funkhaus.services.kubectl_accounts import KubectlAccounts
+    from funkhaus.ports import Cluster
     from funkhaus_api.keys import Services
+    from tests.support.cluster import MemoryCluster
 
 MEMBERS = "funkhaus-system-members"
 HOUR = 3600
@@ -328,6 +331,101 @@ async def test_an_account_that_ends_is_waited_for(
     assert house.left() == []
     await house.accounts.token(ada)
     assert house.bound(ada) == OWNER_OF_BLUE
+
+
+@pytest.mark.parametrize("note", ["", "soon", "9999-12-31T23:59:59-23:00", "2026-01-01"])
+async def test_a_note_that_is_none_ends_that_account_alone(house: House, note: str) -> None:
+    ada, bob = await house.holder(Role.OWNER), await house.holder(Role.OWNER)
+    await house.accounts.token(ada)
+    await house.accounts.token(bob)
+    patch = {"metadata": {"annotations": {"funkhaus.dev/kept-until": note}}}
+    house.world.clock.pass_seconds(25 * HOUR)
+    await house.accounts.token(bob)
+    await house.cluster.merge_patch(SERVICE_ACCOUNT, MEMBERS, f"fh-{ada.id}-{ada.token_id}", patch)
+    await house.accounts.round()
+    assert house.bound(ada) == set()
+    assert house.bound(bob) == OWNER_OF_BLUE
+
+
+class Slow:
+    """A cluster where other things happen before and after each call, as chance has it."""
+
+    def __init__(self, cluster: MemoryCluster, chance: Random) -> None:
+        self._cluster, self._chance = cluster, chance
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
+        call = getattr(self._cluster, name)
+
+        async def later(*words: object, **more: object) -> object:
+            for _ in range(self._chance.randrange(4)):
+                await asyncio.sleep(0)
+            try:
+                return await call(*words, **more)
+            finally:
+                for _ in range(self._chance.randrange(4)):
+                    await asyncio.sleep(0)
+
+        return later
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_several_processes_at_once_end_where_postgres_is(
+    house: House, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("funkhaus.services.kubectl_accounts.PAUSE", 0)
+    chance = Random(seed)  # noqa: S311 - to be repeated
+    processes = [
+        KubectlAccounts(
+            house.world.stores,
+            cast("Cluster", Slow(house.cluster, chance)),
+            house.world.clock,
+            house.services.identities.speakers,
+            MEMBERS,
+        )
+        for _ in range(3)
+    ]
+    people = [
+        await house.signed_in(f"p{number}", blue=Role.OWNER, red=Role.VIEWER) for number in range(3)
+    ]
+    gone = chance.choice(people)
+
+    async def rounds(accounts: KubectlAccounts) -> None:
+        for _ in range(chance.randrange(2, 6)):
+            await accounts.round()
+
+    async def exchanges(accounts: KubectlAccounts) -> None:
+        for _ in range(4):
+            with suppress(UnavailableError):
+                await accounts.token(chance.choice(people))
+
+    async def changes() -> None:
+        for role in (Role.VIEWER, Role.DEVELOPER, Role.BILLING, Role.OWNER):
+            for _ in range(chance.randrange(9)):
+                await asyncio.sleep(0)
+            who = chance.choice(people)
+            async with house.world.stores.begin("blue") as work:
+                await work.members.put(who.id, role, house.world.clock.now())
+        await logged_out(house, gone)
+
+    await asyncio.gather(
+        changes(), *map(rounds, processes), *map(exchanges, processes[:2]), return_exceptions=False
+    )
+    for _ in range(2):
+        await house.accounts.round()
+    assert house.bound(gone) == set()
+    assert not [name for _, _, name in house.left() if gone.token_id in name]
+    async with house.world.stores.begin_platform() as work:
+        for one in people:
+            roles = await work.users.roles(one.id)
+            there = any(one.token_id in name for _, _, name in house.left())
+            if one is gone or not there:
+                continue
+            wanted = {("red--default", "viewer")} | {
+                (place, roles["blue"].value)
+                for place in ("blue--default", "blue--shop")
+                if roles["blue"] is not Role.BILLING
+            }
+            assert house.bound(one) == wanted, one.name
 
 
 # ── limits ──
