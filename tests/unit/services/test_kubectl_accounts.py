@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from functools import partial
-from random import Random
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
@@ -26,16 +23,12 @@ from funkhaus.domain.tenant import Namespace, Suspension
 from funkhaus.manifests import tenant as tenant_manifests
 from funkhaus.manifests.labels import Owner, Site
 from funkhaus.services.acts import Asker
-from funkhaus.services.kubectl_accounts import KubectlAccounts
 from tests.support.api import QUOTA, World
 from tests.support.stores import MemoryStores
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from funkhaus.ports import Cluster
+    from funkhaus.services.kubectl_accounts import KubectlAccounts
     from funkhaus_api.keys import Services
-    from tests.support.cluster import MemoryCluster
 
 MEMBERS = "funkhaus-system-members"
 HOUR = 3600
@@ -248,49 +241,6 @@ async def test_what_nobody_asks_for_any_more_goes(house: House) -> None:
     assert all(ada.token_id in name for _, _, name in house.left())
 
 
-async def broken_at(house: House, step: int, act: Callable[[], Awaitable[object]]) -> bool:
-    """Carry it out with its call to the cluster number `step` failing; whether there was one."""
-    count = 0
-
-    def failure(*_: object) -> FunkhausError | None:
-        nonlocal count
-        count += 1
-        return UnavailableError("gone") if count == step else None
-
-    house.cluster.failure = failure
-    with suppress(UnavailableError):
-        await act()
-    house.cluster.failure = lambda *_: None
-    return count >= step
-
-
-@pytest.mark.parametrize("kind", ["exchange", "less", "end"])
-async def test_every_step_may_be_the_last_of_a_process(house: House, kind: str) -> None:
-    """Each call to the cluster fails once: in an exchange, in a change of rights, in an end. The next round mends it."""
-    red = {("red--default", "viewer")}
-    wanted = {"exchange": OWNER_OF_BLUE | red, "less": red, "end": set()}[kind]
-    for step in range(1, 100):
-        ada = await house.signed_in(f"ada{step}", blue=Role.OWNER, red=Role.VIEWER)
-        act: Callable[[], Awaitable[object]] = house.accounts.round
-        if kind == "exchange":
-            act = partial(house.accounts.token, ada)
-        else:
-            await house.accounts.token(ada)
-            await (removed if kind == "less" else logged_out)(house, ada)
-        failed = await broken_at(house, step, act)
-        house.world.clock.pass_seconds(6)
-        await house.accounts.round()
-        if kind == "exchange":
-            await act()
-        assert house.bound(ada) == wanted, step
-        await logged_out(house, ada)
-        await house.accounts.round()
-        assert house.left() == [], step
-        if not failed:
-            break
-    assert step > 5
-
-
 async def test_what_belongs_to_no_account_is_found_and_removed(house: House) -> None:
     ada, bob = await house.holder(Role.OWNER), await house.holder(Role.VIEWER)
     await house.accounts.token(ada)
@@ -345,87 +295,6 @@ async def test_a_note_that_is_none_ends_that_account_alone(house: House, note: s
     await house.accounts.round()
     assert house.bound(ada) == set()
     assert house.bound(bob) == OWNER_OF_BLUE
-
-
-class Slow:
-    """A cluster where other things happen before and after each call, as chance has it."""
-
-    def __init__(self, cluster: MemoryCluster, chance: Random) -> None:
-        self._cluster, self._chance = cluster, chance
-
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[object]]:
-        call = getattr(self._cluster, name)
-
-        async def later(*words: object, **more: object) -> object:
-            for _ in range(self._chance.randrange(4)):
-                await asyncio.sleep(0)
-            try:
-                return await call(*words, **more)
-            finally:
-                for _ in range(self._chance.randrange(4)):
-                    await asyncio.sleep(0)
-
-        return later
-
-
-@pytest.mark.parametrize("seed", range(40))
-async def test_several_processes_at_once_end_where_postgres_is(
-    house: House, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("funkhaus.services.kubectl_accounts.PAUSE", 0)
-    chance = Random(seed)  # noqa: S311 - to be repeated
-    processes = [
-        KubectlAccounts(
-            house.world.stores,
-            cast("Cluster", Slow(house.cluster, chance)),
-            house.world.clock,
-            house.services.identities.speakers,
-            MEMBERS,
-        )
-        for _ in range(3)
-    ]
-    people = [
-        await house.signed_in(f"p{number}", blue=Role.OWNER, red=Role.VIEWER) for number in range(3)
-    ]
-    gone = chance.choice(people)
-
-    async def rounds(accounts: KubectlAccounts) -> None:
-        for _ in range(chance.randrange(2, 6)):
-            await accounts.round()
-
-    async def exchanges(accounts: KubectlAccounts) -> None:
-        for _ in range(4):
-            with suppress(UnavailableError):
-                await accounts.token(chance.choice(people))
-
-    async def changes() -> None:
-        for role in (Role.VIEWER, Role.DEVELOPER, Role.BILLING, Role.OWNER):
-            for _ in range(chance.randrange(9)):
-                await asyncio.sleep(0)
-            who = chance.choice(people)
-            async with house.world.stores.begin("blue") as work:
-                await work.members.put(who.id, role, house.world.clock.now())
-        await logged_out(house, gone)
-
-    await asyncio.gather(
-        changes(), *map(rounds, processes), *map(exchanges, processes[:2]), return_exceptions=False
-    )
-    for _ in range(2):
-        await house.accounts.round()
-    assert house.bound(gone) == set()
-    assert not [name for _, _, name in house.left() if gone.token_id in name]
-    async with house.world.stores.begin_platform() as work:
-        for one in people:
-            roles = await work.users.roles(one.id)
-            there = any(one.token_id in name for _, _, name in house.left())
-            if one is gone or not there:
-                continue
-            wanted = {("red--default", "viewer")} | {
-                (place, roles["blue"].value)
-                for place in ("blue--default", "blue--shop")
-                if roles["blue"] is not Role.BILLING
-            }
-            assert house.bound(one) == wanted, one.name
 
 
 # ── limits ──
