@@ -24,6 +24,7 @@ from funkhaus.services.materialisation import (
 )
 from funkhaus.services.materialisation.happenings import Happenings
 from funkhaus.services.materialisation.standing import Standing
+from funkhaus.services.materialisation.upkeep import Upkeep
 from funkhaus.services.reviews import ReviewService
 from funkhaus_controller import schedule
 from funkhaus_controller.collecting import PodResults
@@ -116,7 +117,9 @@ def reconcilers(
         domain=settings.domain,
         system_namespace=settings.system_namespace,
     )
-    standing = Standing(world.cluster, world.clock, Happenings(world.cluster, world.clock, NAME))
+    happenings = Happenings(world.cluster, world.clock, NAME)
+    standing = Standing(world.cluster, world.clock, happenings)
+    upkeep = Upkeep(world.cluster, happenings)
     functions = FunctionMaterialiser(
         cluster=world.cluster,
         registry=CountedRegistry(world.registry),
@@ -126,6 +129,7 @@ def reconcilers(
         stores=world.stores,
         clock=world.clock,
         standing=standing,
+        upkeep=upkeep,
         results=world.results,
         builds=around.builds,
         kept=settings.revisions_kept,
@@ -137,6 +141,7 @@ def reconcilers(
         holding=holding,
         stores=world.stores,
         standing=standing,
+        upkeep=upkeep,
         surroundings=around,
     )
     crons = CronMaterialiser(
@@ -147,10 +152,11 @@ def reconcilers(
         stores=world.stores,
         clock=world.clock,
         standing=standing,
+        upkeep=upkeep,
         surroundings=around,
     )
     namespaces = NamespaceMaterialiser(
-        cluster=world.cluster, standing=standing, surroundings=around
+        cluster=world.cluster, standing=standing, upkeep=upkeep, surroundings=around
     )
     return {
         FUNCTION.name: functions.reconcile,

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from funkhaus.domain.kinds import DEPLOYMENT, FUNCTION, NETWORK_POLICY, RESOURCE_QUOTA, SERVICE
+from funkhaus.domain.kinds import (
+    DEPLOYMENT,
+    EVENT,
+    FUNCTION,
+    NETWORK_POLICY,
+    RESOURCE_QUOTA,
+    SERVICE,
+)
 
 if TYPE_CHECKING:
     from funkhaus.domain.kinds import Kind
@@ -25,6 +32,17 @@ async def changed(stage: Stage, kind: Kind, name: str, patch: dict[str, Any]) ->
     await stage.until(as_before)
 
 
+async def told(stage: Stage, kind: str, beginning: str) -> bool:
+    """Whether an Event on an object of that kind says so."""
+    events = await stage.admin.list(EVENT, stage.namespace)
+    return any(
+        event["reason"] == "Repaired"
+        and event["involvedObject"]["kind"] == kind
+        and event["message"].startswith(beginning)
+        for event in events
+    )
+
+
 async def test_what_is_added_goes_and_what_is_changed_comes_back(stage: Stage) -> None:
     async with stage.controller():
         await stage.tenant_namespace()
@@ -42,6 +60,9 @@ async def test_what_is_added_goes_and_what_is_changed_comes_back(stage: Stage) -
         await changed(stage, SERVICE, "hello", {"spec": {"externalIPs": ["203.0.113.7"]}})
         await changed(stage, RESOURCE_QUOTA, "funkhaus", {"spec": {"hard": {"pods": "9999"}}})
         await changed(stage, DEPLOYMENT, revision, {"spec": {"progressDeadlineSeconds": 7}})
+        await stage.until(lambda: told(stage, "Function", f"Deployment {revision} was changed"))
+        await stage.until(lambda: told(stage, "Function", "Service hello was changed"))
+        assert not await told(stage, "Function", "Ingress")
 
 
 async def test_a_strangers_object_is_left_alone_and_told(stage: Stage) -> None:

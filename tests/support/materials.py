@@ -29,6 +29,7 @@ from funkhaus.services.materialisation import (
 )
 from funkhaus.services.materialisation.happenings import Happenings
 from funkhaus.services.materialisation.standing import Standing
+from funkhaus.services.materialisation.upkeep import Upkeep
 from funkhaus.services.reviews import ReviewService
 
 from .builds import FakeResults
@@ -77,6 +78,7 @@ class House:
         )
         happenings = Happenings(self.cluster, self.clock, "funkhaus-controller")
         standing = Standing(self.cluster, self.clock, happenings)
+        upkeep = Upkeep(self.cluster, happenings)
         self.functions = FunctionMaterialiser(
             cluster=self.cluster,
             registry=self.registry,
@@ -86,6 +88,7 @@ class House:
             stores=self.stores,
             clock=self.clock,
             standing=standing,
+            upkeep=upkeep,
             results=self.results,
             builds=self.rules,
             kept=10,
@@ -97,6 +100,7 @@ class House:
             holding=self.holding,
             stores=self.stores,
             standing=standing,
+            upkeep=upkeep,
             surroundings=SURROUNDINGS,
         )
         self.crons = CronMaterialiser(
@@ -107,10 +111,11 @@ class House:
             stores=self.stores,
             clock=self.clock,
             standing=standing,
+            upkeep=upkeep,
             surroundings=SURROUNDINGS,
         )
         self.namespaces = NamespaceMaterialiser(
-            cluster=self.cluster, standing=standing, surroundings=SURROUNDINGS
+            cluster=self.cluster, standing=standing, upkeep=upkeep, surroundings=SURROUNDINGS
         )
 
     async def settle_in(self) -> None:

@@ -25,6 +25,8 @@ BUILD = "funkhaus.dev/build"
 """On a build's Job and pod: the function it is for."""
 BUILD_KEY = "funkhaus.dev/build-key"
 """On a build's Job: the first digits of what it is of."""
+APPLIED = "funkhaus.dev/applied"
+"""Annotation of what the platform keeps as it is: the digest of what it last said, so that a stranger's change is known."""
 SWITCHED_AT = "funkhaus.dev/switched-at"
 """Annotation of the public Service: when it last changed its revision, RFC 3339 in UTC."""
 

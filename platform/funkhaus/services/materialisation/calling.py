@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.parts import Surroundings
     from funkhaus.services.materialisation.standing import Standing
+    from funkhaus.services.materialisation.upkeep import Upkeep
 
 T = TypeVar("T")
 
@@ -57,10 +58,11 @@ class CallingMaterialiser(abc.ABC, Generic[T]):
         holding: Holding,
         stores: Stores,
         standing: Standing,
+        upkeep: Upkeep,
         surroundings: Surroundings,
     ) -> None:
         self._calling, self._cluster, self._stores = calling, cluster, stores
-        self._standing, self._around = standing, surroundings
+        self._standing, self._upkeep, self._around = standing, upkeep, surroundings
         self._ledger, self._holding = ledger, holding
 
     @abc.abstractmethod

@@ -18,7 +18,6 @@ from funkhaus.manifests import cron as builders
 from funkhaus.services.materialisation import resting, runs
 from funkhaus.services.materialisation.calling import Calling, CallingMaterialiser
 from funkhaus.services.materialisation.parts import Next, site
-from funkhaus.services.materialisation.upkeep import ensure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.parts import Judge, Surroundings
     from funkhaus.services.materialisation.standing import Standing
+    from funkhaus.services.materialisation.upkeep import Upkeep
 
 RUNS_SEEN = 50
 """Jobs and pods of one trigger that are read."""
@@ -51,6 +51,7 @@ class CronMaterialiser(CallingMaterialiser["CronJobTrigger"]):
         stores: Stores,
         clock: Clock,
         standing: Standing,
+        upkeep: Upkeep,
         surroundings: Surroundings,
     ) -> None:
         super().__init__(
@@ -62,6 +63,7 @@ class CronMaterialiser(CallingMaterialiser["CronJobTrigger"]):
             holding=holding,
             stores=stores,
             standing=standing,
+            upkeep=upkeep,
             surroundings=surroundings,
         )
         self._clock = clock
@@ -101,7 +103,7 @@ class CronMaterialiser(CallingMaterialiser["CronJobTrigger"]):
                 timeout=_timeout(function),
                 suspend=idle,
             )
-            live = await ensure(self._cluster, wanted, builders.owner(trigger), live)
+            live = await self._upkeep.ensure(wanted, builders.owner(trigger), live)
         seen, now = await self._runs(trigger, live), self._clock.now()
         status: dict[str, Any] = {**seen.status, "running": seen.running, "missedRuns": 0}
         coming = None if idle else _count(trigger, seen, status, now)

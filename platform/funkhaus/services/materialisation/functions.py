@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from funkhaus.services.materialisation.observed import Observed
     from funkhaus.services.materialisation.parts import Judge
     from funkhaus.services.materialisation.standing import Standing
+    from funkhaus.services.materialisation.upkeep import Upkeep
 
 
 class FunctionMaterialiser:
@@ -62,6 +63,7 @@ class FunctionMaterialiser:
         stores: Stores,
         clock: Clock,
         standing: Standing,
+        upkeep: Upkeep,
         results: BuildResults,
         builds: BuildRules,
         kept: int,
@@ -71,7 +73,7 @@ class FunctionMaterialiser:
         self._assembly = Assembly(
             cluster, registry, Builds(cluster, registry, results, clock, builds)
         )
-        self._rollout = Rollout(cluster, clock, kept)
+        self._rollout = Rollout(cluster, upkeep, clock, kept)
 
     async def reconcile(self, namespace: str, name: str) -> Next:
         """Make the cluster what the Function asks for, as far as that goes now.

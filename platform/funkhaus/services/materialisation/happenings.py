@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from funkhaus.manifests.labels import Owner
     from funkhaus.ports import Clock, Cluster, Manifest
 
 AT_ONCE = 10
@@ -36,7 +37,7 @@ _NO_NEWS = {("Degraded", "False"), ("Approved", "True")}
 
 
 class Happenings:
-    """Turns changed conditions into Events, bounded per object."""
+    """Turns changed conditions and repairs into Events, bounded per object."""
 
     def __init__(self, cluster: Cluster, clock: Clock, component: str) -> None:
         self._cluster, self._clock, self._component = cluster, clock, component
@@ -60,6 +61,14 @@ class Happenings:
             said.add(reason)
             level = "Normal" if (kind, status) in _GOOD else "Warning"
             await self._say(manifest, level, reason, item["message"])
+
+    async def repaired(self, owner: Owner, namespace: str, message: str) -> None:
+        """An Event on the object that something is there for, which lies in `namespace` if it lies in one."""
+        meta = {"name": owner.name, "uid": owner.uid}
+        if owner.kind.namespaced:
+            meta["namespace"] = namespace
+        about = {"apiVersion": owner.kind.api_version, "kind": owner.kind.name, "metadata": meta}
+        await self._say(about, "Warning", "Repaired", message)
 
     async def _say(self, manifest: Manifest, kind: str, reason: str, message: str) -> None:
         if not self._allowed(manifest["metadata"]["uid"]):

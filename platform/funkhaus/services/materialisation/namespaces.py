@@ -14,7 +14,7 @@ from funkhaus.domain.kinds import NAMESPACE, TENANT_NAMESPACE
 from funkhaus.manifests import network
 from funkhaus.manifests import tenant as builders
 from funkhaus.services.materialisation.parts import GONE, Next
-from funkhaus.services.materialisation.upkeep import ForeignError, ensure, remove
+from funkhaus.services.materialisation.upkeep import ForeignError, remove
 
 if TYPE_CHECKING:
     from funkhaus.domain.tenant import Namespace
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from funkhaus.ports import Cluster, Manifest
     from funkhaus.services.materialisation.parts import Surroundings
     from funkhaus.services.materialisation.standing import Standing
+    from funkhaus.services.materialisation.upkeep import Upkeep
 
 AGAIN = 2.0
 """Seconds between looks at a Namespace that is ending."""
@@ -30,8 +31,11 @@ AGAIN = 2.0
 class NamespaceMaterialiser:
     """The one `reconcile` of TenantNamespaces."""
 
-    def __init__(self, *, cluster: Cluster, standing: Standing, surroundings: Surroundings) -> None:
+    def __init__(
+        self, *, cluster: Cluster, standing: Standing, upkeep: Upkeep, surroundings: Surroundings
+    ) -> None:
         self._cluster, self._standing, self._around = cluster, standing, surroundings
+        self._upkeep = upkeep
 
     async def reconcile(self, namespace: str, name: str) -> Next:
         """Make or end the Namespace. Raises `UnavailableError` and `ConflictError`: try again."""
@@ -82,7 +86,7 @@ class NamespaceMaterialiser:
             builders.limit_range(place, owner),
             *builders.role_bindings(place, owner),
         ):
-            await ensure(self._cluster, part, owner)
+            await self._upkeep.ensure(part, owner)
         message = f"namespace {place.namespace} stands with its quota, network policies and roles"
         ready = Condition(READY, status=True, reason="Made", message=message)
         fine = Condition(DEGRADED, status=False, reason="AsExpected", message="nothing is wrong")
@@ -99,9 +103,8 @@ class NamespaceMaterialiser:
                     item.get("controller") for item in live["metadata"].get("ownerReferences") or []
                 ):
                     raise ForeignError.of(NAMESPACE, wanted.cluster_name)
-                asked["metadata"]["uid"] = live["metadata"]["uid"]
-                return await self._cluster.apply(asked, force=True)
-        return await ensure(self._cluster, asked, owner)
+                return await self._upkeep.take_over(asked, live)
+        return await self._upkeep.ensure(asked, owner)
 
     async def _end(self, manifest: Manifest, owner: Owner) -> Next:
         """Delete the Namespace, and let the TenantNamespace go when it is gone; a stranger's is left alone."""

@@ -15,7 +15,7 @@ from funkhaus.manifests import function as builders
 from funkhaus.manifests import labels
 from funkhaus.services.materialisation.diagnosis import replicas
 from funkhaus.services.materialisation.revisions import last_of_use
-from funkhaus.services.materialisation.upkeep import ensure, remove
+from funkhaus.services.materialisation.upkeep import remove
 from funkhaus.services.running import replicas as replicas_now
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from funkhaus.manifests.labels import Site
     from funkhaus.ports import Clock, Cluster, Manifest
     from funkhaus.services.materialisation.observed import Observed
+    from funkhaus.services.materialisation.upkeep import Upkeep
 
 LINGER = timedelta(seconds=15)
 """How long what served before goes on after the switch: proxies learn of it, calls in flight end."""
@@ -45,8 +46,8 @@ class Rolled:
 class Rollout:
     """One step of it, as far as it goes now."""
 
-    def __init__(self, cluster: Cluster, clock: Clock, kept: int) -> None:
-        self._cluster, self._clock, self._kept = cluster, clock, kept
+    def __init__(self, cluster: Cluster, upkeep: Upkeep, clock: Clock, kept: int) -> None:
+        self._cluster, self._upkeep, self._clock, self._kept = cluster, upkeep, clock, kept
 
     async def advance(
         self,
@@ -66,16 +67,15 @@ class Rollout:
         if not rolled.specs:
             return rolled
         owner = builders.owner(function)
-        await ensure(self._cluster, builders.service_account(site, function), owner)
+        await self._upkeep.ensure(builders.service_account(site, function), owner)
         for name, spec in rolled.specs.items():
-            rolled.deployments[name] = await ensure(
-                self._cluster,
+            rolled.deployments[name] = await self._upkeep.ensure(
                 builders.deployment(site, function, spec),
                 owner,
                 seen.deployments.get(name),
             )
             service = builders.revision_service(site, function, name)
-            await ensure(self._cluster, service, owner, seen.services.get(name))
+            await self._upkeep.ensure(service, owner, seen.services.get(name))
         if scale:
             await self._size(function, seen, rolled)
         settled_in = await self._switch(site, function, seen, rolled)
@@ -122,8 +122,7 @@ class Rollout:
         rolled.active = serving
         if replicas(rolled.deployments[serving]).ready:
             await self._note_serving(site, seen, serving, switched_at)
-        await ensure(
-            self._cluster,
+        await self._upkeep.ensure(
             builders.public_service(site, function, serving, switched_at),
             builders.owner(function),
             public,
@@ -157,7 +156,7 @@ class Rollout:
         if builders.scales(function.spec.scaling):
             most = _most(function, seen, rolled, rolled.active)
             wanted = builders.autoscaler(site, function, rolled.active, most)
-            await ensure(self._cluster, wanted, owner, seen.autoscaler)
+            await self._upkeep.ensure(wanted, owner, seen.autoscaler)
         elif await remove(self._cluster, seen.autoscaler, owner):
             rolled.after = 0.0  # the number of replicas is ours again: set it in the next round
 

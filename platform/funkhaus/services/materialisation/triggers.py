@@ -14,7 +14,6 @@ from funkhaus.manifests import trigger as builders
 from funkhaus.services.materialisation import resting
 from funkhaus.services.materialisation.calling import Calling, CallingMaterialiser
 from funkhaus.services.materialisation.parts import Next, site
-from funkhaus.services.materialisation.upkeep import ensure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.parts import Judge, Surroundings
     from funkhaus.services.materialisation.standing import Standing
+    from funkhaus.services.materialisation.upkeep import Upkeep
 
 
 class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
@@ -40,6 +40,7 @@ class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
         holding: Holding,
         stores: Stores,
         standing: Standing,
+        upkeep: Upkeep,
         surroundings: Surroundings,
     ) -> None:
         super().__init__(
@@ -49,6 +50,7 @@ class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
             holding=holding,
             stores=stores,
             standing=standing,
+            upkeep=upkeep,
             surroundings=surroundings,
         )
 
@@ -69,7 +71,7 @@ class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
         wanted = builders.ingress(
             place, trigger, domain=around.domain, ingress_class=around.ingress_class
         )
-        await ensure(self._cluster, wanted, builders.owner(trigger))
+        await self._upkeep.ensure(wanted, builders.owner(trigger))
         function = await self._cluster.get(FUNCTION, trigger.namespace, trigger.spec.function)
         url = builders.url(place, trigger, around.domain, around.ingress_port)
         ready = _ready(trigger, url, function)

@@ -1,7 +1,13 @@
-"""Keeping owned objects as they should be: repair what drifted, leave alone what fits, never touch a stranger's."""
+"""Keeping owned objects as they should be: repair what drifted and say so, leave alone what fits, never touch a stranger's.
+
+What is applied carries the digest of all it says. So an object that does not say it any more, under that very digest, was
+changed by somebody else; under another one it is we who want something new.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.errors import ConflictError
@@ -15,10 +21,12 @@ from funkhaus.domain.kinds import (
 )
 from funkhaus.domain.quantity import parse
 from funkhaus.domain.verdict import Finding
+from funkhaus.manifests import labels
 
 if TYPE_CHECKING:
     from funkhaus.manifests.labels import Owner
     from funkhaus.ports import Cluster, Manifest
+    from funkhaus.services.materialisation.happenings import Happenings
 
 EXACT: dict[str, tuple[tuple[str, ...], ...]] = {
     NETWORK_POLICY.name: (("spec",),),
@@ -30,6 +38,8 @@ EXACT: dict[str, tuple[tuple[str, ...], ...]] = {
 
 Server-side apply leaves what others own, so such fields are taken away by a patch of their own.
 """
+PLACES = 3
+"""How many paths an Event names."""
 _QUANTITIES = {"requests", "limits", "hard", "default", "defaultRequest", "emptyDir"}
 
 
@@ -48,31 +58,89 @@ class ForeignError(ConflictError):
         return cls(finding.message, findings=[finding])
 
 
-async def ensure(
-    cluster: Cluster, wanted: Manifest, owner: Owner, live: Manifest | None = None
-) -> Manifest:
-    """Have `wanted` in the cluster; `live` is the object if it was read already.
+class Upkeep:
+    """Has objects in the cluster; what was repaired is an Event on the object they are there for."""
 
-    Writes only when something differs, also where a stranger added a field to what is `EXACT`. Raises `ForeignError` for an
-    object of that name that is not `owner`'s.
-    """
-    kind, meta = kind_of(wanted), wanted["metadata"]
-    if live is None:
-        live = await cluster.get(kind, meta.get("namespace", ""), meta["name"])
-    if live is None:
-        # Without force: should a stranger's object turn up just now, its fields win and this is a conflict.
-        return await cluster.apply(wanted)
-    if not owner.owns(live):
-        raise ForeignError.of(kind, meta["name"])
-    if not covers(live, wanted):
-        bound = {**wanted, "metadata": {**meta, "uid": live["metadata"]["uid"]}}
-        live = await cluster.apply(bound, force=True)
-    if added := strays(kind, live, wanted):
-        unchanged = {"resourceVersion": live["metadata"]["resourceVersion"]}
-        live = await cluster.merge_patch(
-            kind, meta.get("namespace", ""), meta["name"], {**added, "metadata": unchanged}
-        )
-    return live
+    def __init__(self, cluster: Cluster, happenings: Happenings) -> None:
+        self._cluster, self._happenings = cluster, happenings
+
+    async def ensure(
+        self, wanted: Manifest, owner: Owner, live: Manifest | None = None
+    ) -> Manifest:
+        """Have `wanted` in the cluster; `live` is the object if it was read already.
+
+        Writes only when something differs, also where a stranger added a field to what is `EXACT`. Raises `ForeignError`
+        for an object of that name that is not `owner`'s.
+        """
+        kind, wanted = kind_of(wanted), _marked(wanted)
+        meta = wanted["metadata"]
+        namespace, name = meta.get("namespace", ""), meta["name"]
+        if live is None:
+            live = await self._cluster.get(kind, namespace, name)
+        if live is None:
+            # Without force: should a stranger's object turn up just now, its fields win and this is a conflict.
+            return await self._cluster.apply(wanted)
+        if not owner.owns(live):
+            raise ForeignError.of(kind, name)
+        was = live
+        if not covers(live, wanted):
+            live = await self.take_over(wanted, live)
+        if added := strays(kind, live, wanted):
+            unchanged = {"resourceVersion": live["metadata"]["resourceVersion"]}
+            live = await self._cluster.merge_patch(
+                kind, namespace, name, {**added, "metadata": unchanged}
+            )
+        if live is not was and _mark(was) == _mark(wanted):
+            where = ", ".join(differences(was, wanted)[:PLACES] or sorted(places(added))[:PLACES])
+            said = (
+                f"{kind.name} {name} was changed by somebody else at {where}; it is as it was again"
+            )
+            await self._happenings.repaired(owner, namespace, said)
+        return live
+
+    async def take_over(self, wanted: Manifest, live: Manifest) -> Manifest:
+        """Have this very object be as wanted, whoever's it was."""
+        wanted = _marked(wanted)
+        bound = {**wanted["metadata"], "uid": live["metadata"]["uid"]}
+        return await self._cluster.apply({**wanted, "metadata": bound}, force=True)
+
+
+def _marked(wanted: Manifest) -> Manifest:
+    meta = wanted["metadata"]
+    if labels.APPLIED in (meta.get("annotations") or {}):
+        return wanted
+    text = json.dumps(wanted, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    annotations = {**(meta.get("annotations") or {}), labels.APPLIED: digest}
+    return {**wanted, "metadata": {**meta, "annotations": annotations}}
+
+
+def _mark(manifest: Manifest) -> str:
+    annotations = manifest["metadata"].get("annotations") or {}
+    return str(annotations.get(labels.APPLIED, ""))
+
+
+def differences(live: Any, wanted: Any, path: str = "") -> list[str]:  # noqa: ANN401 - any JSON
+    """Paths at which `live` does not say what `wanted` does, lists as a whole."""
+    if covers(live, wanted, path.rpartition(".")[2]):
+        return []
+    if not (isinstance(live, dict) and isinstance(wanted, dict)):
+        return [path]
+    return [
+        found
+        for key, value in wanted.items()
+        for found in differences(live.get(key), value, f"{path}.{key}" if path else key)
+    ]
+
+
+def places(patch: Manifest, path: str = "") -> list[str]:
+    """Paths of a patch's leaves."""
+    return [
+        found
+        for key, value in patch.items()
+        for here in [f"{path}.{key}" if path else key]
+        for found in (places(value, here) if isinstance(value, dict) and value else [here])
+    ]
 
 
 async def remove(cluster: Cluster, live: Manifest | None, owner: Owner) -> bool:
