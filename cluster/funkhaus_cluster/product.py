@@ -218,6 +218,7 @@ def install(site: Site) -> str:
             site.program("helm"), "template", "funkhaus", str(chart),
             "--namespace", SYSTEM_NAMESPACE,
             "--set", "workloads=false",
+            "--set", "kubectl=webhook",  # kube-apiserver asks: control_plane.py
             "--set", f"domain={site.settings.domain}",
             "--set", f"webhook.url=https://127.0.0.1:{site.settings.ports.webhook}",
             "--set", f"registry.host={site.settings.registry}",

@@ -20,7 +20,7 @@ SHAPES = {
         *("--set", "webhook.url=https://127.0.0.1:8743"),
     ],
     "older cluster": ["--set", "registry.host=r", "--set", "impersonation.constrained=false"],
-    "no token webhook": ["--set", "registry.host=r", "--set", "kubectl=token-request"],
+    "token webhook": ["--set", "registry.host=r", "--set", "kubectl=webhook"],
     "one of each": [
         *("--set", "registry.host=r", "--set", "api.replicas=1"),
         *("--set", "controller.replicas=1", "--set", "webhook.replicas=1"),
@@ -143,3 +143,23 @@ def test_providers_without_an_address_to_come_back_to_are_refused() -> None:
     done = helm("template", "funkhaus", str(CHART), *words)
     assert done.returncode != 0
     assert "signIn.publicUrl" in done.stderr
+
+
+@pytest.mark.parametrize("way", ["webhook", "token-request"])
+def test_both_processes_hear_how_kubectl_gets_in(way: str) -> None:
+    """And without accounts for members nothing is there that could make some."""
+    documents = render(*SHAPES["defaults"], "--set", f"kubectl={way}")
+    told = [
+        entry["value"]
+        for document in documents
+        if document["kind"] == "Deployment"
+        for container in document["spec"]["template"]["spec"]["containers"]
+        for entry in container.get("env", [])
+        if entry["name"] == "FUNKHAUS_KUBECTL"
+    ]
+    assert told == [way] * 2
+    members = [item for item in documents if "members" in json.dumps(item["metadata"])]
+    minting = [
+        item for item in documents if "serviceaccounts/token" in json.dumps(item.get("rules"))
+    ]
+    assert bool(members) == bool(minting) == (way == "token-request")
