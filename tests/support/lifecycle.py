@@ -59,6 +59,7 @@ class MemoryLifecycle:
             Belonging.OVERRIDE: state.books.overrides,
             Belonging.HOST_SUFFIXES: state.suffixes,
             Belonging.DECISIONS: state.decisions,
+            Belonging.BUILDS: state.builds,
             Belonging.CHARGES: state.books.charges,
             Belonging.QUOTAS: {},  # a namespace has its own
             Belonging.TENANT_QUOTA: state.books.quotas,

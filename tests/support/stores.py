@@ -19,6 +19,7 @@ from funkhaus.ports import OutboxItem
 
 from .approvals import MemoryApprovals, MemoryNotifications, MemoryPlatformApprovals, Told
 from .audit import MemoryAuditChains, MemoryAuditTrail, Trails, append
+from .build_counts import MemoryBuilds
 from .decisions import MemoryDecisions
 from .hosts import MemoryHosts, MemoryPlatformHosts
 from .idempotency import Held, MemoryIdempotencyKeys
@@ -99,6 +100,7 @@ class State:
     approvals_changed: dict[str, datetime] = field(default_factory=dict)
     approval_checks: dict[tuple[str, Key], Checked] = field(default_factory=dict)
     notifications: dict[str, Told] = field(default_factory=dict)
+    builds: dict[tuple[str, str], tuple[str, datetime]] = field(default_factory=dict)
     decisions: dict[tuple[str, int], Decision] = field(default_factory=dict)
 
 
@@ -156,6 +158,10 @@ class MemoryTenantWork:
     @property
     def ledger(self) -> MemoryLedger:
         return MemoryLedger(self._state, self._tenant)
+
+    @property
+    def builds(self) -> MemoryBuilds:
+        return MemoryBuilds(self._state, self._tenant)
 
     @property
     def hosts(self) -> MemoryHosts:

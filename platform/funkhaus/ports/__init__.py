@@ -7,6 +7,7 @@ A manifest is a plain JSON object (``dict[str, Any]``) as kube-apiserver speaks 
 from funkhaus.ports.approvals import Approvals, Change, Checked, PlatformApprovals
 from funkhaus.ports.audit import AuditChains, AuditFilter, AuditListed, AuditTrail, Signer
 from funkhaus.ports.bearers import Bearers
+from funkhaus.ports.builds import Builds
 from funkhaus.ports.decisions import Decisions
 from funkhaus.ports.idempotency import IdempotencyKeys
 from funkhaus.ports.ledger import Ledger, Override, PlatformLedger
@@ -47,6 +48,7 @@ __all__ = [
     "AuditTrail",
     "Bearers",
     "BuildResults",
+    "Builds",
     "BundleSigner",
     "Change",
     "Checked",

@@ -24,6 +24,7 @@ class Belonging(StrEnum):
     OVERRIDE = "quota override"
     HOST_SUFFIXES = "host suffixes"
     DECISIONS = "decisions"
+    BUILDS = "builds"
     CHARGES = "charges"
     QUOTAS = "quotas"
     TENANT_QUOTA = "tenant quota"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from funkhaus.ports.approvals import Approvals, PlatformApprovals
     from funkhaus.ports.audit import AuditChains, AuditTrail
     from funkhaus.ports.bearers import Bearers
+    from funkhaus.ports.builds import Builds
     from funkhaus.ports.decisions import Decisions
     from funkhaus.ports.hosts import Hosts, PlatformHosts
     from funkhaus.ports.idempotency import IdempotencyKeys
@@ -81,6 +82,10 @@ class TenantWork(Protocol):
     @property
     def ledger(self) -> Ledger:
         """The tenant's books."""
+
+    @property
+    def builds(self) -> Builds:
+        """Which builds the tenant began."""
 
     @property
     def hosts(self) -> Hosts:

@@ -51,6 +51,7 @@ AFTER_THE_CLUSTER = (
     Belonging.QUOTAS,
     Belonging.TENANT_QUOTA,
     Belonging.DECISIONS,
+    Belonging.BUILDS,
 )
 """What is kept of objects, until none is there any more."""
 SUBJECT = "system:funkhaus"

@@ -11,6 +11,7 @@ from funkhaus.storage import rows
 from funkhaus.storage.schema import (
     ApprovalCheckRow,
     ApprovalRow,
+    BuildRow,
     ChargeRow,
     DecisionRow,
     HostSuffix,
@@ -47,6 +48,7 @@ _TABLES: dict[Belonging, type[Table]] = {
     Belonging.OVERRIDE: OverrideRow,
     Belonging.HOST_SUFFIXES: HostSuffix,
     Belonging.DECISIONS: DecisionRow,
+    Belonging.BUILDS: BuildRow,
     Belonging.CHARGES: ChargeRow,
     Belonging.QUOTAS: QuotaRow,
     Belonging.TENANT_QUOTA: TenantQuotaRow,

@@ -11,6 +11,7 @@ from funkhaus.domain.tenant import Namespace
 from funkhaus.storage import rows
 from funkhaus.storage.approvals import PostgresApprovals
 from funkhaus.storage.audit import PostgresAuditTrail
+from funkhaus.storage.builds import PostgresBuilds
 from funkhaus.storage.hosts import PostgresHosts
 from funkhaus.storage.ledger import PostgresLedger
 from funkhaus.storage.lifecycle import PostgresLifecycle
@@ -57,6 +58,11 @@ class PostgresTenantWork(rows.Statements):
     def ledger(self) -> PostgresLedger:
         """The tenant's books."""
         return PostgresLedger(self._connection, self._tenant)
+
+    @property
+    def builds(self) -> PostgresBuilds:
+        """Which builds the tenant began."""
+        return PostgresBuilds(self._connection, self._tenant)
 
     @property
     def hosts(self) -> PostgresHosts:

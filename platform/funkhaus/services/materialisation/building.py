@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.function import Function
     from funkhaus.domain.requirements import Requirements
     from funkhaus.domain.runtime import Runtime
+    from funkhaus.domain.verdict import Finding
     from funkhaus.ports import Manifest
 
 BUILDING, QUEUED, FAILED = "Building", "BuildQueued", "BuildFailed"
@@ -101,6 +102,11 @@ def no_place(jobs: Iterable[Manifest], tenant: str, rules: BuildRules) -> Condit
                 f"the build waits: {count} builds {whose} run, {limit} may at once; it begins when one has ended",
             )
     return None
+
+
+def over_quota(objections: Iterable[Finding]) -> Condition:
+    """As many began today as may."""
+    return _held("QuotaExceeded", "; ".join(item.sentence for item in objections))
 
 
 def under_way(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.runtime import Builder, Runtime
     from funkhaus.manifests.labels import Site
     from funkhaus.ports import BuildResults, Clock, Cluster, ImageRegistry, Manifest
+    from funkhaus.services.build_quota import BuildQuota
 
 FETCHED_AT_ONCE = 2
 """Results that are fetched, checked and pushed at the same time, whoever's they are."""
@@ -59,9 +60,10 @@ class Builds:
         results: BuildResults,
         clock: Clock,
         rules: BuildRules,
+        quota: BuildQuota,
     ) -> None:
         self._cluster, self._registry, self._results = cluster, registry, results
-        self._clock, self._rules = clock, rules
+        self._clock, self._rules, self._quota = clock, rules, quota
         self._fetching = asyncio.Semaphore(FETCHED_AT_ONCE)
         self._starting = asyncio.Lock()
 
@@ -102,6 +104,7 @@ class Builds:
             return await self._start(site, function, wanted)
         if not builders.owner(function).owns(mine):
             raise ForeignError.of(JOB, name)
+        await self._quota.note(site.tenant, site.name, mine["metadata"]["uid"])
         if building.is_active(mine):
             return await self._look(site, function, wanted, mine)
         if building.is_complete(mine) or building.is_stale(mine, function):
@@ -154,6 +157,8 @@ class Builds:
             )
             if waits := building.no_place(running, site.tenant, self._rules):
                 return waits
+            if objections := await self._quota.objections(site.tenant, site.name):
+                return building.over_quota(objections)
             job = builders.job(
                 site,
                 function,
@@ -165,6 +170,7 @@ class Builds:
                 secret=secrets.token_hex(32),
             )
             made = await self._cluster.apply(job)
+            await self._quota.note(site.tenant, site.name, made["metadata"]["uid"])
         return building.under_way(made, function, wanted.count, self._clock.now())
 
     async def _end_others(self, site: Site, function: Function, key: str) -> list[Manifest]:

@@ -16,6 +16,7 @@ from funkhaus.crd.conditions import ADMITTED, BUILT, DEGRADED, READY, Condition
 from funkhaus.domain.errors import ForbiddenError, InvalidError, UnavailableError
 from funkhaus.domain.function import RevisionSpec
 from funkhaus.domain.kinds import FUNCTION
+from funkhaus.services.build_quota import BuildQuota
 from funkhaus.services.materialisation import building, resting
 from funkhaus.services.materialisation.appraisal import appraise, fields
 from funkhaus.services.materialisation.approving import approved
@@ -71,7 +72,9 @@ class FunctionMaterialiser:
         self._cluster, self._judge, self._stores, self._clock = cluster, judge, stores, clock
         self._standing, self._ledger, self._holding = standing, ledger, holding
         self._assembly = Assembly(
-            cluster, registry, Builds(cluster, registry, results, clock, builds)
+            cluster,
+            registry,
+            Builds(cluster, registry, results, clock, builds, BuildQuota(stores, clock)),
         )
         self._rollout = Rollout(cluster, upkeep, clock, kept)
 

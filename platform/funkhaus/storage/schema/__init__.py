@@ -11,6 +11,7 @@ from funkhaus.storage.schema.approvals import (
     NotificationRow,
 )
 from funkhaus.storage.schema.audit import AuditChainRow, AuditCheckpointRow, AuditEntry
+from funkhaus.storage.schema.builds import BuildRow
 from funkhaus.storage.schema.charges import ChargeRow
 from funkhaus.storage.schema.decisions import DecisionRow
 from funkhaus.storage.schema.host_suffixes import HostSuffix
@@ -42,6 +43,7 @@ __all__ = [
     "AuditChainRow",
     "AuditCheckpointRow",
     "AuditEntry",
+    "BuildRow",
     "ChargeRow",
     "DecisionRow",
     "HostRow",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from funkhaus.storage.walls import Access  # noqa: TC001 - read when a table's class is made
 
-REVISION = "8c2d"
+REVISION = "b11d"
 """The migration this code was written against; a process refuses to start on any other."""
 
 

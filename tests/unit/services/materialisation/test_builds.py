@@ -322,6 +322,25 @@ async def test_builds_at_once_are_bounded(house: House) -> None:
     assert house.condition("Built", "c")[1] == "Building"
 
 
+async def test_builds_a_day_are_counted(house: House) -> None:
+    async with house.stores.begin("demo") as work:
+        hard = (await work.ledger.account("main")).hard.builds_per_day
+        for number in range(hard - 1):
+            await work.builds.note("main", str(number), house.clock.now())
+    house.function(dependencies="requests==2\n")
+    await house.reconcile()
+    await house.reconcile()
+    assert house.condition("Built")[1] == "Building", "the last of them, counted once"
+    house.function("other", dependencies="requests==3\n")
+    assert (await house.reconcile("other")).outcome == "held"
+    assert house.condition("Built", "other")[:2] == ("False", "QuotaExceeded")
+    assert f"has begun {hard} builds in the last 24 hours" in house.condition("Built", "other")[2]
+    assert len(house.cluster.named(JOB, NS)) == 1
+    house.clock.pass_seconds(24 * 3600 + 1)
+    await house.reconcile("other")
+    assert house.condition("Built", "other")[1] == "Building"
+
+
 async def test_all_tenants_together_are_bounded() -> None:
     house = House(BuildRules(House().rules.index, at_once=1, at_once_tenant=1))
     await house.settle_in()
