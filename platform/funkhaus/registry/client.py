@@ -143,9 +143,11 @@ class OciRegistry:
         raise NotFoundError("the registry keeps no log of that build")
 
     async def _packages_manifest(self, repository: str, key: str) -> dict[str, Any]:
-        path = f"{self._full(repository)}/manifests/{_tag(key)}"
-        content = await self._wire.read(path, MANIFEST_LIMIT)
-        document: dict[str, Any] = json.loads(content) if content else {}
+        try:
+            content = await self._wire.manifest(self._full(repository), _tag(key), MANIFEST_LIMIT)
+        except NotFoundError:
+            return {}
+        document: dict[str, Any] = json.loads(content)
         return document
 
     async def forget(self, below: str, *, limit: int = 200) -> int | None:

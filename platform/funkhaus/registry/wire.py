@@ -54,13 +54,6 @@ class Wire:
     ) -> None:
         self._session, self._url, self._pauses = session, url, pauses
 
-    async def read(self, path: str, limit: int) -> bytes | None:
-        """A manifest by its tag, or ``None``: nothing says whether it is the right one."""
-        answer = await self._ask("GET", path, headers={"Accept": MANIFESTS}, limit=limit)
-        if answer.status in {_OK, _MISSING}:
-            return answer.body if answer.status == _OK else None
-        raise _unexpected(f"GET {path}", answer)
-
     async def has(self, path: str) -> bool:
         """Whether a manifest or blob is there."""
         answer = await self._ask("HEAD", path, headers={"Accept": MANIFESTS})
