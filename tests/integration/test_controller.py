@@ -9,6 +9,7 @@ import asyncio
 import secrets
 import subprocess
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from funkhaus.crd import revision as revision_crd
+from funkhaus.domain.approval import ApprovalState
 from funkhaus.domain.kinds import (
     AUTOSCALER,
     CRON_JOB_TRIGGER,
@@ -34,6 +36,7 @@ from funkhaus.domain.kinds import (
     TENANT_NAMESPACE,
 )
 from funkhaus.domain.tenant import Namespace, Suspension, Tenant
+from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.factory import SystemClock
 from funkhaus.kube import KubeCluster, KubeLease
 from funkhaus.services.materialisation import rollout
@@ -300,6 +303,32 @@ async def test_going_back_is_a_change_of_where_traffic_goes(stage: Stage) -> Non
         after = await stage.admin.get(FUNCTION_REVISION, stage.namespace, old)
         assert after is not None
         assert revision_crd.served_at(after) > revision_crd.served_at(before)
+
+
+async def test_a_decision_is_heard_of_long_before_the_next_resync(stage: Stage) -> None:
+    asks = Finding("x-asks", "is a lot", "spec.timeout", Outcome.REQUIRE_APPROVAL, 30, 31)
+    stage.decider.findings = (asks,)
+
+    async def decided(state: ApprovalState) -> None:
+        async with stage.stores.begin(stage.tenant) as work:
+            (row,) = await work.approvals.all(ApprovalState.PENDING)
+            await work.approvals.put(replace(row, state=state, decided_by="fh:eve"))
+
+    async with stage.controller(resync=3600):
+        await stage.tenant_namespace()
+        await stage.function()
+        await stage.until(lambda: reason_of_function(stage, "PendingApproval"))
+        assert await stage.admin.list(DEPLOYMENT, stage.namespace) == []
+        await decided(ApprovalState.APPROVED)
+        revision = await stage.bring_up()
+        await stage.until(lambda: stage.ready(FUNCTION, "hello"))
+        await stage.function(timeout=31)
+        await stage.until(lambda: reason_of_function(stage, "PendingApproval"))
+        await decided(ApprovalState.REJECTED)
+        await stage.until(lambda: reason_of_function(stage, "Rejected"))
+        assert await serves(stage, revision)
+        deployments = await stage.admin.list(DEPLOYMENT, stage.namespace)
+        assert [item["metadata"]["name"] for item in deployments] == [revision]
 
 
 async def test_a_smaller_revision_is_charged_once_the_larger_is_gone(

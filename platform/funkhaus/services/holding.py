@@ -130,6 +130,12 @@ class Holding:
                 return Held()
             return Held(await self._seen(work, latest, uid))
 
+    async def goes_on_answering(self, tenant: str, key: Key, host: str) -> None:
+        """Have a trigger that is held keep the host it answers for meanwhile: nobody else gets it."""
+        async with self._stores.begin(tenant) as work:
+            if host not in await work.hosts.of(key.namespace, key.name):
+                await work.hosts.claim(key.namespace, key.name, host, self._clock.now())
+
     async def gone(self, kind: Kind, namespace: str, name: str) -> None:
         """Withdraw what an object asked for that is not there any more; `namespace` is the Kubernetes one.
 

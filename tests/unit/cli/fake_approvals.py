@@ -41,7 +41,7 @@ class FakeApprovals:
     def listApprovals(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
         return httpx.Response(200, json={"items": [self.held], "next": ""})
 
-    def listPendingApprovals(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
+    def listPlatformApprovals(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
         return httpx.Response(200, json={"items": [approval(tenant="acme")], "next": ""})
 
     def getApproval(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids

@@ -75,6 +75,9 @@ class CallingMaterialiser(abc.ABC, Generic[T]):
     async def _rest(self, manifest: Manifest, trigger: T, facts: TenantFacts) -> None:
         """The tenant rests: have the object call nothing, and say so."""
 
+    async def _hold(self, manifest: Manifest, facts: TenantFacts) -> None:
+        """The trigger waits for an approval: see to what goes on meanwhile."""
+
     async def reconcile(self, namespace: str, name: str) -> Next:
         """Make the cluster what the trigger asks for. Raises `UnavailableError` and `ConflictError`: try again."""
         manifest = await self._cluster.get(self._calling.kind, namespace, name)
@@ -123,6 +126,8 @@ class CallingMaterialiser(abc.ABC, Generic[T]):
         let_in = [item for item in (admitted, consent) if item]
         why = next((item for item in let_in if not item.status), None)
         if facts is None or why:
+            if facts and why is consent:
+                await self._hold(manifest, facts)
             why = why or admitted
             message = f"{why.message}; the {calling.becomes.name} stays as it was"
             not_ready = Condition(READY, status=False, reason=why.reason, message=message)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.crd.conditions import DEGRADED, READY, Condition
+from funkhaus.domain.charge import Key
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, INGRESS
 from funkhaus.manifests import trigger as builders
 from funkhaus.services.materialisation import resting
@@ -59,6 +60,19 @@ class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
         del trigger
         said = resting.conditions(facts.objections, "the URL answers 503")
         await self._standing.write(manifest, said)
+
+    async def _hold(self, manifest: Manifest, facts: TenantFacts) -> None:
+        """The books hold the host that is asked for; the Ingress answers for the one before until somebody says yes."""
+        meta = manifest["metadata"]
+        live = await self._cluster.get(INGRESS, meta["namespace"], meta["name"])
+        owner = builders.owner(http_trigger_crd.parse(manifest))
+        if live is None or not owner.owns(live):
+            return
+        key = Key(HTTP_TRIGGER.name, facts.namespace, meta["name"])
+        for host in {str(rule.get("host") or "") for rule in live["spec"].get("rules") or []} - {
+            ""
+        }:
+            await self._holding.goes_on_answering(facts.tenant, key, host)
 
     async def _materialise(
         self,

@@ -358,6 +358,24 @@ async def test_too_many_may_not_wait(house: House) -> None:
     assert refused.value.findings[0].code == "approvals-waiting"
 
 
+async def test_a_trigger_that_waits_keeps_the_host_it_answers_for(house: House) -> None:
+    house.function()
+    house.trigger(host="old.demo.example.com")
+    await house.triggers.reconcile(NS, "web")
+    house.decider.findings = (dataclasses.replace(ASK, path="spec.host"),)
+    house.trigger(host="new.demo.example.com")
+    for _ in range(2):
+        assert (await house.triggers.reconcile(NS, "web")).outcome == "held"
+        async with house.stores.begin("demo") as work:
+            held = await work.hosts.of("main", "web")
+        assert held == {"old.demo.example.com", "new.demo.example.com"}
+    await decide(house, ApprovalState.APPROVED)
+    await house.triggers.reconcile(NS, "web")
+    await house.triggers.reconcile(NS, "web")
+    async with house.stores.begin("demo") as work:
+        assert await work.hosts.of("main", "web") == {"new.demo.example.com"}
+
+
 @pytest.mark.parametrize(
     ("kind", "made", "name"),
     [(HTTP_TRIGGER, INGRESS, "web"), (CRON_JOB_TRIGGER, CRON_JOB, "nightly")],
