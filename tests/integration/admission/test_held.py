@@ -1,4 +1,4 @@
-"""What needs an approval, through a real kube-apiserver: let in, with warnings that say why it is held, and who frees it."""
+"""What needs an approval, through a real kube-apiserver: let in, with warnings that say why it is held and who frees it."""
 
 from __future__ import annotations
 
