@@ -33,7 +33,7 @@ KEPT_UNTIL, BOUND, ENDING = (
     "funkhaus.dev/bound",
     "funkhaus.dev/ending",
 )
-"""The account's notes: an RFC 3339 time, a digest, and whatever."""
+"""The account's notes: an RFC 3339 time; a JSON list, or something else while it is not known; and whatever."""
 
 
 def service_account(
@@ -52,7 +52,7 @@ def service_account(
                 MEMBER: account.subject_id,
                 CREDENTIAL: SESSION if session else TOKEN,
             },
-            "annotations": {KEPT_UNTIL: kept_until.isoformat()},
+            "annotations": {KEPT_UNTIL: kept_until.isoformat(), BOUND: "[]"},
         },
         "automountServiceAccountToken": False,
     }

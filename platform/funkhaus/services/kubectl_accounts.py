@@ -8,13 +8,13 @@ written only onto the version that was read (`ConflictError`: another process is
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from funkhaus import logs
-from funkhaus.domain.audit import digest_of
 from funkhaus.domain.errors import (
     ConflictError,
     ForbiddenError,
@@ -52,8 +52,8 @@ if TYPE_CHECKING:
             """What is no more is not in it."""
 
 
-Bindings = dict[tuple[str, str], tuple[Site, str]]
-"""Place and role, by namespace and name of the RoleBinding."""
+Bindings = dict[tuple[str, str], Site]
+"""Places, by Kubernetes namespace and role."""
 TRIES, PAUSE = 15, 0.2
 """How often an exchange tries where another process changes the same account, and the seconds between."""
 LISTED = 20_000
@@ -168,10 +168,10 @@ class KubectlAccounts:
         for uid, own in held.items():
             if uid not in accounts:
                 wrong += len(own)
-                await self._delete(own)
+                await self._clear(own)
         for uid, live in accounts.items():
-            bound = _note(live, builders.BOUND)
-            if bound and bound != _digest(map(_key, held.get(uid, []))):
+            bound = _bound(live)
+            if bound is not None and bound != {_key(binding) for binding in held.get(uid, [])}:
                 wrong += 1
                 await self._unsure(live)
         return wrong
@@ -201,9 +201,8 @@ class KubectlAccounts:
         known = await self._stores.lookups.namespaces(tenants) if tenants else {}
         wanted: dict[str, Bindings] = {}
         for subject in subjects:
-            name = KubectlAccount(subject.id, subject.token_id).name
             wanted[subject.token_id] = {
-                (place.namespace, builders.binding_name(name, role)): (place, role)
+                (place.namespace, role): place
                 for tenant in sorted(subject.roles)
                 for role in builders.roles_of(subject, tenant)
                 for place in (
@@ -232,7 +231,8 @@ class KubectlAccounts:
             made = builders.service_account(
                 account, self._namespace, session=session, kept_until=until
             )
-            return await self._cluster.apply(made, force=True)
+            # Not by force: another process may have made it, and noted something, since.
+            return await self._cluster.apply(made)
         if _note(live, builders.ENDING):
             return None
         if _kept_until(live) < until - KEPT / 2:
@@ -242,32 +242,38 @@ class KubectlAccounts:
     async def _bind(self, live: Manifest, wanted: Bindings, *, patient: bool = False) -> None:
         """Have exactly these RoleBindings. What can't be made yet is left for later; `patient`: not tried each time."""
         wanted = dict(sorted(wanted.items())[:PLACES_LIMIT])
-        meta, digest, now = live["metadata"], _digest(wanted), self._clock.now()
-        uid = meta["uid"]
-        if _note(live, builders.BOUND) == digest:
+        told, now = _told(wanted), self._clock.now()
+        if _note(live, builders.BOUND) == told:
             return
-        if patient and self._later.get(f"{uid} {digest}", now) > now:
+        attempt = f"{live['metadata']['uid']} {told}"
+        if patient and self._later.get(attempt, now) > now:
             return
-        # Whoever reads this note begins anew, should this process die before the last one.
-        live = await self._noted(live, {builders.BOUND: f"changing {uuid4()}"})
-        found = {_key(item): item for item in await self._bindings(uid)}
-        await self._delete([item for key, item in found.items() if key not in wanted])
-        missing = [wanted[key] for key in wanted if key not in found]
-        results = await asyncio.gather(*(self._granted(live, *item) for item in missing))
-        if not all(results):
+        # Whoever reads this note looks at the cluster first, should this process die before the next one.
+        claimed = await self._noted(live, {builders.BOUND: f"changing {uuid4()}"})
+        held = await self._held(live)
+        await self._loose(live, held - wanted.keys())
+        missing = [key for key in wanted if key not in held]
+        made = await asyncio.gather(*(self._granted(live, wanted[key], key[1]) for key in missing))
+        late = {key for key, done in zip(missing, made, strict=True) if not done}
+        if late:
             self._later = {key: at for key, at in self._later.items() if at > now}
-            self._later[f"{uid} {digest}"] = now + AGAIN
-            return
+            self._later[attempt] = now + AGAIN
         try:
-            await self._noted(live, {builders.BOUND: digest})
+            await self._noted(claimed, {builders.BOUND: _told(wanted.keys() - late)})
         except (ConflictError, NotFoundError):
-            there = await self._cluster.get(SERVICE_ACCOUNT, self._namespace, meta["name"])
-            if there is None or there["metadata"]["uid"] != uid:
-                # It ended meanwhile, and whoever ended it saw none of what was made since.
-                await self._delete(await self._bindings(uid))
-            if there is not None:
-                await self._unsure(there)
+            await self._stepped_on(live)
             raise
+
+    async def _stepped_on(self, live: Manifest) -> None:
+        """Another process changed the account while this one bound it."""
+        meta = live["metadata"]
+        there = await self._cluster.get(SERVICE_ACCOUNT, self._namespace, meta["name"])
+        same = there is not None and there["metadata"]["uid"] == meta["uid"]
+        if there is None or not same or _note(there, builders.ENDING):
+            # Whoever ended it saw none of what was made since.
+            await self._clear(await self._found(meta["uid"]))
+        if there is not None:
+            await self._unsure(there)
 
     async def _granted(self, live: Manifest, place: Site, role: str) -> bool:
         """Whether the RoleBinding could be made: its namespace may not be there yet, not be ours yet, or end."""
@@ -289,20 +295,30 @@ class KubectlAccounts:
         if dead:
             await self._cluster.delete(SECRET, self._namespace, meta["name"])
         if not _note(live, builders.ENDING):
-            await self._noted(live, {builders.ENDING: "yes"}, fenced=not dead)
+            live = await self._noted(live, {builders.ENDING: "yes"}, fenced=not dead)
         if not dead:
             await self._cluster.delete(SECRET, self._namespace, meta["name"])
-        await self._delete(await self._bindings(meta["uid"]))
+        await self._loose(live, await self._held(live))
         await self._cluster.delete(SERVICE_ACCOUNT, self._namespace, meta["name"], uid=meta["uid"])
         _LOG.info("kubectl account ended", name=meta["name"], dead=dead)
 
-    async def _bindings(self, uid: str) -> list[Manifest]:
+    async def _held(self, live: Manifest) -> set[tuple[str, str]]:
+        """What the account is bound to: as it notes, so that no cluster is searched, else as the cluster has it."""
+        if (bound := _bound(live)) is not None:
+            return bound
+        return {_key(binding) for binding in await self._found(live["metadata"]["uid"])}
+
+    async def _found(self, uid: str) -> list[Manifest]:
         """The RoleBindings of the account with this uid, in all namespaces."""
         return await self._cluster.list(ROLE_BINDING, labels={builders.ACCOUNT: uid}, limit=LISTED)
 
-    async def _delete(self, bindings: Sequence[Manifest]) -> None:
-        metas = [binding["metadata"] for binding in bindings]
-        for meta in metas:
+    async def _loose(self, live: Manifest, bindings: Iterable[tuple[str, str]]) -> None:
+        for namespace, role in sorted(bindings):
+            name = builders.binding_name(live["metadata"]["name"], role)
+            await self._cluster.delete(ROLE_BINDING, namespace, name)
+
+    async def _clear(self, bindings: Iterable[Manifest]) -> None:
+        for meta in [binding["metadata"] for binding in bindings]:
             await self._cluster.delete(
                 ROLE_BINDING, meta["namespace"], meta["name"], uid=meta["uid"]
             )
@@ -340,9 +356,23 @@ def _kept_until(live: Manifest) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
-def _key(manifest: Manifest) -> tuple[str, str]:
-    return manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+def _key(binding: Manifest) -> tuple[str, str]:
+    meta = binding["metadata"]
+    return meta["namespace"], str(meta["name"]).rpartition("-")[2]
 
 
-def _digest(keys: Iterable[tuple[str, str]]) -> str:
-    return digest_of([list(key) for key in sorted(keys)])
+def _told(bindings: Iterable[tuple[str, str]]) -> str:
+    """The note of what an account is bound to: JSON, ``<namespace>/<role>``."""
+    return json.dumps(sorted("/".join(key) for key in bindings))
+
+
+def _bound(live: Manifest) -> set[tuple[str, str]] | None:
+    """What the account notes that it is bound to; ``None`` while that changes, or where it is no such note."""
+    try:
+        entries = json.loads(_note(live, builders.BOUND))
+        pairs = (entry.split("/") for entry in entries)
+        return (
+            {(namespace, role) for namespace, role in pairs} if isinstance(entries, list) else None
+        )
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -142,6 +142,40 @@ async def test_two_credentials_of_one_subject_have_each_its_own_rights(house: Ho
     assert house.bound(less) == {("blue--default", "viewer"), ("blue--shop", "viewer")}
 
 
+async def test_no_search_for_bindings_but_the_one_a_minute(house: House) -> None:
+    """Of those a cluster has a dozen for each tenant."""
+    searches = 0
+
+    def counted(verb: str, kind: Kind, *_: str) -> None:
+        nonlocal searches
+        searches += (verb, kind) == ("list", ROLE_BINDING)
+
+    house.cluster.failure = counted
+    ada = await house.signed_in(blue=Role.OWNER, red=Role.VIEWER)
+    await house.accounts.token(ada)
+    await house.accounts.round()
+    await removed(house, ada)
+    await house.accounts.round()
+    assert house.bound(ada) == {("red--default", "viewer")}
+    await logged_out(house, ada)
+    await house.accounts.round()
+    assert house.left() == []
+    assert searches == 0
+    await house.accounts.compare()
+    assert searches == 1
+
+
+@pytest.mark.parametrize("note", ["[", "{}", "7", "[7]", '["a"]', '["a/b/c"]', "changing"])
+async def test_a_note_nobody_can_read_has_the_cluster_searched(house: House, note: str) -> None:
+    ada = await house.signed_in(blue=Role.OWNER, red=Role.VIEWER)
+    await house.accounts.token(ada)
+    await removed(house, ada)
+    patch = {"metadata": {"annotations": {"funkhaus.dev/bound": note}}}
+    await house.cluster.merge_patch(SERVICE_ACCOUNT, MEMBERS, f"fh-{ada.id}-{ada.token_id}", patch)
+    await house.accounts.round()
+    assert house.bound(ada) == {("red--default", "viewer")}
+
+
 # ── how it ends ──
 
 
