@@ -17,6 +17,7 @@ from funkhaus.kube.connection import Connection
 from funkhaus.policy import bundle
 from funkhaus.policy.client import OpaDecider
 from funkhaus.policy.compiler import OpaCompiler
+from funkhaus.policy.trial import OpaTrial
 from funkhaus.registry import OciRegistry
 from funkhaus.services.policies import PolicyFeed
 from funkhaus.storage import PostgresStores, open_engine
@@ -75,9 +76,9 @@ async def cluster_address(settings: Api) -> ClusterAddress | None:
 
 def policy_feed(settings: Api) -> PolicyFeed:
     """How policy sets are tried out and handed to OPA; raises `InvalidError` for settings that can't be right."""
-    compiler = OpaCompiler(settings.opa_program)
+    compiler, trial = OpaCompiler(settings.opa_program), OpaTrial(settings.opa_program)
     if not settings.policy_signing_key:
-        return PolicyFeed(compiler)
+        return PolicyFeed(compiler, trial)
     if len(settings.policy_bundle_token) < BUNDLE_TOKEN_LENGTH:
         raise InvalidError.at(
             Finding(
@@ -88,7 +89,10 @@ def policy_feed(settings: Api) -> PolicyFeed:
         )
     signer = RsaSigner(settings.policy_signing_key)
     return PolicyFeed(
-        compiler, lambda policies: bundle.build(policies, signer), settings.policy_bundle_token
+        compiler,
+        trial,
+        lambda policies: bundle.build(policies, signer),
+        settings.policy_bundle_token,
     )
 
 

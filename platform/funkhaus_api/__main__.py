@@ -14,11 +14,10 @@ from aiohttp import web
 
 from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, UnavailableError
-from funkhaus.factory import SystemClock, opened_stores
-from funkhaus.policy.compiler import OpaCompiler
+from funkhaus.factory import SystemClock, opened_stores, policy_feed
 from funkhaus.policy.folder import read_folder
 from funkhaus.services.acts import Acts
-from funkhaus.services.policies import PolicyFeed, PolicyService
+from funkhaus.services.policies import PolicyService
 from funkhaus.settings import Api, load
 from funkhaus.storage import migrate, process_login
 from funkhaus_api.addresses import Proxies
@@ -87,8 +86,7 @@ async def publish_policies(settings: Api, folder: Path, *, first: bool) -> None:
     policies = read_folder(folder)
     async with opened_stores(settings, NAME) as stores:
         await stores.ready()
-        feed = PolicyFeed(OpaCompiler(settings.opa_program))
-        service = PolicyService(stores, Acts(stores), SystemClock(), feed)
+        service = PolicyService(stores, Acts(stores), SystemClock(), policy_feed(settings))
         changed = await service.come_with_the_release(policies, first=first)
     said = "policies in force" if changed else "policies left as they were"
     _LOG.info(said, revision=policies.revision)

@@ -117,6 +117,7 @@ PATIENT = frozenset(
         invocations.read_logs,
         functions.download,
         policies.bundle,
+        policies.impact,
     }
 )
 """What may take longer than a request, within limits of its own."""

@@ -24,6 +24,7 @@ from funkhaus.services.founding import SelfService
 from funkhaus.services.functions import FunctionService
 from funkhaus.services.grants import GrantService
 from funkhaus.services.holding import Holding
+from funkhaus.services.impact import ImpactService
 from funkhaus.services.invitations import InvitationService
 from funkhaus.services.invocations import InvocationService
 from funkhaus.services.kubectl import KubectlService
@@ -110,6 +111,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             address=await cluster_address(settings),
             grace_days=settings.deletion_grace_days,
             members=settings.members_namespace,
+            domain=settings.domain,
             kept=Kept(settings.decision_days, settings.decisions_per_tenant),
         )
 
@@ -142,6 +144,7 @@ def wired(
     grace_days: int = GRACE_DAYS,
     members: str = "",
     feed: PolicyFeed,
+    domain: str,
     kept: Kept = Kept(),  # noqa: B008 - it can't be changed
     told: Destination | None = None,
 ) -> Services:
@@ -188,6 +191,9 @@ def wired(
         outbox=Outbox(stores, cluster, clock),
         quotas=QuotaService(stores, acts, clock, bell.ring),
         policies=PolicyService(stores, acts, clock, feed),
+        impact=ImpactService(
+            stores, acts, cluster, clock, feed.compiler, feed.trial, domain=domain
+        ),
         approvals=ApprovalService(stores, acts, clock),
         holding=Holding(stores, clock),
         announcer=Announcer(stores, dialer, clock, told),

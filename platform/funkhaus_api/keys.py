@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from funkhaus.services.functions import FunctionService
     from funkhaus.services.grants import GrantService
     from funkhaus.services.holding import Holding
+    from funkhaus.services.impact import ImpactService
     from funkhaus.services.invitations import InvitationService
     from funkhaus.services.invocations import InvocationService
     from funkhaus.services.kubectl import KubectlService
@@ -90,6 +91,7 @@ class Services:
     quotas: QuotaService
     quota_requests: QuotaRequestService
     policies: PolicyService
+    impact: ImpactService
     approvals: ApprovalService
     holding: Holding
     decision_retention: DecisionRetention

@@ -15,6 +15,7 @@ from funkhaus_cli.commands import (  # noqa: F401 - they add themselves to nouns
     calls,
     deployment,
     policy_activations,
+    policy_impact,
     quota_requests,
     revisions,
     tenant_requests,

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,6 @@ from funkhaus.auth.bundle_signing import RsaSigner
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.policy.client import OpaDecider
 from funkhaus.policy.folder import read_folder
-from funkhaus.services.policies import PolicyFeed
 from tests.support import signing
 from tests.support.api import World, serving
 from tests.support.opa import POLICIES, started
@@ -95,9 +95,7 @@ async def test_opa_judges_by_the_release_s_rules(
     secret = named(documents, "Secret", "funkhaus-policy-keys")["data"]
     keys = {name: base64.b64decode(text).decode() for name, text in secret.items()}
     feed = signing.feed(RsaSigner(keys["signing-key"]))
-    world = World(
-        MemoryStores(), feed=PolicyFeed(feed.compiler, feed.bundler, keys["bundle-token"])
-    )
+    world = World(MemoryStores(), feed=replace(feed, token=keys["bundle-token"]))
     services = world.services()
     rules = read_folder(
         mounted(documents, pod(documents, "Job", "funkhaus-rules-first"), "rules", tmp_path)

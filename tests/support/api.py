@@ -30,8 +30,9 @@ from .audit import a_key
 from .clock import FakeClock
 from .cluster import MemoryCluster
 from .dialer import MemoryDialer
-from .policies import FakeCompiler
+from .policies import FakeCompiler, FakeTrial
 from .providers import MemoryProviders
+from .questions import DOMAIN
 from .registry import MemoryRegistry
 from .stores import MemoryStores
 
@@ -107,7 +108,7 @@ class World:
     providers: Providers = field(default_factory=MemoryProviders)
     public_url: str = PUBLIC_URL
     cluster_address: ClusterAddress | None = None
-    feed: PolicyFeed = field(default_factory=lambda: PolicyFeed(FakeCompiler()))
+    feed: PolicyFeed = field(default_factory=lambda: PolicyFeed(FakeCompiler(), FakeTrial()))
     members: str = ""
     """The namespace of the accounts that stand for credentials; empty: kube-apiserver asks."""
 
@@ -127,6 +128,7 @@ class World:
             public_url=self.public_url,
             address=self.cluster_address,
             feed=self.feed,
+            domain=DOMAIN,
             members=self.members,
         )
 

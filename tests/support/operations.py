@@ -37,6 +37,7 @@ BODIES: dict[str, Any] = {
     "invite": {"email": "a@example.com", "role": "viewer"},
     "issueToken": {"name": "x", "role": "viewer"},
     "overrideQuota": QUOTA | {"reason": "x", "days": 1},
+    "policyImpact": {"files": {"x": "x"}},
     "putMember": {"user": "x", "role": "viewer"},
     "rejectChange": {"reason": "x"},
     "rejectQuotaRequest": {},

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.errors import NotFoundError
+from funkhaus.policy import inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from funkhaus.domain.policy_set import Activation, PolicySet
+    from funkhaus.domain.question import Question
     from funkhaus.domain.verdict import Finding
 
 
@@ -63,3 +66,21 @@ class FakeCompiler:
     async def objections(self, policies: PolicySet) -> Sequence[Finding]:
         self.tried.append(policies)
         return self.says
+
+
+class FakeTrial:
+    """Finds what it is told to, by revision and the name of the object."""
+
+    def __init__(self) -> None:
+        self.finds: dict[tuple[str, str], tuple[Finding, ...]] = {}
+        self.asked: list[tuple[str, int]] = []
+
+    def question(self, question: Question) -> str:
+        return json.dumps(inputs.document(question))
+
+    async def findings(
+        self, policies: PolicySet, questions: Sequence[str]
+    ) -> Sequence[tuple[Finding, ...]]:
+        self.asked.append((policies.revision, len(questions)))
+        names = [json.loads(question)["object"]["name"] for question in questions]
+        return [self.finds.get((policies.revision, name), ()) for name in names]

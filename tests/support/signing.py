@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from funkhaus.auth.bundle_signing import RsaSigner
 from funkhaus.policy import bundle
 from funkhaus.policy.compiler import OpaCompiler
+from funkhaus.policy.trial import OpaTrial
 from funkhaus.services.policies import PolicyFeed
 
 TOKEN = "what OPA shows, thirty-two letters or more"
@@ -33,5 +34,8 @@ def feed(by: RsaSigner | None = None) -> PolicyFeed:
     """Tried out by `opa` on PATH, signed by `by` or the tests' key."""
     key = by or signer()
     return PolicyFeed(
-        OpaCompiler("opa", seconds=60), lambda policies: bundle.build(policies, key), TOKEN
+        OpaCompiler("opa", seconds=60),
+        OpaTrial("opa", seconds=120),
+        lambda policies: bundle.build(policies, key),
+        TOKEN,
     )

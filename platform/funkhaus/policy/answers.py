@@ -20,16 +20,20 @@ if TYPE_CHECKING:
 def verdict(answer: object) -> Verdict:
     """The verdict in the answer to `data.funkhaus.main.decision`."""
     result = _result(answer)
-    findings = result.get("findings")
-    if not isinstance(findings, list):
-        raise _wrong("its findings are no list")
-    read = tuple(_finding(item) for item in findings)
+    read = findings(result.get("findings"))
     return Verdict(
         findings=read,
         decision_id=_decision_id(answer),
         revision=_revision(result),
         approvers=approval_rules.together(read, _rules(result.get("approvers", []))),
     )
+
+
+def findings(found: object) -> tuple[Finding, ...]:
+    """The findings in `data.funkhaus.main.findings`."""
+    if not isinstance(found, list):
+        raise _wrong("its findings are no list")
+    return tuple(_finding(item) for item in found)
 
 
 def defaults(answer: object) -> tuple[Default, ...]:

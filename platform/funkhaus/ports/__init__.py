@@ -16,7 +16,7 @@ from funkhaus.ports.logins import Logins
 from funkhaus.ports.lookups import Lookups, Standing
 from funkhaus.ports.members import Members
 from funkhaus.ports.notifications import Notifications
-from funkhaus.ports.policies import BundleSigner, Policies, PolicyCompiler
+from funkhaus.ports.policies import BundleSigner, Policies, PolicyCompiler, PolicyTrial
 from funkhaus.ports.providers import Provider, Providers
 from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
 from funkhaus.ports.service_accounts import ServiceAccounts
@@ -76,6 +76,7 @@ __all__ = [
     "PlatformWork",
     "Policies",
     "PolicyCompiler",
+    "PolicyTrial",
     "Provider",
     "Providers",
     "QuotaRequests",

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from funkhaus.domain.policy_set import Activation, PolicySet
+    from funkhaus.domain.question import Question
     from funkhaus.domain.verdict import Finding
 
 
@@ -35,6 +36,21 @@ class PolicyCompiler(Protocol):
 
     async def objections(self, policies: PolicySet) -> Sequence[Finding]:
         """Why it does not compile, or which of its tests fail; raises `UnavailableError`, `TimedOutError`."""
+
+
+class PolicyTrial(Protocol):
+    """Asks a set that nobody has put in force."""
+
+    def question(self, question: Question) -> str:
+        """The document the policy engine would get, as JSON."""
+
+    async def findings(
+        self, policies: PolicySet, questions: Sequence[str]
+    ) -> Sequence[tuple[Finding, ...]]:
+        """What the set finds in each question (JSON), in order.
+
+        Raises `InvalidError` for rules that break or are silent, `UnavailableError`, `TimedOutError`.
+        """
 
 
 class BundleSigner(Protocol):

@@ -24,7 +24,7 @@ from funkhaus.ports import AuditRow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from funkhaus.ports import Clock, PlatformWork, PolicyCompiler, Stores
+    from funkhaus.ports import Clock, PlatformWork, PolicyCompiler, PolicyTrial, Stores
     from funkhaus.services.acts import Acts, Asker
 
 LOOK_SECONDS = 0.2
@@ -51,6 +51,7 @@ class PolicyFeed:
     """How sets are tried out and handed to OPA, which shows `token`. Without a `bundler` OPA has its rules as files."""
 
     compiler: PolicyCompiler
+    trial: PolicyTrial
     bundler: Bundler | None = None
     token: str = field(default="", repr=False)
 
@@ -120,7 +121,7 @@ class PolicyService:
         An admin's set stays. One that went back to what the house put there last follows the releases again. Raises
         `InvalidError`.
         """
-        if found := _objections(policies):
+        if found := objections(policies):
             raise InvalidError.at(*found)
         async with self._stores.begin_platform() as work:
             history = await work.policies.history(limit=HISTORY_LIMIT)
@@ -206,7 +207,7 @@ class PolicyService:
     async def _fit(self, policies: PolicySet) -> None:
         if self._feed.bundler is None:
             raise _not_served()
-        found = _objections(policies) or await self._feed.compiler.objections(policies)
+        found = objections(policies) or await self._feed.compiler.objections(policies)
         if found:
             raise InvalidError.at(*found)
 
@@ -228,7 +229,8 @@ def _follows(history: Sequence[Activation], revision: str) -> bool:
     return history[0].revision == last != revision
 
 
-def _objections(policies: PolicySet) -> list[Finding]:
+def objections(policies: PolicySet) -> list[Finding]:
+    """What is wrong with names, sizes and data files."""
     found = policies.objections()
     if found:
         return found

@@ -20,10 +20,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from funkhaus import logs
-from funkhaus.crd import cron_job_trigger as cron_job_trigger_crd
-from funkhaus.crd import function as function_crd
-from funkhaus.crd import http_trigger as http_trigger_crd
-from funkhaus.domain import names
 from funkhaus.domain.audit import digest_of
 from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import (
@@ -33,7 +29,6 @@ from funkhaus.domain.errors import (
     TimedOutError,
     TooManyError,
 )
-from funkhaus.domain.function import Function
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, Kind
 from funkhaus.domain.kubectl_account import account_named, account_user
 from funkhaus.domain.question import Change, Doing, Question
@@ -55,6 +50,7 @@ from funkhaus.services.marks import (
     owned_by_tenant,
     place_labels,
 )
+from funkhaus.services.questions import full, named_subject, stored_question, subject_of
 from funkhaus.services.turns import Turns
 
 if TYPE_CHECKING:
@@ -62,6 +58,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.approval import Approval
     from funkhaus.domain.decision import Decision
+    from funkhaus.domain.function import Function
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import Trigger
     from funkhaus.ports import Clock, Decider, Manifest, Stores
@@ -174,17 +171,7 @@ class ReviewService:
         return await self._judge_stored(CRON_JOB_TRIGGER, manifest, facts)
 
     async def _judge_stored(self, kind: Kind, manifest: Manifest, facts: TenantFacts) -> Verdict:
-        marks = marks_of(manifest)
-        full = self._full(facts)
-        return await self._decider.decide(
-            Question(
-                _named_subject(kind, manifest),
-                full,
-                marks,
-                owned_by_platform(marks, full),
-                other_annotations(manifest),
-            )
-        )
+        return await self._decider.decide(stored_question(kind, manifest, facts, self._domain))
 
     async def _within(
         self, deadline: float, review: Review, work: Callable[[Review], Awaitable[Judgement]]
@@ -232,7 +219,7 @@ class ReviewService:
             (("metadata", "labels", key), value) for key, value in place_labels(facts).items()
         ]
         try:
-            subject = _subject(review.kind, _with_a_name(review.manifest))
+            subject = subject_of(review.kind, _with_a_name(review.manifest))
             named, replaced = people(review), outdated(review)
         except InvalidError:
             # The schema refuses it in a moment, in words that name the field.
@@ -258,7 +245,7 @@ class ReviewService:
         else:
             old = marks_of(review.old) if review.operation is Operation.UPDATE else None
             owned = owned_by_tenant(old, facts, review.requester, author=may_name(review))
-        subject = _named_subject(review.kind, review.manifest)
+        subject = named_subject(review.kind, review.manifest)
         others = other_annotations(review.manifest)
         now = self._clock.now()
         change = Change(Doing(review.operation.value), now)
@@ -326,13 +313,7 @@ class ReviewService:
             )
             finding = Finding("namespace-foreign", message, "metadata.namespace", value=namespace)
             raise ForbiddenError(finding.sentence, findings=[finding])
-        return self._full(facts)
-
-    def _full(self, facts: TenantFacts) -> TenantFacts:
-        """The facts with every host suffix, the default one first."""
-        own = names.host_suffix(facts.tenant, self._domain)
-        granted = [suffix for suffix in facts.host_suffixes if suffix != own]
-        return dataclasses.replace(facts, host_suffixes=(own, *granted))
+        return full(facts, self._domain)
 
     async def _record(self, review: Review, judgement: Judgement) -> bool:
         """Append the audit row of what is refused or let in with a remark; whether that succeeded. The answer stands."""
@@ -374,25 +355,3 @@ def _with_a_name(manifest: Manifest) -> Manifest:
     meta = manifest.get("metadata") or {}
     name = meta.get("name") or meta.get("generateName") or "unnamed"
     return {**manifest, "metadata": {**meta, "name": name}}
-
-
-def _subject(kind: Kind, manifest: Manifest) -> Function | Trigger:
-    """The object parsed; raises `InvalidError`."""
-    if kind == FUNCTION:
-        return function_crd.parse(manifest)
-    if kind == HTTP_TRIGGER:
-        return http_trigger_crd.parse(manifest)
-    if kind == CRON_JOB_TRIGGER:
-        return cron_job_trigger_crd.parse(manifest)
-    raise InvalidError(f"objects of kind {kind.name} are not judged here")
-
-
-def _named_subject(kind: Kind, manifest: Manifest) -> Function | Trigger:
-    """The object parsed, its names checked; raises `InvalidError`."""
-    subject = _subject(kind, manifest)
-    if isinstance(subject, Function):
-        names.function_name(subject.name)
-    else:
-        names.trigger_name(subject.name)
-        names.function_name(subject.spec.function, "spec.function")
-    return subject

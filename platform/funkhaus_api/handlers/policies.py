@@ -11,10 +11,12 @@ import re
 from aiohttp import web
 
 from funkhaus.domain.errors import UnauthenticatedError
+from funkhaus.domain.policy_set import PolicySet
 from funkhaus_api.keys import asker, services
 from funkhaus_api.pages import Page
 from funkhaus_api.places import CREATED, answer
-from funkhaus_api.wire.policies import NewActivation, activation
+from funkhaus_api.wire.policies import NewActivation, NewImpact, activation, back
+from funkhaus_api.wire.policies import impact as wire_impact
 from funkhaus_api.wire.reading import Query, read_body
 
 BUNDLE_TYPE = "application/vnd.openpolicyagent.bundles"
@@ -47,6 +49,14 @@ async def activate(request: web.Request) -> web.Response:
     return answer(activation(done), CREATED)
 
 
+async def impact(request: web.Request) -> web.Response:
+    """What a set would have done, and would do; it is not put in force."""
+    since = back(Query(request, ["since"]).text("since", "7d"))
+    body = await read_body(request, NewImpact)
+    report = await services(request).impact.report(asker(request), PolicySet(body.files), since)
+    return answer(wire_impact(report))
+
+
 async def bundle(request: web.Request) -> web.Response:
     """For OPA alone."""
     policies = services(request).policies
@@ -68,5 +78,6 @@ async def bundle(request: web.Request) -> web.Response:
 ROUTES = [
     web.get("/v1/policy/activations", listed, allow_head=False),
     web.post("/v1/policy/activations", activate),
+    web.post("/v1/policy/impact", impact),
     web.get("/v1/policy/bundle", bundle, allow_head=False),
 ]

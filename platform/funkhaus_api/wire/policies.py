@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
+from funkhaus.domain.errors import InvalidError
 from funkhaus.domain.policy_set import HOUSE, REASON_LIMIT, PolicySet
+from funkhaus.domain.verdict import Finding
 from funkhaus_api.wire.reading import Body
 
 if TYPE_CHECKING:
+    from funkhaus.domain.impact import Change, Impact
     from funkhaus.domain.policy_set import Activation
+
+
+BACK_LIMIT = timedelta(days=365)
+_BACK = re.compile(r"(\d{1,6})([mhd])\Z")
+_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 
 class NewActivation(Body):
@@ -30,6 +40,60 @@ class NewActivation(Body):
     def policies(self) -> PolicySet:
         """As the domain has it."""
         return PolicySet(self.files)
+
+
+class NewImpact(Body):
+    """A set to try on the past. `reason` may stand there, as in an activation; nothing is put in force."""
+
+    files: dict[str, str] = Field(min_length=1)
+    reason: str = Field(default="", max_length=REASON_LIMIT)
+
+
+def back(text: str) -> timedelta:
+    """``90m``, ``12h`` or ``7d``, at most `BACK_LIMIT`; raises `InvalidError`."""
+    match = _BACK.match(text)
+    length = timedelta(minutes=int(match[1]) * _MINUTES[match[2]]) if match else timedelta()
+    if not timedelta() < length <= BACK_LIMIT:
+        message = f"a number with m, h or d, up to {BACK_LIMIT.days}d, passes: 7d"
+        raise InvalidError.at(Finding("query-value", message, "since", value=text[:80]))
+    return length
+
+
+def impact(report: Impact) -> dict[str, Any]:
+    """The report; what is not listed is counted in `cut`."""
+    return {
+        "revision": report.revision,
+        "active": report.active,
+        "since": report.since.isoformat(),
+        "replayed": report.replayed,
+        "judged": report.judged,
+        "unread": report.unread,
+        "more": report.more,
+        "refuses": report.refuses,
+        "counts": {
+            effect.value: {"requests": count.requests, "live": count.live}
+            for effect, count in report.counts.items()
+        },
+        "changes": [_change(change) for change in report.changes],
+        "cut": report.cut,
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    subject, shift = change.subject, change.shift
+    return {
+        "effect": shift.effect.value,
+        "tenant": subject.tenant,
+        "namespace": subject.namespace,
+        "kind": subject.kind,
+        "name": subject.name,
+        "requests": change.requests,
+        "live": change.live,
+        "last": change.last.isoformat() if change.last else None,
+        "before": shift.before,
+        "after": shift.after,
+        "findings": [finding.as_json() for finding in shift.findings],
+    }
 
 
 def activation(item: Activation) -> dict[str, Any]:

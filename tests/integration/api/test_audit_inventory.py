@@ -33,6 +33,7 @@ NOT_RECORDED = {
     "POST /device": "likewise",
     "POST /device/decision": "likewise",
     "POST /internal/tokenreview": "reads",
+    "POST /v1/policy/impact": "reads; a refusal is recorded",
 }
 """Routes that leave no row when they succeed, and why not."""
 ELSEWHERE = {
