@@ -164,7 +164,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(deliver(services.outbox, services.bell)),
         asyncio.create_task(sweep_for_ever(services)),
         asyncio.create_task(purge_for_ever(services.purge)),
-        asyncio.create_task(note(services.uses)),
+        asyncio.create_task(note(services.uses, services.refusals)),
         asyncio.create_task(chain_for_ever(services.chainer)),
         asyncio.create_task(announce_for_ever(services.announcer)),
     ]

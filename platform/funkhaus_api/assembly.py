@@ -38,6 +38,7 @@ from funkhaus.services.policies import PolicyFeed, PolicyService
 from funkhaus.services.purge import Purge
 from funkhaus.services.quota_requests import QuotaRequestService
 from funkhaus.services.quotas import QuotaService
+from funkhaus.services.refusals import Refusals
 from funkhaus.services.replicas import LogService
 from funkhaus.services.revisions import RevisionService
 from funkhaus.services.runtimes import RuntimeService
@@ -152,7 +153,8 @@ def wired(
     credentials, kubectl gets kube-apiserver's own tokens.
     """
     acts, bell, uses = Acts(stores), Bell(), Uses(stores, clock)
-    identities = Identities(stores, mint, clock, uses.note, rules)
+    refusals = Refusals(stores, clock)
+    identities = Identities(stores, mint, clock, uses.note, rules, refusals.note)
     accounts = (
         KubectlAccounts(stores, cluster, clock, identities.speakers, members) if members else None
     )
@@ -179,6 +181,7 @@ def wired(
         accounts_bell=Bell(),
         service_accounts=ServiceAccountService(stores, acts, clock),
         uses=uses,
+        refusals=refusals,
         functions=functions,
         revisions=RevisionService(functions, cluster, stores),
         http_triggers=http_triggers(stores, acts, cluster),

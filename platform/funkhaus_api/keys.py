@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from funkhaus.services.purge import Purge
     from funkhaus.services.quota_requests import QuotaRequestService
     from funkhaus.services.quotas import QuotaService
+    from funkhaus.services.refusals import Refusals
     from funkhaus.services.replicas import LogService
     from funkhaus.services.resources import ResourceService
     from funkhaus.services.revisions import RevisionService
@@ -78,6 +79,7 @@ class Services:
     accounts_bell: Bell
     service_accounts: ServiceAccountService
     uses: Uses
+    refusals: Refusals
     functions: FunctionService
     revisions: RevisionService
     http_triggers: ResourceService

@@ -113,7 +113,9 @@ def identity(public: Collection[Handler]) -> Middleware:
             return await handler(request)
         header = request.headers.get("Authorization")
         address = request.config_dict[PROXIES].client(request)
-        request[SUBJECT] = await services(request).identities.of_header(header, address)
+        request[SUBJECT] = await services(request).identities.of_header(
+            header, address, request[REQUEST_ID]
+        )
         return await handler(request)
 
     return known

@@ -9,7 +9,7 @@ from funkhaus.domain.errors import UnauthenticatedError
 from funkhaus.domain.group_rule import roles_by_rule
 from funkhaus.domain.scope import kubectl_gap
 from funkhaus.domain.subject import PlatformRole, Role, Subject
-from funkhaus.domain.token import TokenKind, kind_of
+from funkhaus.domain.token import RefusedUse, TokenKind, kind_of
 from funkhaus.ports import Standing
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ FOR_KUBECTL = "this credential is for kube-apiserver only"
 class Identities:
     """Tokens to subjects. Nothing is cached: a revocation, or a role taken away, is in force with the next request.
 
-    `noted` hears of every token that opened something. `rules` give roles by a provider's groups, as they were when the
-    user signed in.
+    `noted` hears of every token that opened something, `refused` of every known one that did not. `rules` give roles by a
+    provider's groups, as they were when the user signed in.
     """
 
     def __init__(
@@ -44,11 +44,14 @@ class Identities:
         clock: Clock,
         noted: Callable[[Token], None],
         rules: Sequence[GroupRule] = (),
+        refused: Callable[[RefusedUse], None] = lambda _: None,
     ) -> None:
         self._stores, self._mint, self._clock = stores, mint, clock
-        self._noted, self._rules = noted, rules
+        self._noted, self._rules, self._refused = noted, rules, refused
 
-    async def of_header(self, authorization: str | None, address: str) -> Subject:
+    async def of_header(
+        self, authorization: str | None, address: str, request_id: str = ""
+    ) -> Subject:
         """The subject of an ``Authorization`` header from a caller at `address`; raises `UnauthenticatedError`."""
         scheme, _, text = (authorization or "").partition(" ")
         if not scheme:
@@ -57,9 +60,9 @@ class Identities:
             raise UnauthenticatedError(
                 "only Bearer credentials pass: send `Authorization: Bearer fh_…`"
             )
-        return await self.of_token(text.strip(), address)
+        return await self.of_token(text.strip(), address, request_id)
 
-    async def of_token(self, text: str, address: str) -> Subject:
+    async def of_token(self, text: str, address: str, request_id: str = "") -> Subject:
         """The subject of a token's text. A text of the wrong shape or checksum reaches no database."""
         if (kind := kind_of(text)) is None:
             raise UnauthenticatedError(MALFORMED)
@@ -67,9 +70,9 @@ class Identities:
             raise UnauthenticatedError(FOR_KUBECTL)
         if kind is TokenKind.INVITATION:
             raise UnauthenticatedError(NOT_A_KEY)
-        return await self._of_text(kind, text, address)
+        return await self._of_text(kind, text, address, request_id)
 
-    async def for_kubectl(self, text: str) -> Subject:
+    async def for_kubectl(self, text: str, request_id: str = "") -> Subject:
         """The subject kube-apiserver may take a text for; raises `UnauthenticatedError`.
 
         That is a credential that was exchanged for kubectl, while its parent is valid, or a token itself; neither when
@@ -81,9 +84,9 @@ class Identities:
             raise UnauthenticatedError(NOT_A_KEY)
         if kind is TokenKind.KUBECTL:
             async with self._stores.begin_platform() as work:
-                subject = await self._of_exchanged(work, text)
+                subject = await self._of_exchanged(work, text, request_id)
         else:
-            subject = await self._of_text(kind, text)
+            subject = await self._of_text(kind, text, request_id=request_id)
         if gap := kubectl_gap(subject):
             raise UnauthenticatedError(f"this token does not open kubectl: {gap}")
         return subject
@@ -104,21 +107,24 @@ class Identities:
                 found[key] = self._of_session(standing)
         return {key: subject for key, subject in found.items() if not kubectl_gap(subject)}
 
-    async def _of_text(self, kind: TokenKind, text: str, address: str | None = None) -> Subject:
+    async def _of_text(
+        self, kind: TokenKind, text: str, address: str | None = None, request_id: str = ""
+    ) -> Subject:
         digest = self._mint.digest(text)
         if kind is TokenKind.SESSION:
             ruled = {rule.tenant for rule in self._rules if rule.tenant}
             return self._of_session(await self._stores.lookups.standing(digest, ruled))
-        return self._subject(await self._stores.lookups.bearer(digest, self._clock.now()), address)
+        found = await self._stores.lookups.bearer(digest, self._clock.now())
+        return self._subject(found, address, request_id)
 
-    async def _of_exchanged(self, work: PlatformWork, text: str) -> Subject:
+    async def _of_exchanged(self, work: PlatformWork, text: str, request_id: str) -> Subject:
         credential = await work.bearers.find_kubectl(self._mint.digest(text))
         if credential is None or credential.expires_at <= self._clock.now():
             raise UnauthenticatedError("this kubectl credential is not known here, or it ended")
         if credential.parent_kind is TokenKind.SESSION:
             session = await work.users.session(credential.parent_id)
             return self._of_session(await self._standing(work, session) if session else None)
-        return self._subject(await work.bearers.holder(credential.parent_id))
+        return self._subject(await work.bearers.holder(credential.parent_id), None, request_id)
 
     async def _standing(self, work: PlatformWork, session: Session) -> Standing:
         roles = await work.users.roles(session.user.id)
@@ -156,9 +162,17 @@ class Identities:
             suspended=standing.suspended & roles.keys(),
         )
 
-    def _subject(self, bearer: Bearer | None, address: str | None = None) -> Subject:
+    def _subject(
+        self, bearer: Bearer | None, address: str | None = None, request_id: str = ""
+    ) -> Subject:
         """Whom a token speaks for that was used."""
-        subject = self._of_bearer(bearer, address)
+        try:
+            subject = self._of_bearer(bearer, address)
+        except UnauthenticatedError as error:
+            if bearer:
+                use = RefusedUse(bearer.token, error.message, address or "", request_id)
+                self._refused(use)
+            raise
         if bearer:
             self._noted(bearer.token)
         return subject

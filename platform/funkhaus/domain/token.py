@@ -75,6 +75,16 @@ class Token:
         return self.last_used_at is None or now - self.last_used_at >= USE_NOTED_EVERY
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedUse:
+    """A known token that opened nothing: why, from which address (empty: asked for by kube-apiserver), in which request."""
+
+    token: Token
+    reason: str
+    address: str = ""
+    request_id: str = ""
+
+
 KUBECTL_LIFETIME = timedelta(minutes=10)
 KUBECTL_LIMIT = 500
 """Credentials for kubectl that one parent may have at a time."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from funkhaus import logs
+from funkhaus.domain.audit import digest_of
 from funkhaus.domain.errors import (
     ConflictError,
     ForbiddenError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.subject import Subject
     from funkhaus.ports import Stores, TenantWork
+    from funkhaus.services.states import State
 
 _DENIALS = (ForbiddenError, InvalidError, ConflictError, TooLargeError)
 """What an act may end in that is somebody's "no"; a failure of the platform is logged, not audited."""
@@ -55,7 +57,9 @@ class Act:
     uid: str = ""
     before: str = ""
     after: str = ""
-    """Of an object in the cluster: its uid, and ``sha256:…`` of its spec (`funkhaus.domain.audit.digest_of`)."""
+    """Of an object in the cluster: its uid, and ``sha256:…`` of its spec (`funkhaus.domain.audit.digest_of`); of anything
+    else, of its state (`changed`).
+    """
 
     @property
     def by_a_stranger(self) -> bool:
@@ -80,6 +84,11 @@ class Act:
             before=self.before,
             after=self.after,
         )
+
+    def changed(self, before: State | None, after: State | None) -> None:
+        """Note what the act made of what (`funkhaus.services.states`); ``None``: there was, or is, nothing."""
+        self.before = "" if before is None else digest_of(before)
+        self.after = "" if after is None else digest_of(after)
 
     async def done_in(self, work: TenantWork) -> None:
         """Record the act in the transaction that carries it out."""

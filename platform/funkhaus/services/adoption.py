@@ -18,6 +18,7 @@ from funkhaus.domain.quota import NOTHING, Amounts, excess
 from funkhaus.domain.tenant import Namespace
 from funkhaus.domain.verdict import Finding
 from funkhaus.manifests import labels
+from funkhaus.services import states
 from funkhaus.services.ledger import amounts_of, version_of
 from funkhaus.services.namespaces import check_room
 from funkhaus.services.quotas import share
@@ -70,6 +71,7 @@ class AdoptionService:
                 await _charge(work, name, charges)
                 await work.enqueue(tenant_namespace.manifest(namespace))
                 act.detail["objects"] = len(charges)
+                act.changed(None, states.namespace(namespace))
                 await act.done_in(work)
         self._wake()
         return namespace

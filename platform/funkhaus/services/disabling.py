@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from funkhaus.domain.errors import ConflictError
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Suspension
+from funkhaus.services import states
 from funkhaus.services.quotas import reasoned
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ class DisablingService:
                 raise ConflictError("this is you: another platform admin can disable you")
             word = Suspension(self._clock.now(), reason, asker.subject.name)
             async with self._stores.begin_platform() as work:
+                before = await work.users.user(user_id)
                 changed = await work.users.disable(user_id, word)
+                act.changed(states.user(before), states.user(changed))
                 await work.audit(act.row("done"))
                 act.recorded = True
         return changed
@@ -46,7 +49,9 @@ class DisablingService:
             ) as act,
             self._stores.begin_platform() as work,
         ):
+            before = await work.users.user(user_id)
             changed = await work.users.disable(user_id, None)
+            act.changed(states.user(before), states.user(changed))
             await work.audit(act.row("done"))
             act.recorded = True
         return changed

@@ -63,6 +63,7 @@ class FunctionService(ResourceService):
                 sources_repository(namespace.tenant, namespace.name), content
             )
             act.detail |= {"digest": digest, "bytes": len(content)}
+            act.after = digest
         return digest
 
     async def download(self, asker: Asker, place: Place, digest: str) -> bytes:

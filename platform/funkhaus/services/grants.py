@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.permission import Permission
+from funkhaus.services import states
 from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.subject import PlatformRole
     from funkhaus.domain.user import User
     from funkhaus.ports import Clock, Stores
-    from funkhaus.services.acts import Acts, Asker
+    from funkhaus.services.acts import Act, Acts, Asker
 
 
 class GrantService:
@@ -39,7 +40,9 @@ class GrantService:
         async with self._acts.doing(asker, Permission.PLATFORM_GRANT, None, user_id) as act:
             act.detail["role"] = role.value
             async with self._stores.begin_platform() as work:
+                before = await work.users.platform_roles(user_id)
                 await work.users.grant(user_id, role, asker.subject.username, self._clock.now())
+                _changed(act, user_id, before, before | {role})
                 await work.audit(act.row("done"))
                 act.recorded = True
 
@@ -50,6 +53,15 @@ class GrantService:
         ) as act:
             act.detail["role"] = role.value
             async with self._stores.begin_platform() as work:
+                before = await work.users.platform_roles(user_id)
                 await work.users.withdraw(user_id, role)
+                _changed(act, user_id, before, before - {role})
                 await work.audit(act.row("done"))
                 act.recorded = True
+
+
+def _changed(
+    act: Act, user_id: str, before: frozenset[PlatformRole], after: frozenset[PlatformRole]
+) -> None:
+    key = user_id.lower()
+    act.changed(states.platform_roles(key, before), states.platform_roles(key, after))

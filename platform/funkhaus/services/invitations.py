@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from funkhaus.domain.audit import digest_of
 from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from funkhaus.domain.keyset import Moment
 from funkhaus.domain.member import INVITATION_DAYS_LIMIT, INVITATIONS_LIMIT, Invitation
@@ -16,6 +17,7 @@ from funkhaus.domain.token import TokenKind, kind_of
 from funkhaus.domain.user import EMAIL_LIMIT
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow
+from funkhaus.services import states
 from funkhaus.services.members import room_for_one_more
 from funkhaus.services.pages import cut
 
@@ -77,6 +79,7 @@ class InvitationService:
                     finding = Finding("invitations-full", message, limit=INVITATIONS_LIMIT)
                     raise ConflictError(message, findings=[finding])
                 await work.members.invite(made, self._mint.digest(secret))
+                act.changed(None, states.invitation(made))
                 await act.done_in(work)
         return IssuedInvitation(made, secret)
 
@@ -106,7 +109,10 @@ class InvitationService:
             ) as act,
             self._stores.begin(tenant) as work,
         ):
-            ended = await work.members.withdraw(invitation_id, self._clock.now())
+            now = self._clock.now()
+            ended = await work.members.withdraw(invitation_id, now)
+            before = replace(ended, revoked_at=None) if ended.revoked_at == now else ended
+            act.changed(states.invitation(before), states.invitation(ended))
             await act.done_in(work)
         return ended
 
@@ -167,6 +173,8 @@ class InvitationService:
                     detail={"role": offer.role.value, "by": offer.invited_by},
                     issuer=subject.issuer,
                     sub=subject.sub,
+                    before=digest_of(states.invitation(offer)),
+                    after=digest_of(states.invitation(replace(offer, accepted_by=subject.id))),
                 )
             )
 

@@ -11,6 +11,7 @@ from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Deletion, Suspension
 from funkhaus.domain.verdict import Finding
+from funkhaus.services import states
 from funkhaus.services.quotas import reasoned
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class LifecycleService:
                 since = before.suspension.at if before.suspension else self._clock.now()
                 await work.lifecycle.suspend(Suspension(since, reason, asker.subject.name))
                 after = await _told(work)
+                act.changed(states.tenant(before), states.tenant(after))
                 await act.done_in(work)
         self._wake()
         return after
@@ -72,9 +74,10 @@ class LifecycleService:
             ) as act,
             self._stores.begin(tenant) as work,
         ):
-            await _locked(work)
+            before = await _locked(work)
             await work.lifecycle.suspend(None)
             after = await _told(work)
+            act.changed(states.tenant(before), states.tenant(after))
             await act.done_in(work)
         self._wake()
         return after
@@ -99,6 +102,7 @@ class LifecycleService:
                 if before.deletion is None or days is not None:
                     await work.lifecycle.doom(self._deletion(asker, tenant, days, reason))
                 after = await _told(work)
+                act.changed(states.tenant(before), states.tenant(after))
                 await act.done_in(work)
         self._wake()
         return after
@@ -139,7 +143,8 @@ class LifecycleService:
             ) as act,
             self._stores.begin(tenant) as work,
         ):
-            deletion = (await _locked(work)).deletion
+            before = await _locked(work)
+            deletion = before.deletion
             if deletion is None:
                 raise ConflictError(f"tenant {tenant!r} is not being deleted")
             if deletion.by_platform and not asker.subject.is_admin:
@@ -152,6 +157,7 @@ class LifecycleService:
                 )
             await work.lifecycle.doom(None)
             after = await _told(work)
+            act.changed(states.tenant(before), states.tenant(after))
             await act.done_in(work)
         self._wake()
         return after

@@ -9,6 +9,7 @@ from funkhaus.domain.member import MEMBERS_LIMIT
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.subject import Role
 from funkhaus.domain.verdict import Finding
+from funkhaus.services import states
 from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class MemberService:
             member = await work.members.find(user_id)
             if member is None:
                 raise NotFoundError(f"user {user_id!r} is no member")
+            act.changed(
+                states.member(member.user_id, before.role) if before else None,
+                states.member(member.user_id, member.role),
+            )
             await act.done_in(work)
         return member
 
@@ -103,6 +108,7 @@ class MemberService:
             act.detail |= {"role": "", "before": member.role.value}
             await _keep_an_owner(work, member)
             await work.members.remove(user_id)
+            act.changed(states.member(member.user_id, member.role), None)
             await act.done_in(work)
 
 

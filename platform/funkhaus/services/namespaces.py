@@ -12,6 +12,7 @@ from funkhaus.domain.kinds import TENANT_NAMESPACE
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Namespace
 from funkhaus.domain.verdict import Finding
+from funkhaus.services import states
 from funkhaus.services.pages import cut
 from funkhaus.services.quotas import share
 
@@ -58,6 +59,7 @@ class NamespaceService:
                 namespace = Namespace(tenant, name, await share(work), rests)
                 await work.add_namespace(namespace)
                 await work.enqueue(tenant_namespace.manifest(namespace))
+                act.changed(None, states.namespace(namespace))
                 await act.done_in(work)
         self._wake()
         return namespace
@@ -102,6 +104,7 @@ class NamespaceService:
             namespace = await work.namespace(name)
             await work.remove_namespace(name)
             await work.enqueue(tenant_namespace.manifest(namespace), gone=True)
+            act.changed(states.namespace(namespace), None)
             await act.done_in(work)
         self._wake()
 

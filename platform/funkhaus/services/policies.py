@@ -83,6 +83,7 @@ class PolicyService:
             await self._fit(policies)
             async with self._stores.begin_platform() as work:
                 await work.policies.add(policies)
+                act.before, act.after = await _in_force(work), revision
                 done = await self._put(work, asker.subject.username, revision, reason)
                 await work.audit(act.row("done"))
                 act.recorded = True
@@ -101,6 +102,7 @@ class PolicyService:
             act.detail["revision"] = wanted
             await self._fit(policies)
             async with self._stores.begin_platform() as work:
+                act.before, act.after = await _in_force(work), wanted
                 done = await self._put(work, asker.subject.username, wanted, reason)
                 await work.audit(act.row("done"))
                 act.recorded = True
@@ -238,6 +240,12 @@ def objections(policies: PolicySet) -> list[Finding]:
         return catalogues.check(catalogue_files.by_name(policies.deciding))
     except InvalidError as error:
         return list(error.findings)
+
+
+async def _in_force(work: PlatformWork) -> str:
+    """The revision that judges now, which is a digest itself; empty before the first."""
+    active = await work.policies.active()
+    return active.revision if active else ""
 
 
 def _reasoned(reason: str) -> str:

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from funkhaus import logs
 from funkhaus.crd import tenant_namespace
 from funkhaus.domain.archive import repositories_of
+from funkhaus.domain.audit import digest_of
 from funkhaus.domain.errors import FunkhausError, NotFoundError
 from funkhaus.domain.kinds import TENANT_NAMESPACE
 from funkhaus.domain.names import split_cluster_namespace
 from funkhaus.ports import AuditRow
 from funkhaus.ports.lifecycle import Belonging
+from funkhaus.services import states
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -140,10 +142,14 @@ class Purge:
         if not done:
             return False
         async with self._due(tenant) as work:
+            before = digest_of(states.tenant(await work.tenant()))
             await work.lifecycle.bury(self._clock.now())
             detail = {"images": images}
             await work.audit(
-                AuditRow(tenant, SUBJECT, "", "tenant:purge", tenant, "done", "", detail)
+                AuditRow(
+                    *(tenant, SUBJECT, "", "tenant:purge", tenant, "done", "", detail),
+                    before=before,
+                )
             )
         _LOG.info("tenant purged", tenant=tenant)
         return True

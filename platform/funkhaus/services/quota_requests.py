@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from funkhaus.crd import tenant_namespace
+from funkhaus.domain.audit import digest_of
 from funkhaus.domain.errors import (
     ConflictError,
     ForbiddenError,
@@ -20,6 +21,7 @@ from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import NO_QUOTA, Quota
 from funkhaus.domain.quota_request import PENDING_LIMIT, QuotaRequest, RequestState
 from funkhaus.domain.verdict import Finding
+from funkhaus.services import states
 from funkhaus.services.pages import cut
 from funkhaus.services.quotas import by_calendar, check, reasoned, refresh, wire
 
@@ -59,6 +61,7 @@ class QuotaRequestService:
                 if len(waiting) >= PENDING_LIMIT:
                     raise _too_many()
                 await work.quota_requests.put(request)
+                act.changed(None, states.quota_request(request))
                 await act.done_in(work)
         return request
 
@@ -114,6 +117,7 @@ class QuotaRequestService:
                 expires_at=now + timedelta(days=request.days) if approve else None,
             )
             await work.quota_requests.put(decided)
+            act.changed(states.quota_request(request), states.quota_request(decided))
             if approve:
                 await self._share(work, decided, lambda quota: quota + request.extra)
                 await refresh(work, self._clock)
@@ -134,6 +138,7 @@ class QuotaRequestService:
             waits = request.state is RequestState.PENDING
             state = RequestState.WITHDRAWN if waits else RequestState.RETURNED
             ended = await self._end(work, request, state)
+            act.changed(states.quota_request(request), states.quota_request(ended))
             await act.done_in(work)
         self._wake()
         return ended
@@ -147,8 +152,12 @@ class QuotaRequestService:
                 await work.ledger.lock()
                 request = await work.quota_requests.find(item.id)
                 if request.state is RequestState.APPROVED:  # nobody gave it back meanwhile
-                    await self._end(work, request, RequestState.EXPIRED)
-                    await work.audit(by_calendar(item.tenant, "quota:expire", item.id))
+                    ended = await self._end(work, request, RequestState.EXPIRED)
+                    row = by_calendar(item.tenant, "quota:expire", item.id)
+                    before, after = (
+                        digest_of(states.quota_request(one)) for one in (request, ended)
+                    )
+                    await work.audit(replace(row, before=before, after=after))
         if over:
             self._wake()
         return len(over)

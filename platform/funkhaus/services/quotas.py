@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd import tenant_namespace
+from funkhaus.domain.audit import digest_of, instant
 from funkhaus.domain.errors import InvalidError, PolicyError
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import LIMITS, NO_QUOTA, Account, Quota, shown
@@ -90,6 +91,7 @@ class QuotaService:
                 _check_division(found.tenant, others, quota)
                 await work.ledger.set_namespace_quota(name, quota)
                 await work.enqueue(tenant_namespace.manifest(replace(namespace, quota=quota)))
+                act.changed(wire(namespace.quota), wire(quota))
                 await act.done_in(work)
                 account = await work.ledger.account(name)
         self._wake()
@@ -117,8 +119,10 @@ class QuotaService:
                 await work.tenant()
                 await work.ledger.lock()
                 expected(await _state(work))
-                by = asker.subject.username
-                await work.ledger.set_override(Override(quota, reason, by, expires))
+                before = await work.ledger.override()
+                override = Override(quota, reason, asker.subject.username, expires)
+                act.changed(_override(before), _override(override))
+                await work.ledger.set_override(override)
                 await refresh(work, self._clock)
                 account = await work.ledger.account()
         return account
@@ -131,6 +135,7 @@ class QuotaService:
                 await work.tenant()
                 await work.ledger.lock()
                 expected(await _state(work))
+                act.changed(_override(await work.ledger.override()), None)
                 await work.ledger.set_override(None)
                 await refresh(work, self._clock)
                 return await work.ledger.account()
@@ -145,9 +150,18 @@ class QuotaService:
                 override = await work.ledger.override()
                 if override and override.expires_at <= self._clock.now():
                     await work.ledger.set_override(None)
-                    await work.audit(by_calendar(tenant, "quota:override-expire", tenant))
+                    row = by_calendar(tenant, "quota:override-expire", tenant)
+                    await work.audit(replace(row, before=digest_of(_override(override))))
                 await refresh(work, self._clock)
         return len(tenants)
+
+
+def _override(item: Override | None) -> dict[str, Any] | None:
+    """Its state, for the audit log."""
+    if item is None:
+        return None
+    expires = instant(item.expires_at)
+    return {"quota": wire(item.quota), "reason": item.reason, "by": item.by, "expiresAt": expires}
 
 
 def by_calendar(tenant: str, action: str, target: str) -> AuditRow:

@@ -10,6 +10,7 @@ from funkhaus.domain.errors import ForbiddenError, PolicyError
 from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission, powers
 from funkhaus.domain.service_account import ACCOUNTS_LIMIT, ServiceAccount
 from funkhaus.domain.verdict import Finding
+from funkhaus.services import states
 from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class ServiceAccountService:
                     finding = Finding("too-many-service-accounts", message, "name", limit=limit)
                     raise PolicyError(message, findings=[finding])
                 await work.service_accounts.add(account)
+                act.changed(None, states.service_account(account))
                 await act.done_in(work)
         return account
 
@@ -78,4 +80,5 @@ class ServiceAccountService:
             ended = await work.tokens.revoke_of(account.id, self._clock.now())
             await work.service_accounts.remove(name)
             act.detail |= {"id": account.id, "tokens": ended}
+            act.changed(states.service_account(account), None)
             await act.done_in(work)

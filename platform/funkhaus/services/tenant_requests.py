@@ -13,6 +13,7 @@ from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Tenant
 from funkhaus.domain.tenant_request import PENDING_LIMIT, TenantRequest, TenantRequestState
 from funkhaus.domain.verdict import Finding
+from funkhaus.services import states
 from funkhaus.services.pages import cut
 from funkhaus.services.quotas import reasoned
 from funkhaus.services.tenants import DISPLAY_NAME_LIMIT, known_plan
@@ -62,6 +63,7 @@ class TenantRequestService:
                 if waiting >= PENDING_LIMIT:
                     raise _too_many(waiting)
                 await work.tenant_requests.add(request)
+                act.changed(None, states.tenant_request(request))
                 await work.audit(act.row("done"))
                 act.recorded = True
         return request
@@ -111,6 +113,7 @@ class TenantRequestService:
                 raise ForbiddenError("nobody decides on their own request: ask another approver")
             state = TenantRequestState.APPROVED if approve else TenantRequestState.REJECTED
             decided = await self._end(work, request, state, asker, note)
+            act.changed(states.tenant_request(request), states.tenant_request(decided))
             if approve:
                 await work.add_tenant(Tenant(request.tenant, request.plan, request.display_name))
                 await work.users.found(request.user_id, request.tenant, self._clock.now())
@@ -129,6 +132,7 @@ class TenantRequestService:
                 raise NotFoundError(f"there is no tenant request {request_id!r:.80}")
             act.detail |= {"tenant": request.tenant}
             ended = await self._end(work, request, TenantRequestState.WITHDRAWN, asker, "")
+            act.changed(states.tenant_request(request), states.tenant_request(ended))
             await work.audit(act.row("done"))
             act.recorded = True
         return ended

@@ -9,6 +9,7 @@ from funkhaus.domain.errors import InvalidError, NotFoundError
 from funkhaus.domain.permission import Permission, require_scope
 from funkhaus.domain.tenant import Tenant
 from funkhaus.domain.verdict import Finding
+from funkhaus.services import states
 from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class TenantService:
                     await self._founding.found(work, asker.subject, tenant, self._clock.now())
                 else:
                     await work.add_tenant(tenant)
+                act.changed(None, states.tenant(tenant))
                 await work.audit(act.row("done"))
                 act.recorded = True
         return tenant

@@ -15,14 +15,16 @@ from funkhaus.domain.scope import expanded, widening
 from funkhaus.domain.token import GRACE_LIMIT, Token, TokenKind
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow
+from funkhaus.services import states
 from funkhaus.services.pages import cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from funkhaus.domain.subject import Role
     from funkhaus.ports import Clock, Stores, TokenMint
-    from funkhaus.services.acts import Acts, Asker
+    from funkhaus.services.acts import Act, Acts, Asker
 
 NAME_LIMIT = 100
 DAYS_DEFAULT = 90
@@ -104,6 +106,7 @@ class TokenService:
                     "cidrs": list(restriction.cidrs),
                 }
                 await work.add_token(issued.token, self._mint.digest(issued.text))
+                act.changed(None, states.token(issued.token))
                 await act.done_in(work)
         return issued
 
@@ -150,6 +153,7 @@ class TokenService:
                 issued_by=asker.subject.person,
             )
             _check_width(asker, rotated)
+            act.changed(states.token(token), states.token(rotated))
             await act.done_in(work)
         return IssuedToken(rotated, text)
 
@@ -172,6 +176,7 @@ class TokenService:
                     bearer.token.expires_at,
                     now + timedelta(seconds=grace),
                 )
+                act.changed(states.token(bearer.token), states.token(rotated))
                 await work.audit(act.row("done"))
                 act.recorded = True
         return IssuedToken(rotated, text)
@@ -182,7 +187,8 @@ class TokenService:
             self._acts.recording(asker, _own_tenant(asker), "token:revoke", _own(asker)) as act,
             self._stores.begin_platform() as work,
         ):
-            await work.revoke_platform_token(asker.subject.token_id, self._clock.now())
+            now = self._clock.now()
+            _revoked(act, await work.revoke_platform_token(asker.subject.token_id, now), now)
             await work.audit(act.row("done"))
             act.recorded = True
 
@@ -194,7 +200,9 @@ class TokenService:
             ) as act,
             self._stores.begin(tenant) as work,
         ):
-            token = await work.revoke_token(token_id, self._clock.now())
+            now = self._clock.now()
+            token = await work.revoke_token(token_id, now)
+            _revoked(act, token, now)
             await act.done_in(work)
         return token
 
@@ -229,6 +237,12 @@ class TokenService:
             expires_at=now + timedelta(days=days),
         )
         return IssuedToken(token, text)
+
+
+def _revoked(act: Act, token: Token, now: datetime) -> None:
+    """Note a token's end; one that had ended before stays as it is."""
+    before = replace(token, revoked_at=None) if token.revoked_at == now else token
+    act.changed(states.token(before), states.token(token))
 
 
 def _own(asker: Asker) -> str:

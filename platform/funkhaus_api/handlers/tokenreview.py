@@ -12,7 +12,7 @@ from aiohttp import web
 
 from funkhaus.domain.errors import NotFoundError, UnauthenticatedError
 from funkhaus.domain.subject import SUBJECT_EXTRA, TOKEN_EXTRA
-from funkhaus_api.keys import services
+from funkhaus_api.keys import REQUEST_ID, services
 from funkhaus_api.places import answer
 from funkhaus_api.wire.reading import MalformedError, read_json
 
@@ -35,7 +35,7 @@ async def review(request: web.Request) -> web.Response:
 
 async def _status(request: web.Request, token: str) -> dict[str, Any]:
     try:
-        subject = await services(request).identities.for_kubectl(token)
+        subject = await services(request).identities.for_kubectl(token, request[REQUEST_ID])
     except UnauthenticatedError as error:
         return {"authenticated": False, "error": error.message}
     return {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import re
 import zipfile
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from funkhaus.domain.approval import ApproverRule
+from funkhaus.domain.audit import digest_of
 from funkhaus.domain.subject import Role
 from funkhaus_api.app import ROUTES
 from tests.support.approvals import approval, put
@@ -40,6 +43,12 @@ ELSEWHERE = {
     "POST /v1/sessions": "test_a_sign_in_is_on_record",
     "POST /v1/policy/activations": "an act like any other; needs a policy engine to be done",
 }
+WITHOUT_STATE = {
+    "POST /v1/me/kubectl-credential": "a credential that ends by itself and is shown nowhere",
+    "DELETE /v1/me/session": "likewise",
+}
+"""Routes whose row has no digests, and why not."""
+DIGEST = re.compile(r"(sha256:[0-9a-f]+)?")
 MUTATING = {
     f"{route.method} {route.path}"
     for route in ROUTES
@@ -237,6 +246,9 @@ async def test_each_leaves_a_row_when_it_is_refused_and_when_it_is_done(house: H
         assert done.status in range(200, 300), (step.route, done.body)
         row = house.row(done)
         assert (row.outcome, row.token_id != "") == ("done", True), step.route
+        assert DIGEST.fullmatch(row.before), step.route
+        assert DIGEST.fullmatch(row.after), step.route
+        assert bool(row.before or row.after) == (step.route not in WITHOUT_STATE), step.route
         if step.by == "bob":
             assert (row.issuer, row.sub) == ("https://idp.example", "bob")
         if step.keep[0]:
@@ -256,6 +268,65 @@ async def test_a_row_says_what_became_of_an_object(house: House) -> None:
     assert (changed.before != changed.after, gone.after) == (True, "")
     assert {row.uid for row in (made, changed, again, gone)} == {made.uid}
     assert made.uid
+
+
+async def test_a_row_says_what_became_of_what_is_no_object(house: House) -> None:
+    """One's after is the next one's before, whichever door of the API it came by; a reader can compute it."""
+    owner, admin, bob = (house.people[name] for name in ("owner", "admin", "bob"))
+    at, user = "/v1/tenants/blue", house.known["bob"]
+
+    async def rows(*asked: tuple[Client, str, str, Any]) -> list[Any]:
+        found = []
+        for client, method, path, body in asked:
+            sent = {} if body is None else {"json": body}
+            house.world.clock.pass_seconds(1)
+            headers = ANY if "quota" in path else {}
+            reply = await client.ask(method, f"{at}{path}", headers=headers, **sent)
+            assert reply.status in range(200, 300), (path, reply.body)
+            found.append(house.row(reply))
+        return found
+
+    def chained(found: list[Any]) -> None:
+        for one, other in itertools.pairwise(found):
+            assert one.after == other.before, other.action
+
+    quota = "/namespaces/default/quota"
+    first, second, third = await rows(
+        (owner, "PUT", quota, LIMITS), (owner, "PUT", quota, LIMITS | {"functions": 8}),
+        (owner, "PUT", quota, LIMITS | {"functions": 8}),
+    )  # fmt: skip
+    chained([first, second, third])
+    assert first.after == digest_of(LIMITS)
+    assert (second.before != second.after, third.before == third.after) == (True, True)
+    joined, changed, left = await rows(
+        (owner, "POST", "/members", {"user": user, "role": "viewer"}),
+        (owner, "POST", "/members", {"user": user, "role": "developer"}),
+        (bob, "DELETE", f"/members/{user}", None),
+    )
+    chained([joined, changed, left])
+    assert (joined.before, left.after) == ("", "")
+    assert changed.after == digest_of({"user": user, "role": "developer"})
+    made = await owner.post(f"{at}/tokens", {"name": "ci", "role": "viewer"})
+    token = f"/tokens/{made.json['id']}"
+    issued = house.row(made)
+    rotated, revoked, again = await rows(
+        (owner, "POST", f"{token}/rotate", {}), (owner, "DELETE", token, None), (owner, "DELETE", token, None)
+    )  # fmt: skip
+    chained([issued, rotated, revoked, again])
+    assert (issued.before, again.before == again.after) == ("", True)
+    assert len({issued.after, rotated.after, revoked.after}) == 3
+    override = {**LIMITS, "reason": "x", "days": 1}
+    set_, cleared = await rows(
+        (admin, "PUT", "/quota/override", override), (admin, "DELETE", "/quota/override", None)
+    )
+    chained([set_, cleared])
+    assert (set_.before, cleared.after) == ("", "")
+    standing = await rows(
+        (admin, "PUT", "/suspension", {"reason": "x"}), (admin, "DELETE", "/suspension", None),
+        (owner, "DELETE", "", None), (owner, "DELETE", "/deletion", None),
+    )  # fmt: skip
+    chained(standing)
+    assert standing[0].before == standing[-1].after != standing[0].after
 
 
 async def test_a_sign_in_is_on_record(world: World, nobody: Client) -> None:

@@ -8,11 +8,16 @@ import pytest
 
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.subject import Role
+from funkhaus.domain.token import TokenKind, compose
+from funkhaus.ports.audit import AuditFilter
+from funkhaus.services.refusals import QUIET
 from funkhaus_api.addresses import Proxies
 from tests.support.api import Client, World, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from funkhaus.ports.audit import AuditListed
 
 TOKENS = "/v1/tenants/blue/tokens"
 FUNCTIONS = "/v1/tenants/blue/namespaces/{}/functions"
@@ -274,6 +279,81 @@ async def test_a_use_is_noted_beside_the_requests(any_world: World) -> None:
         any_world.clock.pass_seconds(1)
         await blue.get("/v1/me")
         assert await services.uses.write() == 1
+
+
+async def refused_uses(world: World, tenant: str) -> list[AuditListed]:
+    """What the tenant's log says of tokens that opened nothing, oldest first."""
+    async with world.stores.begin(tenant) as work:
+        found, _ = await work.audit_trail.page(AuditFilter(action="token:use"), before=0, limit=100)
+    return list(reversed(found))
+
+
+async def test_a_known_token_that_opens_nothing_is_on_record(any_world: World) -> None:
+    services = any_world.services()
+    revoked = await any_world.token("blue", Role.OWNER, revoked=True)
+    expired = await any_world.token("blue", Role.VIEWER, days=-1)
+    async with serving(services) as nobody:
+        owner = nobody.holding(await any_world.token("blue", Role.OWNER))
+        body = {"name": "x", "role": "viewer", "cidrs": ["192.0.2.0/24"]}
+        elsewhere = (await owner.post(TOKENS, body)).json["token"]
+        unknown = compose(TokenKind.USER, b"\1" * 20)
+        asked = {}
+        for text in (revoked, expired, elsewhere, unknown, revoked, revoked):
+            reply = await nobody.holding(text).get("/v1/me")
+            reply.problem(401, "unauthenticated")
+            asked[text] = reply.headers["X-Request-Id"]
+        assert not await refused_uses(any_world, "blue"), "not while somebody waits for an answer"
+        assert await services.refusals.write() == 3
+        rows = await refused_uses(any_world, "blue")
+        assert [row.entry.detail["attempts"] for row in rows] == [3, 1, 1]
+        assert [row.entry.request_id for row in rows] == [
+            asked[text] for text in (revoked, expired, elsewhere)
+        ]
+        for row, words in zip(
+            rows, ("was revoked", "expired on", "from this address"), strict=True
+        ):
+            entry = row.entry
+            assert (entry.outcome, entry.target) == ("denied", entry.token_id)
+            assert (entry.detail["address"], words in entry.detail["message"]) == (
+                "127.0.0.1",
+                True,
+            )
+        assert not await refused_uses(any_world, "red")
+
+
+async def test_knocking_fills_no_log(any_world: World) -> None:
+    services = any_world.services()
+    text = await any_world.token("blue", Role.OWNER, revoked=True)
+    admins = await any_world.token("", None, revoked=True)
+    async with serving(services) as nobody:
+
+        async def knock(times: int) -> int:
+            for _ in range(times):
+                await nobody.holding(text).get("/v1/me")
+                await nobody.holding(admins).get("/v1/me")
+            return await services.refusals.write()
+
+        assert await knock(2) == 1
+        assert [await knock(2), await knock(1)] == [0, 0]
+        any_world.clock.pass_seconds(QUIET.total_seconds())
+        assert await knock(1) == 1
+        assert await knock(0) == 0
+        rows = await refused_uses(any_world, "blue")
+        assert [row.entry.detail["attempts"] for row in rows] == [2, 4]
+
+
+async def test_a_refusal_that_can_not_be_written_waits(world: World) -> None:
+    services = world.services()
+    text = await world.token("blue", Role.OWNER, revoked=True)
+    async with serving(services) as nobody:
+        assert not (await reviewed(nobody, text))["authenticated"]
+    world.memory.broken = UnavailableError("not now")
+    with pytest.raises(UnavailableError):
+        await services.refusals.write()
+    world.memory.broken = None
+    assert await services.refusals.write() == 1
+    (row,) = world.memory.state.audit
+    assert (row.action, row.detail["address"]) == ("token:use", ""), "kube-apiserver asked"
 
 
 async def reviewed(nobody: Client, token: str) -> dict[str, Any]:
