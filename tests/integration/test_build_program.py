@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import functools
-import hashlib
 import http.server
 import os
 import subprocess
 import sys
 import threading
-import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,36 +22,13 @@ from funkhaus_build.packing import pack
 from funkhaus_build.settings import read
 from funkhaus_controller.collecting import PodResults
 from tests.support.apiserver import free_port
+from tests.support.wheels import wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 HOST, SECRET = "127.0.0.1", "5ec2e7"
 SOURCES = Path(__file__).resolve().parents[2] / "runtimes" / "python"
-
-
-def wheel(folder: Path, name: str, version: str, files: Mapping[str, str]) -> None:
-    """A wheel in a PEP 503 index that is a folder."""
-    info = f"{name}-{version}.dist-info"
-    content = {
-        **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    rows = [f"{path},sha256={_digest(text)},{len(text.encode())}" for path, text in content.items()]
-    content[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""])
-    place = folder / "simple" / name
-    place.mkdir(parents=True, exist_ok=True)
-    file = place / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(file, "w") as archive:
-        for path, text in content.items():
-            archive.writestr(path, text)
-    links = "".join(f'<a href="{item.name}">{item.name}</a>\n' for item in place.glob("*.whl"))
-    (place / "index.html").write_text(f"<!DOCTYPE html><html><body>{links}</body></html>")
-
-
-def _digest(text: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -61,10 +61,12 @@ SURROUNDINGS = Surroundings(
 class House:
     """Everything a materialiser needs, all of it in memory."""
 
-    def __init__(self, builds: BuildRules | None = None) -> None:
+    def __init__(
+        self, builds: BuildRules | None = None, results: FakeResults | None = None
+    ) -> None:
         self.cluster, self.clock = MemoryCluster(), FakeClock()
         self.registry = MemoryRegistry(HOST, {BASE, NEWER_BASE})
-        self.results, self.rules = FakeResults(), builds or RULES
+        self.results, self.rules = results or FakeResults(), builds or RULES
         self.stores, self.decider = MemoryStores(), FakeDecider()
         self.ledger = LedgerService(self.stores, self.clock)
         self.holding = Holding(self.stores, self.clock)

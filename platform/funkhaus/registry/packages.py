@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 ROOT = "packages"
-LEVEL = 3
-"""Of compression: a third of the time of 6, a few percent larger."""
+LEVEL = 1
+"""Of compression: packages are pulled rarely and pushed once, while a build waits."""
 _FOLDER_MODE, _FILE_MODE, _PROGRAM_MODE = 0o555, 0o444, 0o555
 
 

@@ -90,6 +90,10 @@ class Builds:
         made = await self._build(site, function, wanted)
         return made if isinstance(made, Condition) else (key, made)
 
+    async def end(self, site: Site, function: Function) -> None:
+        """End every build of a function's."""
+        await self._end_others(site, function, "")
+
     async def _build(
         self, site: Site, function: Function, wanted: Wanted
     ) -> PackagesLayer | Condition:
@@ -120,6 +124,8 @@ class Builds:
         host = next((host for pod in pods if (host := building.served_at(pod))), "")
         if not host:
             return building.under_way(job, function, wanted.count, self._clock.now(), pods)
+        if self._fetching.locked():  # no worker waits for others: there is more to do than this
+            return building.unread(job, f"{FETCHED_AT_ONCE} others are being read")
         secret = builders.secret_of(job)
         try:
             async with self._fetching:

@@ -71,11 +71,9 @@ class FunctionMaterialiser:
     ) -> None:
         self._cluster, self._judge, self._stores, self._clock = cluster, judge, stores, clock
         self._standing, self._ledger, self._holding = standing, ledger, holding
-        self._assembly = Assembly(
-            cluster,
-            registry,
-            Builds(cluster, registry, results, clock, builds, BuildQuota(stores, clock)),
-        )
+        quota = BuildQuota(stores, clock)
+        self._builds = Builds(cluster, registry, results, clock, builds, quota)
+        self._assembly = Assembly(cluster, registry, self._builds)
         self._rollout = Rollout(cluster, upkeep, clock, kept)
 
     async def reconcile(self, namespace: str, name: str) -> Next:
@@ -139,6 +137,7 @@ class FunctionMaterialiser:
     async def _rest(self, manifest: Manifest, facts: TenantFacts) -> Next:
         """No rule is asked: what runs is taken away, and what was let in before is let in still when it comes back."""
         function = function_crd.parse(manifest)
+        await self._builds.end(site(function.namespace, facts), function)
         seen = await resting.lay(self._cluster, function, await observe(self._cluster, function))
         before = manifest.get("status") or {}
         said = resting.conditions(facts.objections, "no replica runs")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,12 +11,15 @@ from funkhaus.domain import packages
 from funkhaus.domain.build import BuildRules
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.kinds import FUNCTION, JOB
+from funkhaus.domain.tenant import Suspension
 from funkhaus.manifests import build as builders
 from funkhaus.manifests import labels
-from tests.support.builds import Result, member, tar, tar_of
+from tests.support.builds import FakeResults, Result, member, tar, tar_of
 from tests.support.materials import BUILD_IMAGE, NEWER_BASE, NS, House
 
-HOST = "10.0.0.7"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FILES = {"requests/__init__.py": b"x = 1\n"}
 
 
@@ -24,10 +28,10 @@ def job(house: House, number: int = 0) -> dict[str, Any]:
     return house.cluster.find(JOB, NS, house.cluster.named(JOB, NS)[number])
 
 
-def pod(house: House, status: dict[str, Any], name: str = "") -> None:
-    """The pod of the first build, with this status."""
-    made = job(house)
-    name = name or f"{made['metadata']['name']}-x"
+def pod(house: House, status: dict[str, Any], number: int = 0) -> None:
+    """The pod of a build, with this status."""
+    made = job(house, number)
+    name = f"{made['metadata']['name']}-x"
     marks = {**made["metadata"]["labels"], "batch.kubernetes.io/job-name": made["metadata"]["name"]}
     meta = {"namespace": NS, "name": name, "labels": marks}
     house.cluster.put(
@@ -35,12 +39,12 @@ def pod(house: House, status: dict[str, Any], name: str = "") -> None:
     )
 
 
-def serve(house: House, content: bytes) -> Result:
-    """Have the first build finished, with this result to fetch."""
-    ready = [{"type": "Ready", "status": "True"}]
-    pod(house, {"phase": "Running", "podIP": HOST, "conditions": ready})
-    result = Result(builders.secret_of(job(house)), content)
-    house.results.served[HOST] = result
+def serve(house: House, content: bytes, number: int = 0) -> Result:
+    """Have a build finished, with this result to fetch."""
+    ready, host = [{"type": "Ready", "status": "True"}], f"10.0.0.{number}"
+    pod(house, {"phase": "Running", "podIP": host, "conditions": ready}, number)
+    result = Result(builders.secret_of(job(house, number)), content)
+    house.results.served[host] = result
     return result
 
 
@@ -367,6 +371,41 @@ async def test_where_nothing_can_be_built(*, builder: bool, words: str) -> None:
     assert house.condition("Built")[:2] == ("False", "BuildsMissing")
     assert words in house.condition("Built")[2]
     assert house.cluster.named(JOB, NS) == ()
+
+
+async def test_a_tenant_that_rests_builds_nothing(house: House) -> None:
+    house.function(dependencies="requests==2\n")
+    await house.reconcile()
+    async with house.stores.begin("demo") as work:
+        await work.lifecycle.suspend(Suspension(house.clock.now(), "unpaid", "admin"))
+    assert (await house.reconcile()).outcome == "resting"
+    assert house.cluster.named(JOB, NS) == ()
+
+
+async def test_results_that_wait_keep_no_worker(house: House) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(FakeResults):
+        async def fetch(self, host: str, secret: str, into: Path) -> None:
+            started.set()
+            await go_on.wait()
+            await super().fetch(host, secret, into)
+
+    house = House(results=Slow(), builds=BuildRules(house.rules.index, at_once_tenant=9))
+    await house.settle_in()
+    for number, name in enumerate(("a", "b", "c")):
+        house.function(name, dependencies=f"requests=={number}\n")
+        await house.reconcile(name)
+        serve(house, tar_of(FILES), number)
+    slow = [asyncio.create_task(house.reconcile(name)) for name in ("a", "b")]
+    await started.wait()
+    await asyncio.sleep(0)
+    assert (await house.reconcile("c")).outcome == "building"
+    assert "2 others are being read; it is tried again" in house.condition("Built", "c")[2]
+    go_on.set()
+    await asyncio.gather(*slow)
+    await house.reconcile("c")
+    assert {house.condition("Built", name)[0] for name in ("a", "b", "c")} == {"True"}
 
 
 async def test_a_stranger_s_job_is_never_adopted(house: House) -> None:
