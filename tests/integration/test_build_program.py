@@ -131,6 +131,16 @@ def test_what_the_user_can_mend_is_said(
     assert words in (tmp_path / "last").read_text()
 
 
+def test_an_index_that_is_away_is_no_missing_package(tmp_path: Path) -> None:
+    nobody = f"http://{HOST}:{free_port()}/simple/"
+    with build(tmp_path, nobody, "greeting\n") as (process, _):
+        output = process.communicate(timeout=120)[0]
+        assert process.returncode == 5, output
+    assert (
+        "the package index does not answer: NewConnectionError" in (tmp_path / "last").read_text()
+    )
+
+
 def test_a_result_nobody_fetches_ends(index: str, tmp_path: Path) -> None:
     with build(tmp_path, index, "greeting\n", PATIENCE="0.1") as (process, _):
         process.communicate(timeout=120)

@@ -26,6 +26,8 @@ COMPONENT = "build"
 PORT = 8080
 MENDABLE = 3
 """Exit code of a build that the user can mend."""
+PASSING = frozenset({4, 5})
+"""Of one that may go well later: nobody fetched the result, or the index was away."""
 KEPT_SECONDS = 86_400
 """How long a build that failed is kept, and so not tried again for an unchanged function."""
 RETRIES = 1

@@ -1,6 +1,7 @@
 """``python3 -m funkhaus_build``.
 
-Exits with 0 when the result was taken, 3 when the user can mend what went wrong, 4 when nobody came.
+Exits with 0 when the result was taken, 3 when the user can mend what went wrong, 4 when nobody came, 5 when the
+index was away.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import contextlib
 import os
 import sys
 
-from funkhaus_build.installing import BuildError, install
+from funkhaus_build.installing import BuildError, IndexAwayError, install
 from funkhaus_build.packing import keyed_digest, pack
 from funkhaus_build.serving import Counter
 from funkhaus_build.settings import Settings, read
 
-TAKEN, REFUSED, NOBODY = 0, 3, 4
+TAKEN, REFUSED, NOBODY, AWAY = 0, 3, 4, 5
 WORDS_LIMIT = 3000
 """Characters of the last words; Kubernetes shows 4096 bytes."""
 
@@ -27,6 +28,8 @@ def build(settings: Settings) -> int:
         pack(packages, result, bytes_limit=settings.bytes_limit, files_limit=settings.files_limit)
     except BuildError as error:
         return _last(settings, str(error), REFUSED)
+    except IndexAwayError as error:
+        return _last(settings, str(error), AWAY)
     sys.stdout.write(f"Installed: {result.stat().st_size} bytes.\n")
     sys.stdout.flush()
     counter = Counter(result, log, keyed_digest(result, settings.secret), settings.secret)

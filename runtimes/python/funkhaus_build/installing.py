@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import os
+import re
 import subprocess
 import sys
 from py_compile import PycInvalidationMode
@@ -25,8 +26,12 @@ class BuildError(Exception):
     """What the user can mend; the message says how."""
 
 
+class IndexAwayError(Exception):
+    """The index did not answer; the same build may pass later."""
+
+
 def install(settings: Settings) -> tuple[Path, bytes]:
-    """Install into a new folder; the folder, and what pip wrote. Raises `BuildError`."""
+    """Install into a new folder; the folder, and what pip wrote. Raises `BuildError`, `IndexAwayError`."""
     work = settings.work
     target, requirements = work / "packages", work / "requirements.txt"
     target.mkdir()
@@ -34,6 +39,8 @@ def install(settings: Settings) -> tuple[Path, bytes]:
     if settings.index_ca:
         (work / "index-ca.pem").write_text(settings.index_ca, encoding="ascii")
     code, log = _run(arguments(settings, target, requirements), work)
+    if code and (away := _AWAY.search(log.decode(errors="replace"))):
+        raise IndexAwayError(f"the package index does not answer: {away[0]}")
     if code:
         raise BuildError(_words(log, code))
     # Trusted by their content: dates are not kept, and a function's file system can't be written to.
@@ -97,5 +104,10 @@ def _words(log: bytes, code: int) -> str:
     return said or f"pip ended with exit code {code}"
 
 
+_AWAY = re.compile(
+    r"NewConnectionError|ConnectTimeoutError|ReadTimeoutError|NameResolutionError|ProtocolError|SSLError"
+    r"|ConnectionResetError|HTTP error 5\d\d|5\d\d Server Error"
+)
+"""How pip's log names an index that is away; pip itself then says that there is no such package."""
 _SAID = 12
 """Lines that are repeated."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd.conditions import BUILT, Condition
@@ -24,6 +24,8 @@ UNDER_WAY = frozenset({BUILDING, QUEUED})
 """Reasons of a Built condition that is False for now only."""
 LOOK = 2.0
 """Seconds between looks at a build."""
+AGAIN = timedelta(minutes=5)
+"""After what failed through nobody's fault."""
 STEP = 10
 """Seconds a build's age is told in: a status is not written more often than that for it."""
 SAID_LIMIT = 2000
@@ -74,6 +76,12 @@ def is_stale(job: Manifest, function: Function) -> bool:
     """Whether the Function was changed since it asked for this build."""
     noted = (job["metadata"].get("annotations") or {}).get(builders.GENERATION, "")
     return bool(noted != str(function.generation))
+
+
+def is_due_again(job: Manifest, pods: Iterable[Manifest], now: datetime) -> bool:
+    """Whether a Job failed of what passes, long enough ago."""
+    at = _moment((_ended(job) or {}).get("lastTransitionTime"))
+    return at is not None and now - at >= AGAIN and _passes(pods)
 
 
 def served_at(pod: Manifest) -> str:
@@ -144,7 +152,7 @@ def refused(message: str) -> Condition:
     return _held(FAILED, f"{message}; change spec.dependencies")
 
 
-def failed(job: Manifest, pods: Iterable[Manifest], function: Function) -> Condition:
+def failed(job: Manifest, pods: Sequence[Manifest], function: Function) -> Condition:
     """It ended badly."""
     ended = _ended(job) or {}
     state = next((state for pod in pods if (state := _terminated(pod))), {})
@@ -158,9 +166,13 @@ def failed(job: Manifest, pods: Iterable[Manifest], function: Function) -> Condi
         said = "it needed more memory than a build has: name fewer packages"
     elif not said:
         said = str(ended.get("message") or "its pod is gone, and what it said with it")
+    failure = f"the dependencies could not be installed: {said}"
+    if _passes(pods):
+        minutes = int(AGAIN.total_seconds()) // 60
+        return _held(FAILED, f"{failure}; it is tried again {minutes} minutes after that")
     return _held(
         FAILED,
-        f"the dependencies could not be installed: {said}\nChange spec.dependencies and apply the Function; "
+        f"{failure}\nChange spec.dependencies and apply the Function; "
         f"`funkhaus build logs {function.name}` shows the whole log. Unchanged, it is tried again a day after it failed",
     )
 
@@ -175,12 +187,21 @@ def _ended(job: Manifest) -> dict[str, Any] | None:
 
 def _age(job: Manifest, now: datetime) -> int:
     """Seconds since it was made, in whole steps."""
-    made = str(job["metadata"].get("creationTimestamp") or "")
+    since = _moment(job["metadata"].get("creationTimestamp"))
+    return max(0, int((now - since).total_seconds()) // STEP * STEP) if since else 0
+
+
+def _moment(text: object) -> datetime | None:
     try:
-        since = datetime.strptime(made, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
-        return 0
-    return max(0, int((now - since).total_seconds()) // STEP * STEP)
+        return None
+
+
+def _passes(pods: Iterable[Manifest]) -> bool:
+    """Whether what the last of them ended of may pass by itself."""
+    codes = [state.get("exitCode") for pod in pods if (state := _terminated(pod))]
+    return bool(codes) and set(codes) <= builders.PASSING
 
 
 def _waiting(pod: Manifest) -> str:

@@ -111,11 +111,13 @@ class Builds:
         await self._quota.note(site.tenant, site.name, mine["metadata"]["uid"])
         if building.is_active(mine):
             return await self._look(site, function, wanted, mine)
-        if building.is_complete(mine) or building.is_stale(mine, function):
-            # Complete, and the layer is gone; or failed, and the user changed something: once more.
+        pods = await self._pods(mine)
+        due = building.is_due_again(mine, pods, self._clock.now())
+        if due or building.is_complete(mine) or building.is_stale(mine, function):
+            # Complete, and the layer is gone; or failed, and the user changed something, or it may pass: once more.
             await remove(self._cluster, mine, builders.owner(function))
             return building.again(function)
-        return building.failed(mine, await self._pods(mine), function)
+        return building.failed(mine, pods, function)
 
     async def _look(
         self, site: Site, function: Function, wanted: Wanted, job: Manifest

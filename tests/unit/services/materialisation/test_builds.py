@@ -267,6 +267,27 @@ async def test_a_change_tries_again_and_no_change_does_not(house: House) -> None
     assert job(house)["metadata"]["uid"] != first
 
 
+async def test_an_index_that_is_away_is_asked_again_after_a_while(house: House) -> None:
+    house.function(dependencies="requests==2\n")
+    await house.reconcile()
+    first = job(house)["metadata"]["uid"]
+    away = {"exitCode": 5, "message": "the package index does not answer: NewConnectionError"}
+    pod(house, {"containerStatuses": [{"name": "build", "state": {"terminated": away}}]})
+    end(house, "Failed", "BackoffLimitExceeded")
+    conditions = job(house)["status"]["conditions"]
+    conditions[0]["lastTransitionTime"] = house.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    await house.reconcile()
+    assert house.condition("Built")[1] == "BuildFailed"
+    assert "NewConnectionError; it is tried again 5 minutes after" in house.condition("Built")[2]
+    house.clock.pass_seconds(290)
+    await house.reconcile()
+    assert job(house)["metadata"]["uid"] == first
+    house.clock.pass_seconds(11)
+    await house.reconcile()
+    await house.reconcile()
+    assert job(house)["metadata"]["uid"] != first
+
+
 async def test_a_layer_the_registry_lost_is_built_again(house: House) -> None:
     house.function(dependencies="requests==2\n")
     await house.reconcile()
