@@ -228,7 +228,7 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
     values: dict[str, object] = {}
     for variable in sorted(name for name in environ if name.startswith(PREFIX)):
         bare = variable.removeprefix(PREFIX)
-        if bare.removesuffix("_FILE").lower() not in known and bare not in _TOOLING:
+        if not known & {bare.lower(), bare.removesuffix("_FILE").lower()} and bare not in _TOOLING:
             findings.append(
                 Finding(
                     "setting-unknown",

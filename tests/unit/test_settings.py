@@ -63,3 +63,13 @@ def test_how_kubectl_gets_in_is_one_of_two_ways() -> None:
     with pytest.raises(InvalidError, match="webhook or token-request passes") as caught:
         _ = load(Api, NEEDED | {"FUNKHAUS_KUBECTL": "magic"}).members_namespace
     assert caught.value.findings[0].path == "FUNKHAUS_KUBECTL"
+
+
+def test_a_setting_that_is_a_path_is_known_to_every_process() -> None:
+    environ = {
+        "FUNKHAUS_DATABASE_URL": "postgresql+asyncpg://u:p@db/f",
+        "FUNKHAUS_TOKEN_PEPPER": "p" * 32,
+        "FUNKHAUS_WEBHOOK_CLIENT_CA_FILE": "/pki/ca.crt",
+    }
+    assert load(Webhook, environ).webhook_client_ca_file == "/pki/ca.crt"
+    assert load(Api, environ)
