@@ -30,7 +30,12 @@ SYSTEM = "funkhaus-system"
 def account(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The chart's roles in the cluster, and a kubeconfig of the controller's own account."""
     apiserver.kubectl("create", "namespace", SYSTEM)
-    templates = ("controller/rbac.yaml", "controller/guard.yaml", "tenant-rbac.yaml")
+    templates = (
+        "controller/rbac.yaml",
+        "controller/guard.yaml",
+        "tenant-rbac.yaml",
+        "api/rbac.yaml",
+    )
     shown = [word for name in templates for word in ("-s", f"templates/{name}")]
     rendered = subprocess.run(
         ["helm", "template", "funkhaus", str(CHART), "-n", SYSTEM, "--set", "workloads=false",

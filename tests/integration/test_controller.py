@@ -294,6 +294,12 @@ async def test_going_back_is_a_change_of_where_traffic_goes(stage: Stage) -> Non
         before = await stage.admin.get(FUNCTION_REVISION, stage.namespace, old)
         assert before is not None
         asked = revision_crd.asked_for(revision_crd.parse(before))
+        served = revision_crd.served_at(before)
+
+        async def another_second() -> bool:
+            return SystemClock().now().strftime("%Y-%m-%dT%H:%M:%SZ") > served
+
+        await stage.until(another_second)  # which is as exactly as that is written down
         pushes = len(stage.registry.pushes)
         await stage.function(**asked or {})
         assert await stage.bring_up(other_than=new) == old
@@ -302,7 +308,7 @@ async def test_going_back_is_a_change_of_where_traffic_goes(stage: Stage) -> Non
         assert len(stage.registry.pushes) == pushes, "nothing was built"
         after = await stage.admin.get(FUNCTION_REVISION, stage.namespace, old)
         assert after is not None
-        assert revision_crd.served_at(after) > revision_crd.served_at(before)
+        assert revision_crd.served_at(after) > served
 
 
 async def test_a_decision_is_heard_of_long_before_the_next_resync(stage: Stage) -> None:

@@ -74,6 +74,37 @@ def test_its_rights(
     assert done.stdout.strip() == ("yes" if allowed else "no"), done.stderr
 
 
+API = f"system:serviceaccount:{SYSTEM}:funkhaus-api"
+API_CAN = [
+    ("list", "deployments.apps", True),
+    ("get", "horizontalpodautoscalers.autoscaling", True),
+    ("list", "functions.funkhaus.dev", True),
+    ("get", "deployments.apps", False),
+    ("patch", "deployments.apps", False),
+    ("patch", "horizontalpodautoscalers.autoscaling", False),
+    ("patch", "functions.funkhaus.dev", False),
+    ("get", "secrets", False),
+]
+"""What the quota ledger's sweeper reads of what runs, and no more."""
+
+
+@pytest.mark.parametrize(("verb", "resource", "allowed"), API_CAN)
+def test_the_api_server_reads_what_runs(
+    apiserver: ApiServer,
+    account: Path,
+    verb: str,
+    resource: str,
+    allowed: bool,  # noqa: FBT001
+) -> None:
+    assert account.exists()
+    done = subprocess.run(
+        ["kubectl", f"--kubeconfig={apiserver.kubeconfig}", "auth", "can-i", verb, resource, "--as", API,
+         "-n", "demo--main"],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == ("yes" if allowed else "no"), done.stderr
+
+
 ADMINS_MAY = [
     ("list", "functions.funkhaus.dev", True),
     ("patch", "functions.funkhaus.dev", True),
