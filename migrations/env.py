@@ -12,10 +12,16 @@ from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from funkhaus.settings import Database, load
+from funkhaus.storage import compatibility
 from funkhaus.storage.schema import metadata
 
 if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext, MigrationInfo
     from sqlalchemy import Connection
+
+
+def noted(*, ctx: MigrationContext, step: MigrationInfo, **_: object) -> None:
+    compatibility.note(ctx.connection, step, context.script)
 
 
 def run(connection: Connection) -> None:
@@ -25,6 +31,7 @@ def run(connection: Connection) -> None:
         compare_type=True,
         compare_server_default=True,
         transaction_per_migration=True,
+        on_version_apply=noted,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -71,9 +71,12 @@ async def serve(settings: Api) -> None:
             await runner.cleanup()
 
 
-async def bring_up_to_date(settings: Api, folder: Path | None, login: str) -> None:
+async def bring_up_to_date(
+    settings: Api, folder: Path | None, login: str, *, old_run: bool
+) -> None:
     """Migrate the database as its owner, and let in the user of the URL `login`, if there is one."""
-    _LOG.info("migrated", revision=await migrate.upgrade(settings.database_url, folder))
+    at = await migrate.upgrade(settings.database_url, folder, old_run=old_run)
+    _LOG.info("migrated", revision=at)
     if login:
         _LOG.info("login admitted", login=await process_login.admit(settings.database_url, login))
 
@@ -111,6 +114,11 @@ def main(arguments: list[str] | None = None) -> int:
     migration = commands.add_parser("migrate", help="bring the database to this release's schema")
     migration.add_argument("--migrations", type=Path, help="folder of the migrations")
     migration.add_argument(
+        "--pre",
+        action="store_true",
+        help="only what the processes of the release before can bear; without it all, once they are gone",
+    )
+    migration.add_argument(
         "--login-url-file",
         type=Path,
         help="a file with the database URL processes will have: its user is made, owning nothing",
@@ -132,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
         logs.configure(settings.log_level)
         if words.command == "migrate":
             login = words.login_url_file.read_text().strip() if words.login_url_file else ""
-            uvloop.run(bring_up_to_date(settings, words.migrations, login))
+            uvloop.run(bring_up_to_date(settings, words.migrations, login, old_run=words.pre))
         elif words.command == "publish-policies":
             uvloop.run(publish_policies(settings, words.folder, first=words.first))
         elif words.command == "recount":

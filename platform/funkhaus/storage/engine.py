@@ -24,6 +24,10 @@ _READABLE = text(
     "SELECT coalesce(has_table_privilege(to_regclass('public.alembic_version'), 'SELECT'), false)"
 )
 _VERSION = text("SELECT version_num FROM alembic_version")
+_NOTED = text(
+    "SELECT coalesce(has_table_privilege(to_regclass('public.compatible_revisions'), 'SELECT'), false)"
+)
+_WORKS = text("SELECT count(*) FROM compatible_revisions WHERE revision = :ours")
 _UNWALLED = text(
     """
     SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -85,7 +89,7 @@ class Engine:
                 return connection
 
     async def check_revision(self) -> None:
-        """Pass if the schema is the one this code was written against, and the walls between tenants hold for us.
+        """Pass if this code works on the schema, and the walls between tenants hold for us.
 
         Raises `SchemaMismatchError`.
         """
@@ -93,8 +97,11 @@ class Engine:
             with translated():
                 known = await connection.scalar(_READABLE)
                 found = list(await connection.scalars(_VERSION)) if known else []
+                works = bool(await connection.scalar(_NOTED)) and bool(
+                    await connection.scalar(_WORKS, {"ours": REVISION})
+                )
                 bare = list(await connection.scalars(_UNWALLED))
-        if found != [REVISION]:
+        if not works:
             at = f"at revision {', '.join(found)}" if found else "empty"
             raise SchemaMismatchError(
                 f"the database is {at}, this process needs revision {REVISION}: "

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from funkhaus.domain.errors import InvalidError, SchemaMismatchError
+from funkhaus.storage import compatibility
 from funkhaus.storage.failures import translated
 from funkhaus.storage.walls import PLATFORM_ROLE, TENANT_ROLE
 
@@ -64,22 +66,25 @@ def head(folder: Path | None = None) -> str | None:
     return ScriptDirectory.from_config(configuration(folder)).get_current_head()
 
 
-async def upgrade(url: str, folder: Path | None = None, *, revision: str = "head") -> str:
+async def upgrade(
+    url: str, folder: Path | None = None, *, revision: str = "head", old_run: bool = False
+) -> str:
     """Run what is missing up to `revision`, one transaction each; returns where the database is then.
 
-    Raises `TimedOutError` when a lock can't be had, `UnavailableError` when the database does not answer.
+    With `old_run` as far as the processes of the release before can bear. Raises `TimedOutError` when a lock can't be had,
+    `UnavailableError` when the database does not answer, `InvalidError` for two releases at once (`compatibility`).
     """
     config = configuration(folder)
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         with translated(_NOT_ALLOWED):
             async with engine.connect() as connection:
-                return await connection.run_sync(_upgrade, config, revision)
+                return await connection.run_sync(_upgrade, config, revision, old_run)
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, config: Config, revision: str) -> str:
+def _upgrade(connection: Connection, config: Config, revision: str, old_run: bool) -> str:  # noqa: FBT001 - run_sync hands it on
     connection.execute(text(f"SET lock_timeout = '{MUTEX_WAIT}'"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MUTEX})
     try:
@@ -89,6 +94,11 @@ def _upgrade(connection: Connection, config: Config, revision: str) -> str:
         connection.execute(text("SET row_security = off"))
         connection.commit()
         config.attributes["connection"] = connection
+        if old_run:
+            scripts = ScriptDirectory.from_config(config)
+            at = MigrationContext.configure(connection).get_current_revision()
+            connection.rollback()
+            revision = compatibility.before_the_old_go(scripts, at)
         command.upgrade(config, revision)
         at = connection.scalar(text("SELECT version_num FROM alembic_version"))
         connection.commit()

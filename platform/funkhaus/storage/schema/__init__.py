@@ -13,6 +13,7 @@ from funkhaus.storage.schema.approvals import (
 from funkhaus.storage.schema.audit import AuditChainRow, AuditCheckpointRow, AuditEntry
 from funkhaus.storage.schema.builds import BuildRow
 from funkhaus.storage.schema.charges import ChargeRow
+from funkhaus.storage.schema.compatible_revisions import CompatibleRevisionRow
 from funkhaus.storage.schema.decisions import DecisionRow
 from funkhaus.storage.schema.host_suffixes import HostSuffix
 from funkhaus.storage.schema.hosts import HostRow, HostUseRow
@@ -45,6 +46,7 @@ __all__ = [
     "AuditEntry",
     "BuildRow",
     "ChargeRow",
+    "CompatibleRevisionRow",
     "DecisionRow",
     "HostRow",
     "HostSuffix",

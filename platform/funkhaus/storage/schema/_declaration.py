@@ -11,8 +11,8 @@ from sqlalchemy.orm import DeclarativeBase
 
 from funkhaus.storage.walls import Access  # noqa: TC001 - read when a table's class is made
 
-REVISION = "b11d"
-"""The migration this code was written against; a process refuses to start on any other."""
+REVISION = "a7f0"
+"""The newest `pre` migration this code was written against; the database says where it works (`compatibility`)."""
 
 
 class Table(DeclarativeBase):
