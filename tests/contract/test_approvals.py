@@ -11,6 +11,7 @@ import pytest
 
 from funkhaus.domain.approval import ApprovalState, Vote
 from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.keyset import Moment
 from funkhaus.domain.tenant import Tenant
 from funkhaus.domain.token import Token, TokenKind
 from funkhaus.ports import Checked
@@ -62,7 +63,7 @@ async def test_another_tenant_s_are_like_none(stores: Stores) -> None:
     async with stores.begin("red") as work:
         with pytest.raises(NotFoundError):
             await work.approvals.find(row.id)
-        assert list(await work.approvals.of(KEY)) == list(await work.approvals.all()) == []
+        assert list(await work.approvals.of(KEY, "")) == list(await work.approvals.page()) == []
         assert await work.approvals.waiting() == 0
         with pytest.raises(ValueError, match="blue"):
             await work.approvals.put(row)
@@ -97,23 +98,42 @@ async def test_an_object_s_own_newest_first_without_what_is_over(stores: Stores)
     ]
     await put(stores, *rows, *over, *others)
     async with stores.begin("blue") as work:
-        found = await work.approvals.of(KEY, locked=True)
+        found = await work.approvals.of(KEY, "", locked=True)
     assert list(found) == sorted(rows, key=lambda row: row.requested_at, reverse=True)
+
+
+async def test_what_is_of_the_content_asked_about_is_found_among_many(stores: Stores) -> None:
+    wanted = approval(age=1000, spec_digest="sha256:wanted")
+    await put(stores, wanted, *(approval(age=age) for age in range(60)))
+    async with stores.begin("blue") as work:
+        found = await work.approvals.of(KEY, "sha256:wanted")
+        assert (found[0], len(found)) == (wanted, 50)
+        assert wanted not in await work.approvals.of(KEY, "sha256:a")
 
 
 async def test_lists_have_what_was_seen(stores: Stores) -> None:
     seen, unseen = approval(age=1), approval(seen_at=None, uid="")
     done, red = approval(age=2, state=ApprovalState.APPROVED), approval("red", age=5)
-    await put(stores, seen, unseen, done, red)
+    no, over = (
+        approval(age=3, state=ApprovalState.REJECTED),
+        approval(age=4, state=ApprovalState.WITHDRAWN),
+    )
+    await put(stores, seen, unseen, done, red, no, over)
     async with stores.begin("blue") as work:
-        assert [row.id for row in await work.approvals.all()] == [seen.id, done.id]
-        assert [row.id for row in await work.approvals.all(ApprovalState.APPROVED)] == [done.id]
-        assert [row.id for row in await work.approvals.all(limit=1)] == [seen.id]
+        everything = [seen.id, done.id, no.id, over.id]
+        assert [row.id for row in await work.approvals.page()] == everything
+        first = (await work.approvals.page(limit=1))[0]
+        rest = await work.approvals.page(after=Moment.of(first.requested_at, first.id))
+        assert [row.id for row in rest] == everything[1:]
+        assert list(await work.approvals.page(namespaces=["other"])) == []
+        assert len(await work.approvals.page(namespaces=["other", "main"])) == 4
+        assert [row.id for row in await work.approvals.page(ApprovalState.APPROVED)] == [done.id]
+        assert [row.id for row in await work.approvals.page(limit=1)] == [seen.id]
         assert await work.approvals.waiting() == 2
     async with stores.begin_platform() as platform:
         assert [row.id for row in await platform.approvals.pending()] == [red.id, seen.id]
         assert {item.id for item in await platform.approvals.open()} == {
-            seen.id, unseen.id, done.id, red.id,
+            seen.id, unseen.id, done.id, red.id, no.id,
         }  # fmt: skip
 
 
@@ -121,15 +141,22 @@ async def test_what_lapsed_and_what_ended_long_ago(stores: Stores) -> None:
     late = approval(expires_at=NOW)
     ended = approval(age=1, state=ApprovalState.APPROVED, ends_at=NOW, decided_at=NOW)
     fine = approval(state=ApprovalState.APPROVED, ends_at=NOW + timedelta(seconds=1))
-    old = approval(state=ApprovalState.REJECTED, decided_at=NOW - timedelta(days=9), expires_at=NOW)
-    await put(stores, late, ended, fine, old)
+    long_ago = NOW - timedelta(days=9)
+    old = approval(state=ApprovalState.SUPERSEDED, decided_at=long_ago, expires_at=NOW)
+    holding = [
+        approval(age=2, state=state, decided_at=long_ago, expires_at=NOW)
+        for state in (ApprovalState.REJECTED, ApprovalState.EXPIRED)
+    ]
+    await put(stores, late, ended, fine, old, *holding)
     async with stores.begin_platform() as platform:
         assert [row.id for row in await platform.approvals.lapsed(NOW)] == [ended.id, late.id]
-        assert await platform.approvals.forget(NOW - timedelta(days=9)) == 0
+        assert await platform.approvals.forget(long_ago) == 0
         assert await platform.approvals.forget(NOW) == 1
     async with stores.begin("blue") as work:
         with pytest.raises(NotFoundError):
             await work.approvals.find(old.id)
+        for row in holding:  # they hold their objects for as long as these are there
+            assert await work.approvals.find(row.id) == row
 
 
 async def test_news_are_of_the_last_seconds(stores: Stores) -> None:

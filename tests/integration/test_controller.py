@@ -317,7 +317,7 @@ async def test_a_decision_is_heard_of_long_before_the_next_resync(stage: Stage) 
 
     async def decided(state: ApprovalState) -> None:
         async with stage.stores.begin(stage.tenant) as work:
-            (row,) = await work.approvals.all(ApprovalState.PENDING)
+            (row,) = await work.approvals.page(ApprovalState.PENDING)
             await work.approvals.put(replace(row, state=state, decided_by="fh:eve"))
 
     async with stage.controller(resync=3600):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from funkhaus.domain.approval import OPEN, Approval, ApprovalState, ApproverRule, Vote
+from funkhaus.domain.approval import Approval, ApprovalState, ApproverRule, Vote
 from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.notification import Notification
@@ -15,14 +15,18 @@ from funkhaus.domain.subject import PREFIX, PlatformRole, Role
 from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.ports import Change, Checked
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from .ages import newest, oldest
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from funkhaus.domain.keyset import Moment
     from funkhaus.ports import Stores
 
     from .stores import State
 
 
+OVER = frozenset({ApprovalState.SUPERSEDED, ApprovalState.WITHDRAWN})
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 KEY = Key("Function", "main", "hello")
 FINDING = Finding(
@@ -78,8 +82,7 @@ class MemoryApprovals:
 
     def _own(self) -> list[Approval]:
         own = [row for row in self._state.approvals.values() if row.tenant == self._tenant]
-        own.sort(key=lambda row: row.id)
-        return sorted(own, key=lambda row: row.requested_at, reverse=True)
+        return sorted(own, key=lambda row: (row.requested_at, row.id), reverse=True)
 
     async def put(self, approval: Approval) -> None:
         if approval.tenant != self._tenant:
@@ -103,15 +106,28 @@ class MemoryApprovals:
             raise NotFoundError(f"there is no approval {approval_id!r:.80}")
         return found
 
-    async def of(self, key: Key, *, locked: bool = False) -> Sequence[Approval]:
+    async def of(self, key: Key, digest: str, *, locked: bool = False) -> Sequence[Approval]:
         del locked
         over = {ApprovalState.SUPERSEDED, ApprovalState.WITHDRAWN}
-        return [row for row in self._own() if row.key == key and row.state not in over][:50]
+        own = [row for row in self._own() if row.key == key and row.state not in over]
+        return sorted(own, key=lambda row: row.spec_digest != digest)[:50]
 
-    async def all(
-        self, state: ApprovalState | None = None, *, limit: int = 500
+    async def page(
+        self,
+        state: ApprovalState | None = None,
+        *,
+        namespaces: Collection[str] = (),
+        after: Moment | None = None,
+        limit: int = 100,
     ) -> Sequence[Approval]:
-        return [row for row in self._own() if row.seen_at and state in {None, row.state}][:limit]
+        own = [
+            row
+            for row in self._own()
+            if row.seen_at
+            and state in {None, row.state}
+            and (not namespaces or row.key.namespace in namespaces)
+        ]
+        return newest(own, lambda row: row.requested_at, after, limit)
 
     async def waiting(self) -> int:
         return sum(row.state is ApprovalState.PENDING for row in self._own())
@@ -145,13 +161,13 @@ class MemoryPlatformApprovals:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    async def pending(self, *, limit: int = 500) -> Sequence[Approval]:
+    async def pending(self, *, after: Moment | None = None, limit: int = 100) -> Sequence[Approval]:
         found = [
             row
             for row in self._state.approvals.values()
             if row.state is ApprovalState.PENDING and row.seen_at
         ]
-        return sorted(found, key=lambda row: (row.requested_at, row.id))[:limit]
+        return oldest(found, lambda row: row.requested_at, after, limit)
 
     async def lapsed(self, now: datetime, *, limit: int = 50) -> Sequence[Approval]:
         found = [row for row in self._state.approvals.values() if row.lapsed(now)]
@@ -166,7 +182,7 @@ class MemoryPlatformApprovals:
 
     async def open(self, *, limit: int = 5000) -> Sequence[Change]:
         return self._changes(
-            [row for row in self._state.approvals.values() if row.state in OPEN], limit
+            [row for row in self._state.approvals.values() if row.state not in OVER], limit
         )
 
     def _changes(self, found: list[Approval], limit: int) -> Sequence[Change]:
@@ -178,7 +194,7 @@ class MemoryPlatformApprovals:
         gone = [
             row.id
             for row in self._state.approvals.values()
-            if row.state not in OPEN and row.decided_at and row.decided_at < before
+            if row.state in OVER and row.decided_at and row.decided_at < before
         ][:limit]
         for key in gone:
             del self._state.approvals[key]

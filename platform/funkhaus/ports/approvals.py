@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from funkhaus.domain.approval import Approval, ApprovalState, Vote
     from funkhaus.domain.charge import Key
+    from funkhaus.domain.keyset import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,20 @@ class Approvals(Protocol):
     async def find(self, approval_id: str, *, locked: bool = False) -> Approval:
         """One, with its votes; `locked` until the transaction ends. Raises `NotFoundError`."""
 
-    async def of(self, key: Key, *, locked: bool = False) -> Sequence[Approval]:
-        """An object's that are neither superseded nor withdrawn, newest first, the first fifty."""
+    async def of(self, key: Key, digest: str, *, locked: bool = False) -> Sequence[Approval]:
+        """An object's that are neither superseded nor withdrawn: those of this content first, then the newest; fifty."""
 
-    async def all(
-        self, state: ApprovalState | None = None, *, limit: int = 500
+    async def page(
+        self,
+        state: ApprovalState | None = None,
+        *,
+        namespaces: Collection[str] = (),
+        after: Moment | None = None,
+        limit: int = 100,
     ) -> Sequence[Approval]:
-        """Those of objects that were seen, newest first; in one state where one is named."""
+        """Those of objects that were seen, newest first, what is older than `after`; in one state, or in some namespaces,
+        where such are named.
+        """
 
     async def waiting(self) -> int:
         """How many are pending, seen or not."""
@@ -70,8 +78,8 @@ class Approvals(Protocol):
 class PlatformApprovals(Protocol):
     """All tenants'."""
 
-    async def pending(self, *, limit: int = 500) -> Sequence[Approval]:
-        """What waits for a decision and was seen, oldest first."""
+    async def pending(self, *, after: Moment | None = None, limit: int = 100) -> Sequence[Approval]:
+        """What waits for a decision and was seen, oldest first, what is younger than `after`."""
 
     async def lapsed(self, now: datetime, *, limit: int = 50) -> Sequence[Approval]:
         """Open ones whose time is over."""
@@ -80,7 +88,9 @@ class PlatformApprovals(Protocol):
         """What came into its state in the last seconds, by the database's own clock, newest first."""
 
     async def open(self, *, limit: int = 5000) -> Sequence[Change]:
-        """What is pending or approved, newest first."""
+        """What is neither superseded nor withdrawn, newest first."""
 
     async def forget(self, before: datetime, *, limit: int = 500) -> int:
-        """Delete what ended before then; how many. The audit log has it still."""
+        """Delete what was superseded or withdrawn before then; how many. The audit log has it still. What was rejected or
+        expired holds its object and stays with it.
+        """

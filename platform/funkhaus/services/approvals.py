@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from funkhaus.domain.approval import Approval, ApprovalState, Vote
 from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError
+from funkhaus.domain.keyset import Moment
 from funkhaus.domain.permission import Permission, require_namespace
 from funkhaus.domain.verdict import Finding
 from funkhaus.services.holding import told
+from funkhaus.services.pages import cut
 from funkhaus.services.quotas import REASON_LIMIT, reasoned
 
 if TYPE_CHECKING:
@@ -36,24 +38,30 @@ class ApprovalService:
     def __init__(self, stores: Stores, acts: Acts, clock: Clock) -> None:
         self._stores, self._acts, self._clock = stores, acts, clock
 
-    async def list(
-        self, asker: Asker, tenant: str, state: ApprovalState | None = None
-    ) -> Sequence[Approval]:
-        """The tenant's, newest first, the first five hundred."""
+    async def page(
+        self, asker: Asker, tenant: str, state: ApprovalState | None, *, after: str, limit: int
+    ) -> tuple[Sequence[Approval], str]:
+        """The tenant's, newest first, and where the next page begins ("" when there is none)."""
+        place, seen = Moment.parse(after), asker.subject.restriction.namespaces
         async with (
             self._acts.reading(asker, Permission.APPROVAL_READ, tenant),
             self._stores.begin(tenant) as work,
         ):
             await work.tenant()
-            return [item for item in await work.approvals.all(state) if _may_see(asker, item)]
+            found = await work.approvals.page(state, namespaces=seen, after=place, limit=limit + 1)
+        return cut(found, limit, _place)
 
-    async def pending(self, asker: Asker) -> Sequence[Approval]:
-        """What waits for a decision in all tenants (platform roles)."""
+    async def pending(
+        self, asker: Asker, *, after: str, limit: int
+    ) -> tuple[Sequence[Approval], str]:
+        """What waits for a decision in all tenants, oldest first (platform roles)."""
+        place = Moment.parse(after)
         async with (
             self._acts.reading(asker, Permission.APPROVAL_READ),
             self._stores.begin_platform() as platform,
         ):
-            return await platform.approvals.pending()
+            found = await platform.approvals.pending(after=place, limit=limit + 1)
+        return cut(found, limit, _place)
 
     async def show(self, asker: Asker, tenant: str, approval_id: str) -> Approval:
         """One; raises `NotFoundError`."""
@@ -153,9 +161,8 @@ class ApprovalService:
         return replace(row, state=state, decided_by=by, decided_at=self._clock.now(), reason=reason)
 
 
-def _may_see(asker: Asker, row: Approval) -> bool:
-    allowed = asker.subject.restriction.namespaces
-    return not allowed or row.key.namespace in allowed
+def _place(item: Approval) -> Moment:
+    return Moment.of(item.requested_at, item.id)
 
 
 def _may_decide(asker: Asker, row: Approval) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Judge = Callable[[], Awaitable[Verdict]]
 
 KEPT = timedelta(days=90)
-"""How long approvals are listed after their end."""
+"""How long approvals are listed after they were given up."""
 PLATFORM = "system:funkhaus"
 """Who is in the audit log for what the platform does by itself."""
 CHANGED = "the object was changed, which needs an approval of its own"
@@ -84,7 +84,7 @@ class Holding:
         """
         digest, uid = digest_of(manifest.get("spec")), _uid(old)
         async with self._stores.begin(tenant) as work:
-            rows = await work.approvals.of(key, locked=True)
+            rows = await work.approvals.of(key, digest, locked=True)
             latest = next((item for item in rows if item.is_of(uid, digest)), None)
             fresh = await self._new(work, tenant, key, digest, verdict, requester)
             if latest and _still(latest, fresh, self._clock.now()):
@@ -92,7 +92,7 @@ class Holding:
             else:
                 if latest and latest.state is ApprovalState.PENDING and latest.seen_at is None:
                     # Asked once more before it was stored: the last word counts.
-                    fresh = replace(fresh, id=latest.id, requested_at=latest.requested_at)
+                    fresh = replace(fresh, id=latest.id)
                 else:
                     await _room(work)
                 fresh = replace(fresh, uid=uid)
@@ -112,14 +112,14 @@ class Holding:
         key = Key(kind.name, short, meta["name"])
         uid, digest = _uid(manifest), digest_of(manifest.get("spec"))
         async with self._stores.begin(tenant) as work:
-            rows = await work.approvals.of(key)
+            rows = await work.approvals.of(key, digest)
             known = await work.approvals.checked(key) == Checked(uid, digest)
         concerned = any(row.is_of(uid, digest) for row in rows)
         if known and not rows:
             return Held()
         verdict = await judge() if concerned or not known else None
         async with self._stores.begin(tenant) as work:
-            rows = await work.approvals.of(key, locked=True)
+            rows = await work.approvals.of(key, digest, locked=True)
             latest = next((row for row in rows if row.is_of(uid, digest)), None)
             await self._supersede(work, rows, latest)
             if verdict and (latest is None or uncovered(latest, verdict.asking)) and verdict.asking:
@@ -146,7 +146,7 @@ class Holding:
         tenant, _, short = namespace.partition("--")
         key, now = Key(kind.name, short, name), self._clock.now()
         async with self._stores.begin(tenant) as work:
-            for row in await work.approvals.of(key, locked=True):
+            for row in await work.approvals.of(key, "", locked=True):
                 if row.seen_at or row.requested_at + ARRIVAL < now:
                     await self._end(work, row, ApprovalState.WITHDRAWN, GONE)
             await work.approvals.check(key, None, now)
@@ -161,7 +161,7 @@ class Holding:
         return len(over)
 
     async def forget(self) -> int:
-        """Delete what ended long ago, some at a time; how many. The audit log has it still."""
+        """Delete what was given up long ago, some at a time; how many. The audit log has it still."""
         async with self._stores.begin_platform() as platform:
             return await platform.approvals.forget(self._clock.now() - KEPT)
 

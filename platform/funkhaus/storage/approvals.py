@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
-from funkhaus.domain.approval import OPEN, Approval, ApprovalState, ApproverRule, Vote
+from funkhaus.domain.approval import Approval, ApprovalState, ApproverRule, Vote
 from funkhaus.domain.audit import storable
 from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import NotFoundError
@@ -27,12 +27,13 @@ from funkhaus.storage.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.storage.rows import Row
 
 OF_ONE_LIMIT = 50
@@ -40,9 +41,11 @@ _FACTS = (
     "uid", "spec_digest", "policy_revision", "requested_by", "requested_at", "expires_at", "seen_at", "decided_by",
     "decided_at", "reason", "ends_at",
 )  # fmt: skip
-_ENDED = tuple(state.value for state in ApprovalState if state not in OPEN)
+_OVER = (ApprovalState.SUPERSEDED.value, ApprovalState.WITHDRAWN.value)
+"""What holds no object any more."""
 _TABLE, _VOTES = ApprovalRow.__table__, ApprovalVoteRow.__table__
-_NEWEST = (_TABLE.c.requested_at.desc(), _TABLE.c.id)
+_AGE = (_TABLE.c.requested_at, _TABLE.c.id)
+_NEWEST = tuple(column.desc() for column in _AGE)
 
 
 class _Reading(rows.Statements):
@@ -108,26 +111,32 @@ class PostgresApprovals(_Reading):
             raise missing
         return found[0]
 
-    async def of(self, key: Key, *, locked: bool = False) -> Sequence[Approval]:
-        """An object's that are neither superseded nor withdrawn, newest first."""
-        over = (ApprovalState.SUPERSEDED.value, ApprovalState.WITHDRAWN.value)
+    async def of(self, key: Key, digest: str, *, locked: bool = False) -> Sequence[Approval]:
+        """An object's that are neither superseded nor withdrawn: those of this content first, then the newest."""
         place = (_TABLE.c[name] == value for name, value in _place(key).items())
         statement = (
             select(_TABLE)
-            .where(self._ours, *place, _TABLE.c.state.not_in(over))
-            .order_by(*_NEWEST)
+            .where(self._ours, *place, _TABLE.c.state.not_in(_OVER))
+            .order_by((_TABLE.c.spec_digest == digest).desc(), *_NEWEST)
             .limit(OF_ONE_LIMIT)
         )
         return await self._approvals(statement.with_for_update() if locked else statement)
 
-    async def all(
-        self, state: ApprovalState | None = None, *, limit: int = 500
+    async def page(
+        self,
+        state: ApprovalState | None = None,
+        *,
+        namespaces: Collection[str] = (),
+        after: Moment | None = None,
+        limit: int = 100,
     ) -> Sequence[Approval]:
-        """Those of objects that were seen, newest first."""
+        """Those of objects that were seen, newest first, what is older than `after`."""
         statement = select(_TABLE).where(self._ours, _TABLE.c.seen_at.is_not(None))
         if state:
             statement = statement.where(_TABLE.c.state == state.value)
-        return await self._approvals(statement.order_by(*_NEWEST).limit(limit))
+        if namespaces:
+            statement = statement.where(_TABLE.c.namespace.in_(namespaces))
+        return await self._approvals(rows.newest(statement, _AGE, after, limit))
 
     async def waiting(self) -> int:
         """How many are pending."""
@@ -184,14 +193,12 @@ class PostgresApprovals(_Reading):
 class PostgresPlatformApprovals(_Reading):
     """All tenants'."""
 
-    async def pending(self, *, limit: int = 500) -> Sequence[Approval]:
-        """What waits for a decision and was seen, oldest first."""
-        return await self._approvals(
-            select(_TABLE)
-            .where(_TABLE.c.state == ApprovalState.PENDING.value, _TABLE.c.seen_at.is_not(None))
-            .order_by(_TABLE.c.requested_at, _TABLE.c.id)
-            .limit(limit)
+    async def pending(self, *, after: Moment | None = None, limit: int = 100) -> Sequence[Approval]:
+        """What waits for a decision and was seen, oldest first, what is younger than `after`."""
+        statement = select(_TABLE).where(
+            _TABLE.c.state == ApprovalState.PENDING.value, _TABLE.c.seen_at.is_not(None)
         )
+        return await self._approvals(rows.oldest(statement, _AGE, after, limit))
 
     async def lapsed(self, now: datetime, *, limit: int = 50) -> Sequence[Approval]:
         """Open ones whose time is over."""
@@ -206,9 +213,8 @@ class PostgresPlatformApprovals(_Reading):
         return await self._changes(select(_TABLE).where(_TABLE.c.changed_at >= since), limit)
 
     async def open(self, *, limit: int = 5000) -> Sequence[Change]:
-        """What is pending or approved, newest first."""
-        states = [state.value for state in OPEN]
-        return await self._changes(select(_TABLE).where(_TABLE.c.state.in_(states)), limit)
+        """What is neither superseded nor withdrawn, newest first."""
+        return await self._changes(select(_TABLE).where(_TABLE.c.state.not_in(_OVER)), limit)
 
     async def _changes(self, statement: Select[*tuple[Row, ...]], limit: int) -> Sequence[Change]:
         newest = statement.order_by(_TABLE.c.changed_at.desc(), _TABLE.c.id).limit(limit)
@@ -218,10 +224,10 @@ class PostgresPlatformApprovals(_Reading):
         ]
 
     async def forget(self, before: datetime, *, limit: int = 500) -> int:
-        """Delete what ended before then; how many."""
+        """Delete what was superseded or withdrawn before then; how many."""
         some = (
             select(_TABLE.c.id)
-            .where(_TABLE.c.state.in_(_ENDED), _TABLE.c.decided_at < before)
+            .where(_TABLE.c.state.in_(_OVER), _TABLE.c.decided_at < before)
             .limit(limit)
         )
         return (await self._run(delete(ApprovalRow).where(_TABLE.c.id.in_(some)))).rowcount

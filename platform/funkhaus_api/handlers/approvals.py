@@ -31,10 +31,14 @@ def _where(request: web.Request) -> tuple[str, str]:
 async def listed(request: web.Request) -> web.Response:
     """The tenant's."""
     page = Page.of(request, "state")
-    found = await services(request).approvals.list(
-        asker(request), request.match_info["tenant"], _state(page.query)
+    found, more = await services(request).approvals.page(
+        asker(request),
+        request.match_info["tenant"],
+        _state(page.query),
+        after=page.after,
+        limit=page.limit,
     )
-    return page.cut(found, _age, shown, descending=True)
+    return page.answer([shown(item) for item in found], more)
 
 
 def _state(query: Query) -> ApprovalState | None:
@@ -54,11 +58,10 @@ def _state(query: Query) -> ApprovalState | None:
 async def pending(request: web.Request) -> web.Response:
     """What waits, in all tenants."""
     page = Page.of(request)
-    return page.cut(await services(request).approvals.pending(asker(request)), _age, shown)
-
-
-def _age(item: Approval) -> str:
-    return f"{item.requested_at.isoformat()} {item.id}"
+    found, more = await services(request).approvals.pending(
+        asker(request), after=page.after, limit=page.limit
+    )
+    return page.answer([shown(item) for item in found], more)
 
 
 async def show(request: web.Request) -> web.Response:

@@ -31,7 +31,7 @@ async def test_a_decision_is_handed_on_once() -> None:
 async def test_everything_open_is_looked_at_with_everything_else() -> None:
     stores, added = MemoryStores(), list[Key]()
     await put(
-        stores, approval(), approval("red"), approval(state=ApprovalState.REJECTED, decided_at=NOW)
+        stores, approval(), approval("red"), approval(state=ApprovalState.WITHDRAWN, decided_at=NOW)
     )
     await Decisions(stores, added.append).all_open()
     assert sorted(added) == [HELLO, Key("Function", "red--main", "hello")]

@@ -287,6 +287,16 @@ async def test_what_only_a_change_is_asked_for_is_remembered(house: House) -> No
     assert waiting.requested_by == "fh:ada"
 
 
+async def test_a_no_is_not_forgotten_while_the_object_is_there(house: House) -> None:
+    await ask(house, house.function(), FREEZE)
+    await house.reconcile()
+    await decide(house, ApprovalState.REJECTED)
+    house.clock.pass_seconds(200 * 86400)
+    assert await house.holding.forget() == 0
+    assert (await house.reconcile()).outcome == "held"
+    assert house.cluster.named(DEPLOYMENT, NS) == ()
+
+
 async def test_a_question_asked_again_is_one_request_of_who_asked_last(house: House) -> None:
     manifest = house.function()
     first = await ask(house, manifest, FREEZE)
