@@ -96,7 +96,7 @@ def test_held_seen_refused_to_oneself_approved_and_running(
     assert "Warning: held: spec.resources.cpu" in by_kubectl.err
     eventually("it waits anew", lambda: approved(tenant).get("reason") == "PendingApproval")
     assert tenant.cli("function", "call", "word").out.strip() == "two"
-    assert tenant.cli("function", "delete", "word").code == 0
+    assert tenant.cli("function", "delete", "word", "--yes").code == 0
     eventually(
         "nobody is asked any more",
         lambda: (

@@ -125,7 +125,7 @@ class ApprovalService:
             async with self._stores.begin(tenant) as work:
                 row = await work.approvals.find(approval_id, locked=True)
                 require_namespace(asker.subject, row.key.namespace)
-                act.uid, act.after = row.uid, row.spec_digest
+                act.uid, before = row.uid, told(row)
                 act.detail |= told(row) | {"reason": reason, "people": row.rule.people}
                 expected(row)
                 _may_decide(asker, row)
@@ -136,6 +136,7 @@ class ApprovalService:
                     row = self._decided(asker, row, ApprovalState.REJECTED, reason)
                     await work.approvals.put(row)
                 act.detail |= {"state": row.state.value, "votes": [vote.by for vote in row.votes]}
+                act.changed(before, told(row))
                 if row.state is not ApprovalState.PENDING:
                     await work.approvals.tell(f"approval.{row.state.value}", told(row))
                 await act.done_in(work)

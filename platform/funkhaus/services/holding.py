@@ -228,7 +228,7 @@ class Holding:
             row = replace(row, seen_at=self._clock.now(), uid=uid)
             await work.approvals.put(row)
             await work.approvals.tell("approval.requested", told(row))
-            await work.audit(audited(row, "approval:request", row.requested_by or PLATFORM))
+            await work.audit(audited(None, row, "approval:request", row.requested_by or PLATFORM))
         return await self._lapse(work, row)
 
     async def _end(
@@ -242,13 +242,13 @@ class Holding:
         ended = row.moved(state, self._clock.now(), reason)
         await work.approvals.put(ended)
         if row.seen_at and row.state in OPEN:
-            await work.audit(audited(ended, f"approval:{state.value}", PLATFORM))
+            await work.audit(audited(row, ended, f"approval:{state.value}", PLATFORM))
             if state is ApprovalState.EXPIRED:
                 await work.approvals.tell("approval.expired", told(ended))
         return ended
 
 
-def audited(row: Approval, action: str, subject: str) -> AuditRow:
+def audited(before: Approval | None, row: Approval, action: str, subject: str) -> AuditRow:
     """The audit row of what became of an approval without anybody asking for it."""
     return AuditRow(
         tenant=row.tenant,
@@ -260,7 +260,8 @@ def audited(row: Approval, action: str, subject: str) -> AuditRow:
         request_id="",
         detail=told(row),
         uid=row.uid,
-        after=row.spec_digest,
+        before=digest_of(told(before)) if before else "",
+        after=digest_of(told(row)),
     )
 
 
@@ -280,6 +281,7 @@ def told(row: Approval) -> dict[str, object]:
         "requestedBy": row.requested_by,
         "requestedAt": row.requested_at.isoformat(),
         "expiresAt": row.expires_at.isoformat(),
+        "votes": [vote.by for vote in row.votes],
         "decidedBy": row.decided_by,
         "reason": row.reason,
         "endsAt": row.ends_at and row.ends_at.isoformat(),

@@ -246,7 +246,11 @@ async def test_a_decision_is_on_record_and_told(world: World, nobody: Client) ->
     assert (done.action, done.outcome, done.subject, done.target) == (
         "approval:approve", "done", name, row.id,
     )  # fmt: skip
-    assert (done.uid, done.after, done.detail["reason"]) == (row.uid, row.spec_digest, "fine")
+    assert (done.uid, done.detail["specDigest"], done.detail["reason"]) == (
+        row.uid, row.spec_digest, "fine",
+    )  # fmt: skip
+    assert done.before
+    assert done.after not in {"", done.before}
     (told,) = world.memory.state.notifications.values()
     assert (told.event, told.payload["id"], told.payload["state"]) == (
         "approval.approved", row.id, "approved",
