@@ -6,9 +6,9 @@ last.
 
 A tenant that rests (suspended, or being deleted) goes before policy: its people change nothing, and others no spec.
 
-What is not judged: a delete (refusing one would keep namespaces from ending), and an update that leaves the spec alone and
-touches the platform's marks by the platform's own hand at most (its finalizer and notes must come off an object that a
-newer policy would not let in).
+What is not judged: a delete (refusing one would keep namespaces from ending; it goes on record), and an update that leaves
+the spec alone and touches the platform's marks by the platform's own hand at most (its finalizer and notes must come off an
+object that a newer policy would not let in).
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from funkhaus.ports import Clock, Decider, Manifest, Stores
     from funkhaus.services.ledger import LedgerService
 
+_KUBERNETES = "system:serviceaccount:kube-system:"
+"""Its own controllers: garbage collection, and what ends with a namespace."""
 AUDIT_SECONDS = 0.4
 """For writing the audit row of a refusal: it comes on top of a review's deadline and must leave time for the answer."""
 _LOG = logs.logger(__name__)
@@ -153,7 +155,8 @@ class ReviewService:
 
     async def validate(self, review: Review, deadline: float) -> Judgement:
         """Whether the object may be stored, judged within `deadline` seconds. Never raises `FunkhausError`."""
-        return await self._within(deadline, review, self._validate)
+        deleted = review.operation is Operation.DELETE
+        return await self._within(deadline, review, self._witness if deleted else self._validate)
 
     async def judge_function(self, manifest: Manifest, facts: TenantFacts) -> Verdict:
         """The verdict on a stored Function, for who is about to materialise it.
@@ -189,6 +192,8 @@ class ReviewService:
             judgement = Judgement(error=error)
         except FunkhausError as error:
             judgement = Judgement(error=error)
+        if judgement.error and review.operation is Operation.DELETE:
+            return Judgement(audited=False)  # nothing keeps one from going through
         told = judgement.refused or judgement.verdict.findings
         if review.dry_run or judgement.audited or not told:
             return judgement
@@ -231,8 +236,7 @@ class ReviewService:
 
     async def _validate(self, review: Review) -> Judgement:
         unjudged = self._unjudged(review)
-        deleted = review.operation is Operation.DELETE
-        if unjudged and (deleted or not review.requester.startswith(PREFIX)):
+        if unjudged and not review.requester.startswith(PREFIX):
             return Judgement()
         facts = await self._facts(review.namespace)
         if facts.objections and not self._is_platform(review):
@@ -272,6 +276,16 @@ class ReviewService:
             )
             judgement = dataclasses.replace(judgement, approval=approval)
         return dataclasses.replace(judgement, audited=True if row and not review.dry_run else None)
+
+    async def _witness(self, review: Review) -> Judgement:
+        """Somebody's delete goes on record; the platform's own, and Kubernetes' that follow from another, do not."""
+        if self._is_platform(review) or review.requester.startswith(_KUBERNETES):
+            return Judgement()
+        facts = await self._stores.lookups.facts(review.namespace)
+        if facts is None or review.dry_run:
+            return Judgement()
+        judgement = Judgement(tenant=facts.tenant)
+        return dataclasses.replace(judgement, audited=await self._record(review, judgement))
 
     async def _reserve(
         self,

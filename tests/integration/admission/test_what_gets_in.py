@@ -168,6 +168,17 @@ def test_a_refusal_leaves_a_row_and_a_dry_run_none(house: House) -> None:
     )
 
 
+def test_a_delete_by_kubectl_is_on_record(house: House) -> None:
+    assert house.apply(function("short")).returncode == 0
+    audit = house.webhook.stores.state.audit
+    before = len(audit)
+    done = house.kubectl("delete", "function", "short", "-n", NAMESPACE, who=DEVELOPER)
+    assert done.returncode == 0, done.stderr
+    (row,) = audit[before:]
+    assert (row.action, row.outcome, row.subject) == ("function:delete", "allowed", "fh:0b9e")
+    assert row.uid
+
+
 def test_the_platform_s_marks_are_not_a_tenant_s_to_set(house: House) -> None:
     manifest = function("marked")
     manifest["metadata"]["labels"] = {"funkhaus.dev/tenant": "other"}

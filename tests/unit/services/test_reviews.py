@@ -371,6 +371,19 @@ async def test_a_delete_passes_without_anybody_being_asked(house: House) -> None
     assert not (await house.mutate({}, kind=FUNCTION, **facts)).refused
 
 
+async def test_somebody_s_delete_is_on_record(house: House) -> None:
+    facts: dict[str, Any] = {"operation": Operation.DELETE, "old": function(), "kind": FUNCTION}
+    assert (await house.validate({}, **facts)).audited is True
+    (row,) = house.stores.state.audit
+    assert (row.action, row.outcome, row.subject) == ("function:delete", "allowed", USER)
+    assert (row.before[:7], row.after) == ("sha256:", "")
+    collector = "system:serviceaccount:kube-system:generic-garbage-collector"
+    for who in (PLATFORM, collector):
+        assert (await house.validate({}, **facts, requester=who)).audited is None
+    await house.validate({}, **facts, dry_run=True)
+    assert house.stores.state.audit == [row]
+
+
 async def test_a_finalizer_comes_off_whatever_policy_says_now(house: House) -> None:
     house.decider.error = UnavailableError()
     old = function(resources={"cpu": "9"})
