@@ -170,11 +170,10 @@ def test_a_refusal_leaves_a_row_and_a_dry_run_none(house: House) -> None:
 
 def test_a_delete_by_kubectl_is_on_record(house: House) -> None:
     assert house.apply(function("short")).returncode == 0
-    audit = house.webhook.stores.state.audit
-    before = len(audit)
+    before = len(house.webhook.stores.state.audit)
     done = house.kubectl("delete", "function", "short", "-n", NAMESPACE, who=DEVELOPER)
     assert done.returncode == 0, done.stderr
-    (row,) = audit[before:]
+    (row,) = house.webhook.stores.state.audit[before:]
     assert (row.action, row.outcome, row.subject) == ("function:delete", "allowed", "fh:0b9e")
     assert row.uid
 
