@@ -47,6 +47,7 @@ class OpaCompiler:
                 folder = Path(name)
                 await asyncio.to_thread(_write, folder / "set", policies)
                 (folder / "capabilities.json").write_text(json.dumps(await self._capabilities()))
+                patient = f"--timeout={self._seconds:g}s"  # one test may take 5 s otherwise, which a busy machine does
                 limited = f"--capabilities={folder / 'capabilities.json'}"
                 code, document, words = await self._run(
                     folder / "set", "check", "--strict", limited, "--format=json", "."
@@ -54,7 +55,7 @@ class OpaCompiler:
                 if code:
                     return _errors(document, words)
                 code, document, words = await self._run(
-                    folder / "set", "test", limited, "--format=json", "."
+                    folder / "set", "test", limited, patient, "--format=json", "."
                 )
                 return _failures(document, words) if code else []
 

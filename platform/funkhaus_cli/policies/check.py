@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from funkhaus_cli.policies.engine import Opa
 
+PATIENT = "--timeout=55s"
+"""For one test: a busy machine is no fault of the rules (OPA gives up after 5 s otherwise)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -101,7 +104,7 @@ def _problem(file: str, finding: Any) -> Problem:  # noqa: ANN401 - a Finding
 
 
 def _tested(opa: Opa) -> Step:
-    ran = opa.run("test", "--format=json", ".")
+    ran = opa.run("test", PATIENT, "--format=json", ".")
     results = ran.document()
     if not isinstance(results, list):
         return Step("tests", problems=engine.problems(ran))
@@ -121,7 +124,7 @@ def _tested(opa: Opa) -> Step:
 
 
 def _covered(opa: Opa, tree: Tree, bar: float) -> Step:
-    document = opa.run("test", "--coverage", "--format=json", ".").document() or {}
+    document = opa.run("test", PATIENT, "--coverage", "--format=json", ".").document() or {}
     files: dict[str, Any] = document.get("files") or {}
     covered = bare = 0
     found: list[Problem] = []
