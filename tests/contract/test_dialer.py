@@ -88,7 +88,7 @@ async def test_repeated_headers_come_back_and_hop_by_hop_do_not(
     assert not [key for key, _ in answer.headers if key.lower() == "connection"]
 
 
-async def test_redirects_are_answers(reach: tuple[Dialer, str, str]) -> None:
+async def test_b30_redirects_are_answers(reach: tuple[Dialer, str, str]) -> None:
     dialer, url, _ = reach
     assert (await send(dialer, f"{url}/away")).status == 302
 

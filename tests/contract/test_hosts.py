@@ -93,7 +93,7 @@ def house(stores: Stores) -> House:
     return House(stores)
 
 
-async def test_who_comes_first_has_it_and_the_other_holds_no_room_either(house: House) -> None:
+async def test_b36_who_comes_first_has_it_and_the_other_holds_no_room_either(house: House) -> None:
     assert await house.ask("blue") == ()
     for dry_run in (True, False):
         (finding,) = await house.ask("red", dry_run=dry_run)
@@ -103,7 +103,7 @@ async def test_who_comes_first_has_it_and_the_other_holds_no_room_either(house: 
     assert await house.ask("blue", name="other") == ()
 
 
-async def test_of_many_at_once_one_tenant_has_it(house: House) -> None:
+async def test_b36_of_many_at_once_one_tenant_has_it(house: House) -> None:
     asks = [house.ask(tenant, name=f"t{n}") for n in range(4) for tenant in ("blue", "red")]
     answers = await asyncio.gather(*asks)
     winners = {
@@ -122,7 +122,7 @@ async def test_a_dry_run_takes_nothing(house: House) -> None:
     assert await house.ask("red") == ()
 
 
-async def test_what_is_let_go_of_is_given_on_a_day_later(house: House) -> None:
+async def test_b36_what_is_let_go_of_is_given_on_a_day_later(house: House) -> None:
     await house.ask("blue")
     await house.see("blue")
     await house.gone("blue")
@@ -140,7 +140,7 @@ async def test_what_is_let_go_of_is_given_on_a_day_later(house: House) -> None:
     assert await house.ask("red") == ()
 
 
-async def test_a_change_holds_both_until_it_is_seen(house: House) -> None:
+async def test_b36_a_change_holds_both_until_it_is_seen(house: House) -> None:
     await house.ask("blue")
     await house.see("blue")
     assert await house.ask("blue", "new.example.org") == ()
@@ -175,7 +175,7 @@ async def test_what_was_there_before_anybody_counted_is_claimed_when_it_is_seen(
         assert (await work.ledger.account()).held == NOTHING
 
 
-async def test_a_tenant_that_goes_leaves_its_hosts_a_day_later(house: House) -> None:
+async def test_b36_a_tenant_that_goes_leaves_its_hosts_a_day_later(house: House) -> None:
     await house.ask("blue")
     now = house.clock.now()
     async with house.stores.begin("blue") as work:

@@ -78,7 +78,7 @@ async def test_a_base_that_is_not_there(exam: Exam) -> None:
 
 
 @pytest.mark.parametrize("base", ["other.example.com/x@sha256:" + "0" * 64, "python3.11:latest"])
-async def test_a_base_that_is_no_digest_of_this_registry(exam: Exam, base: str) -> None:
+async def test_b28_a_base_that_is_no_digest_of_this_registry(exam: Exam, base: str) -> None:
     with pytest.raises(InvalidError):
         await exam.registry.push_function(base, exam.repository, FILES)
 
@@ -132,7 +132,7 @@ async def test_an_archive_comes_back_byte_for_byte(exam: Exam) -> None:
     assert await exam.registry.archive("sources/demo/main", digest) == content
 
 
-async def test_an_archive_is_not_found_elsewhere(exam: Exam) -> None:
+async def test_b26_an_archive_is_not_found_elsewhere(exam: Exam) -> None:
     digest = await exam.registry.put_archive("sources/demo/main", secrets.token_bytes(10))
     with pytest.raises(NotFoundError):
         await exam.registry.archive("sources/other/main", digest)

@@ -149,7 +149,7 @@ async def loaded(decider: OpaDecider) -> None:
                 return
 
 
-def test_nobody_but_the_api_server_has_the_signing_key(documents: list[dict[str, Any]]) -> None:
+def test_b62_nobody_but_the_api_server_has_the_signing_key(documents: list[dict[str, Any]]) -> None:
     holders = [
         document["metadata"]["name"]
         for document in documents

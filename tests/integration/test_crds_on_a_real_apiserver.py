@@ -100,7 +100,7 @@ def test_a_cron_trigger_of_a_wrong_shape_is_refused(
     assert words in str(refused.value)
 
 
-def test_a_revision_never_changes(apiserver: ApiServer) -> None:
+def test_b28_a_revision_never_changes(apiserver: ApiServer) -> None:
     revision = {
         "apiVersion": "funkhaus.dev/v1alpha1",
         "kind": "FunctionRevision",
@@ -124,7 +124,7 @@ def test_a_revision_never_changes(apiserver: ApiServer) -> None:
         apiserver.kubectl("patch", "fnrev", "r", "--type=merge", "-p", patch)
 
 
-def test_a_runtime_image_is_named_by_digest(apiserver: ApiServer) -> None:
+def test_b28_a_runtime_image_is_named_by_digest(apiserver: ApiServer) -> None:
     document = {
         "apiVersion": "funkhaus.dev/v1alpha1",
         "kind": "Runtime",

@@ -159,7 +159,7 @@ async def test_a_lasting_one_is_unavailable_after_three_tries(serve: Any) -> Non
     assert len(broken.asked) == 3
 
 
-async def test_other_content_than_asked_for_is_never_used(serve: Any) -> None:
+async def test_b28_other_content_than_asked_for_is_never_used(serve: Any) -> None:
     _, registry = await serve(1000, lambda: web.Response(body=b"something else"))
     with pytest.raises(UnavailableError, match="other content"):
         await registry.archive("sources/demo/main", "sha256:" + "1" * 64)

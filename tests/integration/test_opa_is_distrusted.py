@@ -61,7 +61,7 @@ async def test_the_stand_in_itself_can_say_yes() -> None:
 
 
 @pytest.mark.parametrize("case", BROKEN)
-async def test_a_broken_answer_is_none(case: str) -> None:
+async def test_b51_a_broken_answer_is_none(case: str) -> None:
     async with standing_in() as (url, stand_in):
         stand_in.answer = BROKEN[case]
         with pytest.raises(UnavailableError) as raised:
@@ -70,7 +70,7 @@ async def test_a_broken_answer_is_none(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", ["rule fails while it runs", "bad gateway", "unavailable"])
-async def test_a_failure_is_not_asked_again(case: str) -> None:
+async def test_b51_a_failure_is_not_asked_again(case: str) -> None:
     async with standing_in() as (url, stand_in):
         stand_in.answer = BROKEN[case]
         with pytest.raises(UnavailableError):
@@ -78,7 +78,7 @@ async def test_a_failure_is_not_asked_again(case: str) -> None:
     assert len(stand_in.asked) == 1
 
 
-async def test_a_slow_answer_is_cut_at_the_deadline() -> None:
+async def test_b51_a_slow_answer_is_cut_at_the_deadline() -> None:
     async with standing_in() as (url, stand_in):
         stand_in.answer = hangs
         begin = time.monotonic()
@@ -88,14 +88,14 @@ async def test_a_slow_answer_is_cut_at_the_deadline() -> None:
     assert len(stand_in.asked) == 1
 
 
-async def test_a_closed_port_answers_at_once() -> None:
+async def test_b51_a_closed_port_answers_at_once() -> None:
     begin = time.monotonic()
     with pytest.raises(UnavailableError, match="can't be reached"):
         await ask(f"http://127.0.0.1:{free_port()}")
     assert time.monotonic() - begin < 10
 
 
-async def test_no_tenant_s_text_reaches_the_url() -> None:
+async def test_b62_no_tenant_s_text_reaches_the_url() -> None:
     good = question(function())
     hostile = replace(good, facts=replace(good.facts, tenant="../../x?y#", plan="a/../../b"))
     async with standing_in() as (url, stand_in):
@@ -105,7 +105,9 @@ async def test_no_tenant_s_text_reaches_the_url() -> None:
     assert stand_in.asked == ["POST /v1/data/funkhaus/main/decision HTTP/1.1"]
 
 
-async def test_rules_without_their_data_are_not_believed(opa_url: str, tmp_path: Path) -> None:
+async def test_b51_b52_rules_without_their_data_are_not_believed(
+    opa_url: str, tmp_path: Path
+) -> None:
     del opa_url  # only so that this run has an OPA
     with opa.of_files(tmp_path) as url:
         with pytest.raises(UnavailableError, match="names no revision"):
@@ -115,7 +117,7 @@ async def test_rules_without_their_data_are_not_believed(opa_url: str, tmp_path:
                 await decider.ready()
 
 
-async def test_an_empty_engine_is_not_believed(opa_url: str, tmp_path: Path) -> None:
+async def test_b51_an_empty_engine_is_not_believed(opa_url: str, tmp_path: Path) -> None:
     del opa_url
     shutil.copytree(opa.POLICIES / "system", tmp_path / "empty/system")
     with (
@@ -125,7 +127,7 @@ async def test_an_empty_engine_is_not_believed(opa_url: str, tmp_path: Path) -> 
         await ask(url)
 
 
-async def test_a_rule_that_breaks_at_run_time_is_no_yes(opa_url: str, tmp_path: Path) -> None:
+async def test_b51_a_rule_that_breaks_at_run_time_is_no_yes(opa_url: str, tmp_path: Path) -> None:
     """Two complete answers that contradict each other: OPA's own run-time error, a real 500."""
     del opa_url
     shutil.copytree(opa.POLICIES, tmp_path / "policies")
@@ -152,7 +154,7 @@ async def test_a_rule_that_breaks_at_run_time_is_no_yes(opa_url: str, tmp_path: 
         ("POST", "/v1/data/funkhaus%2fmain"),
     ],
 )
-def test_nobody_writes_policy_through_the_api(opa_url: str, method: str, path: str) -> None:
+def test_b62_nobody_writes_policy_through_the_api(opa_url: str, method: str, path: str) -> None:
     request = urllib.request.Request(  # noqa: S310 - our own http address
         opa_url + path, data=json.dumps({"query": "data"}).encode(), method=method
     )

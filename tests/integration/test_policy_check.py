@@ -119,7 +119,7 @@ def test_a_person_gets_sentences(folder: Path) -> None:
     assert done.stderr.startswith(f"Error: {folder} is not fit to decide: data")
 
 
-def test_a_rule_that_does_not_compile_is_named(folder: Path) -> None:
+def test_b55_a_rule_that_does_not_compile_is_named(folder: Path) -> None:
     (folder / RULE / "size.rego").write_text(SIZE.replace("input.size > 10", "inputt.size > 10"))
     code, steps = checked(folder)
     assert code == 1
@@ -172,7 +172,7 @@ def test_a_test_that_notices_nothing_is_told_so(folder: Path) -> None:
         ('opa.runtime().env.HOME == "/"', "calls opa.runtime, which depends on where"),
     ],
 )
-def test_a_rule_that_leaves_its_house_is_named(folder: Path, line: str, words: str) -> None:
+def test_b30_b55_a_rule_that_leaves_its_house_is_named(folder: Path, line: str, words: str) -> None:
     (folder / RULE / "size.rego").write_text(
         SIZE.replace("input.size > 10\n", f"input.size > 10\n\t{line}\n")
     )
@@ -244,7 +244,7 @@ def test_the_house_s_own_are_fit_and_so_are_their_pages() -> None:
     assert code == 0, [said(step) for step in steps.values()]
 
 
-def test_what_is_not_fit_is_not_sent(folder: Path) -> None:
+def test_b55_what_is_not_fit_is_not_sent(folder: Path) -> None:
     (folder / "data" / "hosts.yaml").write_text("hosts: {}\n")
     done = funkhaus("activate", folder, "--reason", "x", "--api", "http://127.0.0.1:1")
     assert done.returncode == 1

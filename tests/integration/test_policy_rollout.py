@@ -96,7 +96,7 @@ def changed(files: dict[str, str], reason: str = "because") -> dict[str, Any]:
     return {"files": files, "reason": reason}
 
 
-async def test_from_the_edit_of_a_limit_to_the_refusal_and_back(
+async def test_b61_from_the_edit_of_a_limit_to_the_refusal_and_back(
     admin: Client, decider: OpaDecider, world: World
 ) -> None:
     assert await said(decider) == set()
@@ -159,7 +159,7 @@ async def test_from_the_edit_of_a_limit_to_the_refusal_and_back(
         ("system/authz/authz.rego", "package system.authz\n", "policy-file-name", "files[system"),
     ],
 )
-async def test_what_is_not_fit_changes_nothing(
+async def test_b55_what_is_not_fit_changes_nothing(
     admin: Client, world: World, name: str, text: str, code: str, place: str
 ) -> None:
     before = (await admin.get(ACTIVATIONS)).json
@@ -173,7 +173,9 @@ async def test_what_is_not_fit_changes_nothing(
     assert world.memory.state.audit[-1].outcome == "denied"
 
 
-async def test_only_admins_change_rules_and_only_opa_gets_them(admin: Client, world: World) -> None:
+async def test_b54_b62_only_admins_change_rules_and_only_opa_gets_them(
+    admin: Client, world: World
+) -> None:
     await world.tenant("blue", "default")
     owner = admin.holding(await world.token("blue", Role.OWNER))
     (await owner.post(ACTIVATIONS, changed(STRICTER))).problem(403, "forbidden")
@@ -200,7 +202,7 @@ async def test_a_known_bundle_is_waited_for_and_news_come_at_once(admin: Client)
     assert news.headers["ETag"] != first.headers["ETag"]
 
 
-async def test_two_replicas_serve_the_same_bytes_and_hear_of_each_other(world: World) -> None:
+async def test_b61_two_replicas_serve_the_same_bytes_and_hear_of_each_other(world: World) -> None:
     one, other = world.services().policies, world.services().policies
     await one.come_with_the_release(RULES)
     first, second = await one.bundle("", 0), await other.bundle("", 0)
@@ -212,7 +214,7 @@ async def test_two_replicas_serve_the_same_bytes_and_hear_of_each_other(world: W
     assert news == await one.bundle("", 0)
 
 
-async def test_a_bundle_signed_by_somebody_else_is_not_loaded(
+async def test_b62_a_bundle_signed_by_somebody_else_is_not_loaded(
     admin: Client, tmp_path: Path
 ) -> None:
     stranger = RsaSigner(pem())
@@ -232,7 +234,7 @@ async def _asked_for(status: str = "200") -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_opa_starts_again_without_the_api_by_what_it_kept(
+async def test_b52_opa_starts_again_without_the_api_by_what_it_kept(
     services: Services, tmp_path: Path
 ) -> None:
     await services.policies.come_with_the_release(RULES)
@@ -247,7 +249,7 @@ async def test_opa_starts_again_without_the_api_by_what_it_kept(
             assert await said(decider) == set()
 
 
-async def test_before_the_first_bundle_nothing_is_answered(
+async def test_b52_before_the_first_bundle_nothing_is_answered(
     services: Services, tmp_path: Path
 ) -> None:
     async with serving(services, LIMITS) as client:
@@ -308,7 +310,7 @@ async def test_where_the_key_is_missing_opa_keeps_what_it_has_and_a_new_one_gets
                     await decider.ready()
 
 
-async def test_the_webhook_is_ready_when_its_opa_has_rules(
+async def test_b52_the_webhook_is_ready_when_its_opa_has_rules(
     services: Services, tmp_path: Path
 ) -> None:
     async with serving(services, LIMITS) as client:
@@ -338,7 +340,7 @@ def _checks(address: tuple[str, int]) -> dict[str, str]:
     return checks
 
 
-async def test_nobody_writes_rules_into_opa(decider: OpaDecider) -> None:
+async def test_b62_nobody_writes_rules_into_opa(decider: OpaDecider) -> None:
     """B-62: the bundle brings no rule about who may ask what, and the one there is lets nobody write."""
     url = f"http://127.0.0.1:{decider._client.port}"
     assert _status(url, "PUT", "/v1/policies/x", b"package x") == 401

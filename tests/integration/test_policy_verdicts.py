@@ -179,7 +179,7 @@ freezes:
 """
 
 
-async def test_a_freeze_holds_for_changes_and_its_glass_breaks_for_one(
+async def test_b54_a_freeze_holds_for_changes_and_its_glass_breaks_for_one(
     tmp_path: Path, opa_url: str
 ) -> None:
     del opa_url  # skips or fails where OPA is missing

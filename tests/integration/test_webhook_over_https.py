@@ -214,7 +214,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_engine_refuses(case: str) -> None:
+def test_b51_a_broken_engine_refuses(case: str) -> None:
     answer, code = BROKEN[case]
     with broken(answer, opa_timeout=0.3) as (running, _):
         begin = time.monotonic()
@@ -232,7 +232,7 @@ def test_a_broken_engine_refuses(case: str) -> None:
         assert "the policy engine" in json.loads(text)["checks"]["policy"]
 
 
-def test_an_absent_engine_refuses_and_one_that_comes_back_does_not() -> None:
+def test_b51_an_absent_engine_refuses_and_one_that_comes_back_does_not() -> None:
     with serving(f"http://127.0.0.1:{free_port()}", cluster=cluster()) as running:
         found = respond(running, body(function()))
         assert (found["allowed"], found["status"]["code"]) == (False, 503)
@@ -244,7 +244,7 @@ def test_an_absent_engine_refuses_and_one_that_comes_back_does_not() -> None:
         assert respond(running, body(function()))["allowed"]
 
 
-def test_no_database_refuses(opa_url: str) -> None:
+def test_b53_no_database_refuses(opa_url: str) -> None:
     with serving(opa_url, cluster=cluster()) as running:
         running.stores.broken = UnavailableError("the database can't be reached")
         for path in ("/validate", "/mutate"):
@@ -253,7 +253,7 @@ def test_no_database_refuses(opa_url: str) -> None:
         assert get(running, "/readyz")[0] == 503
 
 
-def test_many_at_once_behind_a_slow_engine_all_hear_a_no_in_time() -> None:
+def test_b51_many_at_once_behind_a_slow_engine_all_hear_a_no_in_time() -> None:
     with broken(hangs, opa_timeout=5.0, review_timeout=0.8) as (running, _):
         said: list[dict[str, Any]] = []
         askers = [
@@ -282,7 +282,7 @@ def test_another_content_type_is_not_read(running: Running) -> None:
     assert post(running, body(function()), content_type="text/plain")[0] == 415
 
 
-def test_a_review_over_the_limit_is_a_refusal_with_words(running: Running) -> None:
+def test_b56_a_review_over_the_limit_is_a_refusal_with_words(running: Running) -> None:
     big = function(source={"inline": {"files": {"hello.py": "#" * LIMIT}}})
     for path in ("/validate", "/mutate"):
         found = respond(running, body(big), path)
@@ -300,7 +300,7 @@ def test_the_limit_itself_passes(running: Running) -> None:
     assert respond(running, content + b" " * (LIMIT - len(content)))["allowed"]
 
 
-def test_a_body_that_never_ends_is_cut(running: Running) -> None:
+def test_b56_a_body_that_never_ends_is_cut(running: Running) -> None:
     client = connection(running)
     client.putrequest("POST", "/validate")
     client.putheader("Content-Type", "application/json")

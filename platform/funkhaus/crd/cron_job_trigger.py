@@ -6,8 +6,13 @@ import json
 from typing import Any
 
 from funkhaus.crd.fields import field, metadata
+from funkhaus.domain.errors import InvalidError
 from funkhaus.domain.kinds import API_VERSION
 from funkhaus.domain.trigger import CronJobTrigger, CronJobTriggerSpec
+from funkhaus.domain.verdict import Finding
+
+PAYLOAD_DEPTH = 64
+"""Objects and lists within each other in a payload, itself among them; readers of JSON end at what is nested too deeply."""
 
 
 def parse(manifest: dict[str, Any]) -> CronJobTrigger:
@@ -15,6 +20,7 @@ def parse(manifest: dict[str, Any]) -> CronJobTrigger:
     meta = metadata(manifest)
     spec = field(manifest, "spec", dict, "")
     payload = field(spec, "payload", dict, "spec", None)
+    _bounded(payload)
     return CronJobTrigger(
         namespace=field(meta, "namespace", str, "metadata", ""),
         name=field(meta, "name", str, "metadata"),
@@ -34,6 +40,30 @@ def parse(manifest: dict[str, Any]) -> CronJobTrigger:
         generation=field(meta, "generation", int, "metadata", 0),
         created_at=field(meta, "creationTimestamp", str, "metadata", ""),
     )
+
+
+def _bounded(payload: dict[str, Any] | None) -> None:
+    level: list[Any] = [payload]
+    for _ in range(PAYLOAD_DEPTH):
+        inner = [
+            item.values() if isinstance(item, dict) else item
+            for item in level
+            if isinstance(item, dict | list)
+        ]
+        level = [item for items in inner for item in items]
+    if any(isinstance(item, dict | list) for item in level):
+        message = (
+            f"is nested deeper than {PAYLOAD_DEPTH} objects and lists; at most {PAYLOAD_DEPTH} pass"
+        )
+        raise InvalidError.at(
+            Finding(
+                "payload-too-deep",
+                message,
+                "spec.payload",
+                limit=PAYLOAD_DEPTH,
+                passes=PAYLOAD_DEPTH,
+            )
+        )
 
 
 def manifest(trigger: CronJobTrigger) -> dict[str, Any]:

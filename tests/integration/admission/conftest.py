@@ -11,6 +11,7 @@ import yaml
 from tests.support import apiserver as kube
 from tests.support import callers
 from tests.support.admission_house import REGISTRY, SYSTEM, House, tenant_namespace, until_trusted
+from tests.support.attacker import hands
 from tests.support.ports import free_port
 from tests.support.webhook import serving
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from funkhaus_cluster.pki import Pki
     from tests.support.apiserver import ApiServer
+    from tests.support.attacker import Hands
 
 CHART = Path(__file__).resolve().parents[3] / "helm" / "funkhaus"
 
@@ -103,3 +105,10 @@ def gitops(house: House) -> None:
     house.kubectl(
         "create", "clusterrolebinding", "gitops", "--clusterrole=cluster-admin", "--user=gitops"
     )
+
+
+@pytest.fixture(scope="session")
+def admin(server: ApiServer) -> Iterator[Hands]:
+    """Raw requests as the cluster's admin, to look with and to make others of."""
+    with hands(server) as made:
+        yield made

@@ -52,7 +52,7 @@ def _until_asked_no_more(house: House) -> None:
     raise AssertionError("the deleted webhook is still asked")
 
 
-def test_marks_hold_without_the_webhook(alone: House) -> None:
+def test_b59_marks_hold_without_the_webhook(alone: House) -> None:
     for kind, name in (("labels", "funkhaus.dev/tenant"), ("labels", "funkhaus.dev/profile")):
         manifest = function("forged")
         manifest["metadata"][kind] = {name: "other"}
@@ -116,7 +116,7 @@ def service_account(server: ApiServer) -> None:
 
 
 @pytest.mark.usefixtures("service_account")
-def test_a_function_s_pod_is_rescheduled_without_the_webhook(alone: House) -> None:
+def test_b60_a_function_s_pod_is_rescheduled_without_the_webhook(alone: House) -> None:
     assert make(alone, pod()) == ""
 
 
@@ -195,7 +195,7 @@ def relaxed(server: ApiServer, alone: House) -> Iterator[House]:
 
 @pytest.mark.usefixtures("service_account")
 @pytest.mark.parametrize("case", BAD_PODS)
-def test_the_backstop_alone_refuses_a_bad_pod(relaxed: House, case: str) -> None:
+def test_b12_b38_b42_the_backstop_alone_refuses_a_bad_pod(relaxed: House, case: str) -> None:
     change, words = BAD_PODS[case]
     said = make(relaxed, pod(**copy.deepcopy(change)))
     assert "ValidatingAdmissionPolicy 'funkhaus-pods'" in said
@@ -203,7 +203,7 @@ def test_the_backstop_alone_refuses_a_bad_pod(relaxed: House, case: str) -> None
 
 
 @pytest.mark.usefixtures("service_account", "gitops")
-def test_a_pod_takes_no_debug_container_and_no_resize(relaxed: House) -> None:
+def test_b01_b02_a_pod_takes_no_debug_container_and_no_resize(relaxed: House) -> None:
     manifest = pod()
     manifest["metadata"]["name"] = "stays"
     assert relaxed.kubectl("create", "-f", "-", stdin=manifest).returncode == 0

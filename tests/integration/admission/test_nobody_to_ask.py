@@ -61,7 +61,7 @@ def refused(house: House, words: str) -> None:
     assert house.kubectl("get", "function", "nobody", "-n", NAMESPACE).returncode != 0
 
 
-def test_without_a_webhook_nothing_gets_in_and_deletes_still_work(house: House) -> None:
+def test_b60_without_a_webhook_nothing_gets_in_and_deletes_still_work(house: House) -> None:
     house.apply(function("goes"))
     with asking(house, free_port()):
         refused(house, 'failed calling webhook "mutate.funkhaus.dev"')
@@ -71,7 +71,7 @@ def test_without_a_webhook_nothing_gets_in_and_deletes_still_work(house: House) 
         assert done.returncode == 0, done.stderr
 
 
-def test_without_opa_nothing_gets_in(house: House, own_kubeconfig: Path) -> None:
+def test_b51_without_opa_nothing_gets_in(house: House, own_kubeconfig: Path) -> None:
     """By a second replica, which serves with the first one's certificate out of the Secret."""
     nowhere = f"http://127.0.0.1:{free_port()}"
     with (
@@ -81,7 +81,7 @@ def test_without_opa_nothing_gets_in(house: House, own_kubeconfig: Path) -> None
         refused(house, "the policy engine can't be reached; try again")
 
 
-def test_without_a_database_nothing_gets_in(house: House) -> None:
+def test_b53_without_a_database_nothing_gets_in(house: House) -> None:
     house.webhook.stores.broken = UnavailableError("the database can't be reached")
     try:
         refused(house, "the database can't be reached")

@@ -85,7 +85,7 @@ async def test_every_door_refuses_in_the_same_words(room: House) -> None:
     assert "would hold functions 3" in room.apply(function("three")).stderr
 
 
-async def test_a_scale_by_patch_is_an_ask_like_any_other(room: House) -> None:
+async def test_b03_a_scale_by_patch_is_an_ask_like_any_other(room: House) -> None:
     assert room.apply(function("one")).returncode == 0
     patch = json.dumps({"spec": {"scaling": {"max": 5}, "resources": {"cpu": "500m"}}})
     words = ("patch", "function", "one", "-n", NAMESPACE, "--type=merge", "-p", patch)

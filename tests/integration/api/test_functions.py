@@ -231,7 +231,7 @@ async def test_a_call_before_there_is_an_address_says_why(world: World, owner: C
 
 
 @pytest.mark.parametrize("path", ["//evil.example/", "relative", "/" + "x" * 9000])
-async def test_a_call_never_leaves_its_function(world: World, owner: Client, path: str) -> None:
+async def test_b30_a_call_never_leaves_its_function(world: World, owner: Client, path: str) -> None:
     await deploy(owner)
     service(world)
     reply = await owner.get(f"{AT}/functions/hello/call", params={"path": path})

@@ -103,7 +103,7 @@ def test_a_file_that_is_a_folder_too_is_refused() -> None:
 
 
 @pytest.mark.parametrize("make", [tar, zipped])
-def test_a_bomb_does_not_go_off(make: Callable[..., bytes]) -> None:
+def test_b29_a_bomb_does_not_go_off(make: Callable[..., bytes]) -> None:
     content = make(("zeros", bytes(archive.UNPACKED_LIMIT + 1)))
     assert len(content) < 1024 * 1024
     with pytest.raises(TooLargeError) as caught:
@@ -111,7 +111,7 @@ def test_a_bomb_does_not_go_off(make: Callable[..., bytes]) -> None:
     assert caught.value.findings[0].limit == archive.UNPACKED_LIMIT
 
 
-def test_a_bomb_in_a_tar_header_does_not_go_off() -> None:
+def test_b29_a_bomb_in_a_tar_header_does_not_go_off() -> None:
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 10 * 1024**3
     block = header.tobuf(tarfile.GNU_FORMAT)
@@ -163,6 +163,6 @@ def test_what_is_no_archive_says_so(content: bytes) -> None:
         archive.unpack(content)
 
 
-def test_repositories_keep_tenants_apart() -> None:
+def test_b26_repositories_keep_tenants_apart() -> None:
     assert archive.sources_repository("demo", "main") == "sources/demo/main"
     assert archive.image_repository("demo", "main", "hello") == "functions/demo/main/hello"

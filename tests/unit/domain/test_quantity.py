@@ -24,7 +24,7 @@ from funkhaus.domain.quantity import bytes_of, cpu_text, memory_text, millicores
         ("100u", 1),
     ],
 )
-def test_cpu_reads_as_kubernetes_reads_it(text: str, millis: int) -> None:
+def test_b41_cpu_reads_as_kubernetes_reads_it(text: str, millis: int) -> None:
     assert millicores(text) == millis
 
 
@@ -47,7 +47,7 @@ def test_cpu_reads_as_kubernetes_reads_it(text: str, millis: int) -> None:
         "--1",
     ],
 )
-def test_what_is_no_quantity_is_none(text: str) -> None:
+def test_b41_what_is_no_quantity_is_none(text: str) -> None:
     assert millicores(text) is None
 
 

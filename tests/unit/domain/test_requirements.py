@@ -113,7 +113,7 @@ def test_problems_are_bounded() -> None:
     assert len(parse("-e .\n" * 1000).problems) == PROBLEMS_LIMIT
 
 
-def test_a_long_file_is_read_at_once() -> None:
+def test_b56_a_long_file_is_read_at_once() -> None:
     found = parse("a" * 65_000)
     assert [item.kind for item in found.problems] == [Wrong.MALFORMED]
     assert parse("[" * 60_000 + "\n" + "a-" * 30_000).lines == ()

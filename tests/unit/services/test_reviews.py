@@ -450,7 +450,7 @@ async def test_a_deleted_namespace_is_no_tenant_s(house: House) -> None:
     assert (await house.validate(function())).refused
 
 
-async def test_without_database_or_engine_nothing_gets_in(house: House) -> None:
+async def test_b53_without_database_or_engine_nothing_gets_in(house: House) -> None:
     house.decider.error = TimedOutError("the policy engine did not answer within 1 s")
     assert isinstance((await house.validate(function())).error, TimedOutError)
     assert isinstance((await house.mutate(function())).error, TimedOutError)
@@ -490,7 +490,7 @@ class Slow(FakeDecider):
         return ""
 
 
-async def test_a_review_ends_at_its_deadline(house: House) -> None:
+async def test_b56_a_review_ends_at_its_deadline(house: House) -> None:
     service = ReviewService(
         house.stores,
         Slow(),

@@ -50,7 +50,7 @@ class Hall:
         return self.inside
 
 
-async def test_a_flood_waits_for_itself() -> None:
+async def test_b29_a_flood_waits_for_itself() -> None:
     hall = Hall(Turns(2))
     await hall.come("a1", "a2", "a3", "a4", "b1")
     await hall.go("a1")

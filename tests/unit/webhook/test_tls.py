@@ -221,7 +221,7 @@ async def test_a_spoiled_secret_is_replaced(house: House) -> None:
     assert (await house.stored()).key == (keeper._served and keeper._served.key)
 
 
-async def test_a_bundle_somebody_emptied_is_put_back(house: House) -> None:
+async def test_b59_a_bundle_somebody_emptied_is_put_back(house: House) -> None:
     keeper = house.keeper()
     await keeper.look()
     configuration = await house.cluster.get(VALIDATING_WEBHOOK, "", "funkhaus")

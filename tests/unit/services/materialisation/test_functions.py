@@ -137,7 +137,7 @@ async def test_going_back_finds_the_old_revision_again(house: House) -> None:
     assert house.condition("Ready")[0] == "True"
 
 
-async def test_a_newer_runtime_image_waits_for_the_next_change(house: House) -> None:
+async def test_b28_a_newer_runtime_image_waits_for_the_next_change(house: House) -> None:
     old = await deployed(house)
     house.install(NEWER_BASE)
     await house.reconcile()
@@ -189,7 +189,7 @@ async def test_an_autoscaler_that_is_no_longer_wanted_goes_and_replicas_follow(
 
 
 @pytest.mark.parametrize("kind", [DEPLOYMENT, SERVICE, SERVICE_ACCOUNT, AUTOSCALER])
-async def test_what_somebody_deletes_comes_back(house: House, kind: object) -> None:
+async def test_b10_what_somebody_deletes_comes_back(house: House, kind: object) -> None:
     revision = await deployed(house, scaling={"min": 1, "max": 2, "cpuPercent": 80})
     name = revision if kind is DEPLOYMENT else "hello"
     await house.cluster.twin("kubectl").delete(kind, NS, name)  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ def test_only_where_nothing_may_be_added() -> None:
     assert strays(CRON_JOB, {"spec": {"x": 1}}, {"spec": {}}) == {}
 
 
-async def test_a_way_in_that_somebody_added_is_closed(house: House) -> None:
+async def test_b33_a_way_in_that_somebody_added_is_closed(house: House) -> None:
     house.tenant_namespace("acme--shop")
     await house.namespaces.reconcile("", "acme--shop")
     stranger = house.cluster.twin("kubectl")
@@ -83,7 +83,7 @@ async def test_a_selector_that_somebody_narrowed_selects_again(house: House) -> 
     assert "x" not in house.cluster.find(SERVICE, NS, "hello")["spec"]["selector"]
 
 
-async def test_a_host_that_somebody_added_is_gone(house: House) -> None:
+async def test_b33_a_host_that_somebody_added_is_gone(house: House) -> None:
     house.function()
     house.trigger()
     await house.triggers.reconcile(NS, "web")
