@@ -48,7 +48,9 @@ async def stores(url: str) -> AsyncIterator[Stores]:
 
 def asked(minutes: int = 0, tenant: str = "blue") -> QuotaRequest:
     at = NOW + minutes * MINUTE
-    return QuotaRequest(str(uuid4()), tenant, "", EXTRA, "the fair", 7, "fh:1", at)
+    return QuotaRequest(
+        str(uuid4()), tenant, "", EXTRA, "the fair", 7, "fh:1", at, behind=("fh:8", "fh:9")
+    )
 
 
 async def put(stores: Stores, *requests: QuotaRequest) -> None:

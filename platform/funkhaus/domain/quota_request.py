@@ -28,7 +28,10 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QuotaRequest:
-    """`extra` comes on top of the tenant's quota, and of its `namespace`'s where one is named, for `days` from approval."""
+    """`extra` comes on top of the tenant's quota, and of its `namespace`'s where one is named, for `days` from approval.
+
+    `behind` are the people who had issued the requester's tokens when it asked.
+    """
 
     id: str
     tenant: str
@@ -43,3 +46,4 @@ class QuotaRequest:
     decided_at: datetime | None = None
     note: str = ""
     expires_at: datetime | None = None
+    behind: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from funkhaus.domain.errors import ForbiddenError
 from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission, powers
 from funkhaus.domain.restriction import outside, too_many
 from funkhaus.domain.subject import Role
@@ -82,6 +83,20 @@ def widening(
         message = f"a restricted token issues none that outlives it ({last})"
         findings.append(Finding("token-wider", message, "expiresInDays", limit=last))
     return findings
+
+
+def require_role(subject: Subject, tenant: str, role: Role) -> None:
+    """Pass if the credential of `subject` may all that `role` may in `tenant`: nobody gives away more than they hold.
+
+    Raises `ForbiddenError` with what is missing and the roles that pass.
+    """
+    held = powers(subject, tenant)
+    if more := ROLE_PERMISSIONS[role] - held:
+        words = ", ".join(sorted(item.value for item in more))
+        message = f"role {role.value} may {words}, which your own credential may not"
+        passes = [item.value for item in Role if ROLE_PERMISSIONS[item] <= held]
+        finding = Finding("role-wider", message, "role", value=role.value, passes=passes)
+        raise ForbiddenError(message, findings=[finding])
 
 
 def kubectl_gap(subject: Subject) -> str:

@@ -73,6 +73,10 @@ class Subject:
         """Whose word its word is: whoever issued the token, else the subject itself."""
         return self.behind or self.username
 
+    def speaks_for(self, *subjects: str) -> bool:
+        """Whether one of these cluster users is the subject, or the person behind it: nobody decides on their own."""
+        return not {self.username, self.person}.isdisjoint(subjects)
+
     @property
     def is_admin(self) -> bool:
         """Whether the subject administers the platform."""

@@ -169,7 +169,7 @@ def _place(item: Approval) -> Moment:
 def _may_decide(asker: Asker, row: Approval) -> None:
     """Pass for whoever may; raises `ForbiddenError`."""
     subject = asker.subject
-    if {subject.username, subject.person} & {row.requested_by, *row.behind}:
+    if subject.speaks_for(row.requested_by, *row.behind):
         raise ForbiddenError(
             "nobody approves their own change, nor that of a token they issued: it takes "
             + row.rule.words

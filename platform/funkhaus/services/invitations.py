@@ -12,6 +12,7 @@ from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, 
 from funkhaus.domain.keyset import Moment
 from funkhaus.domain.member import INVITATION_DAYS_LIMIT, INVITATIONS_LIMIT, Invitation
 from funkhaus.domain.permission import Permission
+from funkhaus.domain.scope import require_role
 from funkhaus.domain.tenant import resting
 from funkhaus.domain.token import TokenKind, kind_of
 from funkhaus.domain.user import EMAIL_LIMIT
@@ -51,13 +52,15 @@ class InvitationService:
     ) -> IssuedInvitation:
         """Offer `role` for `days` days; without an `email` to whoever holds the secret.
 
-        Raises `InvalidError` (email, days), `ConflictError` (too many open ones).
+        Raises `InvalidError` (email, days), `ConflictError` (too many open ones), `ForbiddenError` (a role that may more
+        than the asker's own credential).
         """
         async with self._acts.doing(
             asker, Permission.MEMBER_WRITE, tenant, email, action="invitation:create"
         ) as act:
             email = email.strip().casefold()
             _check(email, days)
+            require_role(asker.subject, tenant, role)
             now, secret = self._clock.now(), self._mint.mint(TokenKind.INVITATION)
             made = Invitation(
                 id=str(uuid4()),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError
 from funkhaus.domain.member import MEMBERS_LIMIT
 from funkhaus.domain.permission import Permission
+from funkhaus.domain.scope import require_role
 from funkhaus.domain.subject import Role
 from funkhaus.domain.verdict import Finding
 from funkhaus.services import states
@@ -57,7 +58,8 @@ class MemberService:
     async def put(self, asker: Asker, tenant: str, user_id: str, role: Role) -> Member:
         """Make somebody a member, or change their role.
 
-        Raises `InvalidError` (nobody of that id has signed in), `ConflictError` (the last owner, a full tenant).
+        Raises `InvalidError` (nobody of that id has signed in), `ConflictError` (the last owner, a full tenant),
+        `ForbiddenError` (a role that may more than the asker's own credential).
         """
         async with (
             self._acts.doing(asker, Permission.MEMBER_WRITE, tenant, user_id) as act,
@@ -66,6 +68,7 @@ class MemberService:
             await work.lock()
             before = await work.members.find(user_id)
             act.detail |= {"role": role.value, "before": before.role.value if before else ""}
+            require_role(asker.subject, tenant, role)
             if before and role is not Role.OWNER:
                 await _keep_an_owner(work, before)
             if not before:

@@ -57,6 +57,8 @@ class QuotaRequestService:
                 await work.lock()
                 if namespace:
                     await work.namespace(namespace)
+                issuers = await work.approvals.issuers(request.requested_by)
+                request = replace(request, behind=tuple(sorted(issuers)))
                 waiting = await work.quota_requests.page(RequestState.PENDING, limit=PENDING_LIMIT)
                 if len(waiting) >= PENDING_LIMIT:
                     raise _too_many()
@@ -93,7 +95,10 @@ class QuotaRequestService:
     async def decide(
         self, asker: Asker, tenant: str, request_id: str, *, approve: bool, note: str
     ) -> QuotaRequest:
-        """Approve or reject; never one's own. Raises `ForbiddenError`, `ConflictError` (decided already)."""
+        """Approve or reject; never one's own, nor that of a token one issued.
+
+        Raises `ForbiddenError`, `ConflictError` (decided already).
+        """
         action = f"quota:{'approve' if approve else 'reject'}"
         async with (
             self._acts.doing(
@@ -104,8 +109,12 @@ class QuotaRequestService:
             await work.ledger.lock()
             request = await work.quota_requests.find(request_id)
             act.detail |= {"tenant": tenant, "extra": wire(request.extra), "note": note}
-            if request.requested_by == asker.subject.username:
-                raise ForbiddenError("nobody decides on their own request: ask another approver")
+            by, behind = request.requested_by, await work.approvals.issuers(request.requested_by)
+            if asker.subject.speaks_for(by, *request.behind, *behind):
+                raise ForbiddenError(
+                    "nobody decides on their own request, nor on that of a token they issued: "
+                    "ask another approver"
+                )
             _must_be(request, RequestState.PENDING)
             now = self._clock.now()
             decided = replace(

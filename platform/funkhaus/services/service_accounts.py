@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from funkhaus.domain import names
-from funkhaus.domain.errors import ForbiddenError, PolicyError
-from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission, powers
+from funkhaus.domain.errors import PolicyError
+from funkhaus.domain.permission import Permission
+from funkhaus.domain.scope import require_role
 from funkhaus.domain.service_account import ACCOUNTS_LIMIT, ServiceAccount
 from funkhaus.domain.verdict import Finding
 from funkhaus.services import states
@@ -33,9 +34,7 @@ class ServiceAccountService:
             asker, Permission.SERVICE_ACCOUNT_WRITE, tenant, name, action="service-account:create"
         ) as act:
             names.service_account_name(name)
-            if more := ROLE_PERMISSIONS[role] - powers(asker.subject, tenant):
-                words = ", ".join(sorted(item.value for item in more))
-                raise ForbiddenError(f"role {role.value} may {words}, which you may not")
+            require_role(asker.subject, tenant, role)
             account = ServiceAccount(str(uuid4()), tenant, name, role, self._clock.now())
             act.detail |= {"id": account.id, "role": role.value}
             async with self._stores.begin(tenant) as work:

@@ -109,7 +109,7 @@ class TenantRequestService:
         ):
             request = await work.tenant_requests.locked(request_id)
             act.detail |= {"tenant": request.tenant, "plan": request.plan, "note": note}
-            if request.user_id == asker.subject.id:
+            if asker.subject.speaks_for(request.requested_by):
                 raise ForbiddenError("nobody decides on their own request: ask another approver")
             state = TenantRequestState.APPROVED if approve else TenantRequestState.REJECTED
             decided = await self._end(work, request, state, asker, note)

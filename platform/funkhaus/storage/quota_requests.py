@@ -42,7 +42,7 @@ class PostgresQuotaRequests(rows.Statements):
         if request.tenant != self._tenant:
             raise ValueError(f"a row of tenant {request.tenant!r} in one of {self._tenant!r}")
         values = {name: getattr(request, name) for name in _FACTS} | rows.limits(request.extra)
-        values |= {"state": request.state.value}
+        values |= {"state": request.state.value, "behind": list(request.behind)}
         await self._run(
             insert(QuotaRequestRow)
             .values(id=UUID(request.id), tenant_id=self._tenant, **values)
@@ -104,5 +104,6 @@ def _request(row: Row) -> QuotaRequest:
         tenant=row.tenant_id,
         extra=rows.quota(row),
         state=RequestState(row.state),
+        behind=tuple(row.behind),
         **{name: getattr(row, name) for name in _FACTS},
     )

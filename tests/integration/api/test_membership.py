@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from funkhaus.domain.group_rule import GroupRule
+from funkhaus.domain.scope import expanded
 from funkhaus.domain.subject import PlatformRole, Role
 from tests.support.api import ISSUER, Client, World, serving
 
@@ -199,6 +200,49 @@ async def test_a_member_leaves_but_removes_nobody(ada: Client, bob: Client) -> N
     (await bob.get("/v1/tenants/acme/invitations")).problem(403, "forbidden")
     assert (await bob.get("/v1/tenants/acme/members")).status == 200
     assert (await bob.delete(f"/v1/tenants/acme/members/{bob_id}")).status == 204
+
+
+ROLES_WIDER = [
+    (("member:write",), "owner"),
+    (("member:write",), "viewer"),
+    (("member:read", "member:write", "read"), "developer"),
+]
+
+
+@pytest.mark.parametrize(("scopes", "role"), ROLES_WIDER)
+async def test_b70_a_credential_gives_no_role_that_may_more(
+    any_world: World, house: Client, bob: Client, scopes: tuple[str, ...], role: str
+) -> None:
+    held, _ = expanded(scopes)
+    token = house.holding(await any_world.token("blue", Role.OWNER, scopes=held))
+    bob_id = (await me(bob))["id"]
+    for path, body in (
+        ("members", {"user": bob_id, "role": role}),
+        ("members", {"issuer": ISSUER, "sub": "bob", "role": role}),
+        ("invitations", {"role": role}),
+        ("invitations", {"email": "bob@example.com", "role": role}),
+    ):
+        problem = (await token.post(f"/v1/tenants/blue/{path}", body)).problem(403, "forbidden")
+        assert [(item["code"], item["path"]) for item in problem["findings"]] == [
+            ("role-wider", "role")
+        ]
+    assert (await me(bob))["roles"] == {}
+    assert (await bob.get("/v1/me/invitations")).json["items"] == []
+
+
+async def test_b70_a_credential_gives_the_roles_it_has(
+    any_world: World, house: Client, bob: Client
+) -> None:
+    held, _ = expanded(("member:write", "read"))
+    token = house.holding(await any_world.token("blue", Role.OWNER, scopes=held))
+    bob_id = (await me(bob))["id"]
+    made = await token.post("/v1/tenants/blue/members", {"user": bob_id, "role": "viewer"})
+    assert made.status == 200, made.body
+    assert (await token.post("/v1/tenants/blue/invitations", {"role": "billing"})).status == 201
+    whole = house.holding(await any_world.token("blue", Role.OWNER))
+    assert (
+        await whole.post("/v1/tenants/blue/members", {"user": bob_id, "role": "owner"})
+    ).status == 200
 
 
 async def test_a_stranger_learns_nothing(ada: Client, bob: Client) -> None:

@@ -10,7 +10,7 @@ from funkhaus.domain.charge import Key
 from funkhaus.domain.kinds import TENANT_NAMESPACE
 from funkhaus.domain.quota import Amounts
 from funkhaus.domain.quota_request import PENDING_LIMIT
-from funkhaus.domain.subject import Role
+from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.services.ledger import LedgerService
 from tests.support.api import Client, World, serving
 
@@ -112,6 +112,31 @@ async def test_nobody_decides_on_their_own(boss: Client) -> None:
     problem = (await boss.post(f"{REQUESTS}/{request}/approve", {})).problem(403, "forbidden")
     assert "their own request" in problem["detail"]
     assert await hard(boss) == ("12", "4")
+
+
+async def test_nobody_decides_on_what_their_own_token_asked(
+    any_world: World, house: Client, boss: Client
+) -> None:
+    """As an approver; neither by their session nor after somebody else rotated the token."""
+    ann = house.holding(await any_world.session("ann"))
+    ann_id = str((await ann.get("/v1/me")).json["id"])
+    async with any_world.stores.begin("blue") as work:
+        await work.members.put(ann_id, Role.OWNER, any_world.clock.now())
+    async with any_world.stores.begin_platform() as platform:
+        await platform.users.grant(ann_id, PlatformRole.APPROVER, "fh:0", any_world.clock.now())
+    tokens = "/v1/tenants/blue/tokens"
+    made = (await ann.post(tokens, {"name": "ci", "role": "developer"})).json
+    request = await asked(house.holding(made["token"]))
+    other = house.holding(await any_world.token("blue", Role.OWNER))
+    for verb in ("approve", "reject"):
+        problem = (await ann.post(f"{REQUESTS}/{request}/{verb}", {})).problem(403, "forbidden")
+        assert "a token they issued" in problem["detail"]
+    assert (await other.post(f"{tokens}/{made['id']}/rotate", {})).status == 200
+    (await ann.post(f"{REQUESTS}/{request}/approve", {})).problem(403, "forbidden")
+    assert await hard(boss) == ("12", "4")
+    theirs = await asked(other)
+    assert (await ann.post(f"{REQUESTS}/{theirs}/approve", {})).status == 200
+    assert (await boss.post(f"{REQUESTS}/{request}/approve", {})).status == 200
 
 
 async def test_an_override_and_what_was_approved_add_up(developer: Client, boss: Client) -> None:

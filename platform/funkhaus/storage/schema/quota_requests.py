@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from funkhaus.storage.schema._declaration import Table
@@ -44,3 +44,5 @@ class QuotaRequestRow(Table):
     decided_at: Mapped[datetime | None]
     note: Mapped[str]
     expires_at: Mapped[datetime | None]
+    behind: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    """The people who had issued the requester's tokens."""
