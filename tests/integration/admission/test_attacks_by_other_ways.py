@@ -241,6 +241,31 @@ def test_b29_ten_thousand_triggers_end_at_the_quota(owner: Hands, house: House) 
         house.webhook.stores.state.books.charges.clear()
 
 
+def test_b03_names_made_by_kube_apiserver_are_charged(owner: Hands, house: House) -> None:
+    """The webhook first sees a Function without a name; each is an ask of its own all the same."""
+    state = house.webhook.stores.state
+    before = state.namespaces["demo", "default"]
+    state.books.charges.clear()
+    quota = Quota(2, 9, 9, 9000, 9 * 1024**3)
+    state.namespaces["demo", "default"] = (type(before[0])("demo", "default", quota), True)
+    nameless = function()
+    nameless["metadata"] = {"namespace": NAMESPACE, "generateName": "bomb-"}
+    made = []
+    try:
+        for _ in range(4):
+            answer = owner.ask("POST", path_of(nameless), nameless)
+            if answer.status_code == 201:
+                made.append(answer.json()["metadata"]["name"])
+            else:
+                assert codes(answer) == {"quota-namespace-functions"}
+        assert len(made) == 2
+    finally:
+        for name in made:
+            owner.ask("DELETE", path_of(nameless, name))
+        house.webhook.stores.state.namespaces["demo", "default"] = before
+        house.webhook.stores.state.books.charges.clear()
+
+
 def nested(depth: int) -> bytes:
     """A trigger whose payload lies that deep."""
     shell = json.dumps(cron_job_trigger("attack", payload="HERE"))

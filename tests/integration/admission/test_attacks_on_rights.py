@@ -282,3 +282,23 @@ def test_b62_no_way_to_opa_and_its_files(admin: Hands, attacker: Hands) -> None:
         at_home(("get", "create"), CORE, "pods/proxy", "pods/portforward", "pods/exec"),
         at_home(("get", "create", "update"), CORE, "services/proxy"),
     )
+
+
+def test_b05_nothing_is_said_in_the_platform_s_name(admin: Hands, attacker: Hands) -> None:
+    """Events explain what became of a function, and a Lease says which controller works."""
+    refused(
+        admin,
+        attacker,
+        each(WRITES, CORE, "events"),
+        each(WRITES, "events.k8s.io/v1", "events"),
+        each(WRITES, "coordination.k8s.io/v1", "leases"),
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/logs/", "/debug/pprof/", "/configz", "/flagz", "/metrics/slis"]
+)
+def test_b82_kube_apiserver_s_own_pages_are_closed(attacker: Hands, path: str) -> None:
+    answer = attacker.ask("GET", path)
+    assert answer.status_code == 403
+    assert "cannot get path" in answer.text

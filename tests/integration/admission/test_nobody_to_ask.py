@@ -10,6 +10,7 @@ from funkhaus.domain.errors import UnavailableError
 from tests.support.admission_house import (
     DEVELOPER,
     NAMESPACE,
+    SYSTEM,
     House,
     until_trusted,
 )
@@ -20,6 +21,8 @@ from tests.support.webhook import serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.attacker import Hands
 
 
 # ── nobody to ask ──
@@ -69,6 +72,30 @@ def test_b60_without_a_webhook_nothing_gets_in_and_deletes_still_work(house: Hou
             "delete", "function", "goes", "-n", NAMESPACE, "--timeout=10s", who=DEVELOPER
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_b60_without_a_webhook_everything_else_goes_on(house: House, admin: Hands) -> None:
+    """What would bring it back, wherever it runs, asks it nothing: pods, nodes, Deployments, namespaces, its Secret."""
+    meta = {"name": "goes-on"}
+    pods = {"containers": [{"name": "c", "image": "x"}]}
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": pods}
+    workload = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    with asking(house, free_port()):
+        refused(house, 'failed calling webhook "mutate.funkhaus.dev"')
+        for namespace in (SYSTEM, "kube-system", NAMESPACE):
+            place = f"/namespaces/{namespace}"
+            for path, spec in (
+                (f"/apis/apps/v1{place}/deployments", workload),
+                (f"/apis/apps/v1{place}/daemonsets", workload),
+                (f"/api/v1{place}/secrets", {}),
+                (f"/api/v1{place}/services", {"ports": [{"port": 80}]}),
+            ):
+                body = {"metadata": meta, "spec": spec} if spec else {"metadata": meta}
+                answer = admin.ask("POST", path, body, dryRun="All")
+                assert answer.status_code == 201, answer.text
+        for path in ("/api/v1/namespaces", "/api/v1/nodes"):
+            answer = admin.ask("POST", path, {"metadata": meta}, dryRun="All")
+            assert answer.status_code == 201, answer.text
 
 
 def test_b51_without_opa_nothing_gets_in(house: House, own_kubeconfig: Path) -> None:

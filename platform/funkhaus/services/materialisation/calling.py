@@ -84,7 +84,6 @@ class CallingMaterialiser(abc.ABC, Generic[T]):
         if manifest is None:
             await self._ledger.missing(self._calling.kind, namespace, name)
             await self._holding.gone(self._calling.kind, namespace, name)
-        if manifest is None or manifest["metadata"].get("deletionTimestamp"):
             return GONE
         try:
             return await self._reconcile(manifest)
@@ -109,6 +108,8 @@ class CallingMaterialiser(abc.ABC, Generic[T]):
         ):  # no rule is asked: what was let in before is let in still when it comes back
             await self._rest(manifest, calling.parse(manifest), facts)
             return Next("resting")
+        if manifest["metadata"].get("deletionTimestamp"):
+            return GONE
         consent: Condition | None = None
         try:
             trigger = calling.parse(manifest)

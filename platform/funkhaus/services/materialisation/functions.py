@@ -85,7 +85,6 @@ class FunctionMaterialiser:
         if manifest is None:
             await self._ledger.missing(FUNCTION, namespace, name)
             await self._holding.gone(FUNCTION, namespace, name)
-        if manifest is None or manifest["metadata"].get("deletionTimestamp"):
             return GONE  # what it owns is collected by Kubernetes
         try:
             return await self._reconcile(manifest)
@@ -110,6 +109,8 @@ class FunctionMaterialiser:
         facts = await facts_of(self._stores, namespace)
         if facts and facts.objections:
             return await self._rest(manifest, facts)
+        if manifest["metadata"].get("deletionTimestamp"):
+            return GONE  # for whoever holds it by a finalizer nothing changes any more
         seen: Observed | None = None
         try:
             function = function_crd.parse(manifest)

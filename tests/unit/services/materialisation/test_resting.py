@@ -12,6 +12,7 @@ from funkhaus.domain.kinds import (
     CRON_JOB,
     CRON_JOB_TRIGGER,
     DEPLOYMENT,
+    FUNCTION,
     HTTP_TRIGGER,
     INGRESS,
     SERVICE,
@@ -136,6 +137,26 @@ async def test_one_that_is_being_deleted_rests_too(house: House) -> None:
     status, reason, message = house.condition("Ready")
     assert (status, reason) == ("False", "TenantDeleting")
     assert "funkhaus tenant undelete demo" in message
+
+
+async def test_b72_a_finalizer_of_one_s_own_keeps_nothing_running(house: House) -> None:
+    """Deleted and held by its owner before the tenant is suspended, it would serve on for ever."""
+    revision = await deployed(house, scaling=WIDE)
+    house.cron_trigger()
+    await house.crons.reconcile(NS, "nightly")
+    owner = house.cluster.twin("kubectl")
+    for kind, name in ((FUNCTION, "hello"), (CRON_JOB_TRIGGER, "nightly")):
+        await owner.merge_patch(kind, NS, name, {"metadata": {"finalizers": ["a.b/c"]}})
+        await owner.delete(kind, NS, name)
+    assert (await house.reconcile()).outcome == "gone"
+    assert (await house.crons.reconcile(NS, "nightly")).outcome == "gone"
+    assert replicas(house, revision) == 2
+    await suspend(house)
+    assert (await house.reconcile()).outcome == "resting"
+    assert (await house.crons.reconcile(NS, "nightly")).outcome == "resting"
+    assert replicas(house, revision) == 0
+    assert house.cluster.named(AUTOSCALER, NS) == ()
+    assert house.cluster.find(CRON_JOB, NS, "nightly")["spec"]["suspend"] is True
 
 
 async def test_a_function_that_never_ran_makes_nothing(house: House) -> None:
