@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,6 +100,66 @@ def test_b15_b23_an_owner_may_not_step_around_the_house(blue: Tenant, verb: str,
     assert blue.kubectl("auth", "can-i", verb, *what.split()).out.strip() == "no"
 
 
+COMMANDS = [
+    "exec POD -- true",
+    "attach POD",
+    "port-forward POD :8080",
+    "get --raw /api/v1/namespaces/NAMESPACE/pods/POD/proxy/",
+    "debug POD --image=busybox -- true",
+    "delete pod POD",
+    "scale deployment DEPLOYMENT --replicas=9",
+    "set resources deployment DEPLOYMENT --limits=cpu=8",
+    "autoscale deployment DEPLOYMENT --max=9",
+    "expose deployment DEPLOYMENT --port=80 --type=LoadBalancer --name=x",
+    "create ingress x --rule=evil.example.com/=hello:80",
+    "create service externalname x --external-name=evil.example.com",
+    "create deployment x --image=busybox",
+    "create job x --image=busybox",
+    "create cronjob x --image=busybox --schedule=@hourly",
+    "run x --image=busybox",
+    "create token hello",
+    "cordon NODE",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_b02_b03_b04_b11_b12_b25_b33_kubectl_s_own_commands_are_forbidden(
+    house: House, red: Tenant, command: str
+) -> None:
+    names = {"NAMESPACE": red.cluster_namespace}
+    for kind, what in (("POD", "pods"), ("DEPLOYMENT", "deployments")):
+        found = house.admin_json("get", what, "-n", red.cluster_namespace)["items"]
+        names[kind] = found[0]["metadata"]["name"]
+    names["NODE"] = house.admin_json("get", "nodes")["items"][0]["metadata"]["name"]
+    for word, name in names.items():
+        command = command.replace(word, name)
+    ran = red.kubectl(*command.split())
+    assert ran.code != 0
+    assert "forbidden" in (ran.out + ran.err).lower()
+
+
+def test_b10_what_runs_is_not_orphaned(red: Tenant) -> None:
+    """Kubernetes' collector would let its replicas go on, with nobody to charge them to."""
+    ran = red.kubectl("delete", "fn", "hello", "--cascade=orphan")
+    assert ran.code != 0
+    assert "delete it without --cascade=orphan" in ran.err
+    assert red.cli("function", "call", "hello").code == 0
+
+
+def test_b23_no_secret_gets_a_service_account_s_token(red: Tenant) -> None:
+    annotations = {"kubernetes.io/service-account.name": "hello"}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/service-account-token",
+        "metadata": {"name": "lasting", "annotations": annotations},
+    }
+    ran = red.kubectl("create", "-f", "-", stdin=json.dumps(secret))
+    assert ran.code != 0
+    assert "no Secret of a tenant holds a token of a service account" in ran.err
+    assert red.kubectl("get", "secret", "lasting").code != 0
+
+
 def test_pods_do_not_reach_the_neighbour_or_the_node(
     house: House, blue: Tenant, red: Tenant, tmp_path: Path
 ) -> None:
@@ -132,6 +193,4 @@ def test_pods_do_not_reach_the_neighbour_or_the_node(
 
 
 def _json(targets: list[str]) -> str:
-    import json
-
     return json.dumps({"targets": targets})

@@ -90,6 +90,23 @@ def test_b05_b25_a_status_is_not_a_member_s_by_any_way(
     assert unchanged(owner, stands)
 
 
+def test_b15_whose_an_object_is_comes_back_and_whose_change_it_was_is_not_forged(
+    owner: Hands, stands: dict[str, Any]
+) -> None:
+    path = f"{PLACE}/functions/stands"
+    labels = {key: None for key in stands["metadata"]["labels"] if key.startswith("funkhaus.dev/")}
+    assert len(labels) == 2
+    answer = owner.ask("PATCH", path, {"metadata": {"labels": labels}}, MERGE)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["metadata"]["labels"] == stands["metadata"]["labels"]
+    creator = "funkhaus.dev/created-by"
+    for value in (None, "fh:somebody-else"):
+        answer = owner.ask("PATCH", path, {"metadata": {"annotations": {creator: value}}}, MERGE)
+        notes = answer.json().get("metadata", {}).get("annotations", {})
+        assert notes.get(creator) in {None, OWNER[0]}
+    assert answer.status_code == 403, "once it is gone nobody else is named"
+
+
 @pytest.fixture(scope="module")
 def second_version(admin: Hands, house: House) -> Iterator[None]:
     """A second version of Functions, served beside the first."""
