@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -16,6 +16,7 @@ from funkhaus.domain.login import Login, Stage
 from funkhaus.domain.member import Invitation
 from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.domain.tenant import Suspension, Tenant
+from funkhaus.domain.token import Token, TokenKind
 from funkhaus.domain.user import Identity, Session, User
 from funkhaus.ports import Standing
 from funkhaus.storage import PostgresStores, open_engine
@@ -215,6 +216,46 @@ async def test_what_ended_is_not_taken(stores: Stores) -> None:
             await work.members.withdraw(expired.id, NOW)
         with pytest.raises(ValueError, match="'blue'"):
             await work.members.invite(an_invitation(), b"another")
+
+
+async def test_what_somebody_made_ends_on_request(stores: Stores) -> None:
+    account = str(uuid4())
+
+    def a_token(tenant: str, by: str, **more: Any) -> Token:
+        ends = more.pop("expires_at", NOW + HOUR)
+        return Token(
+            str(uuid4()), account, "ci", TokenKind.USER, tenant, "viewer", "1234", NOW, ends,
+            issued_by=by, **more,
+        )  # fmt: skip
+
+    own, other = a_token("blue", "fh:bob"), a_token("blue", "fh:mia")
+    over = [
+        a_token("blue", "fh:bob", expires_at=NOW),
+        a_token("blue", "fh:bob", revoked_at=NOW - HOUR),
+    ]
+    for number, token in enumerate([own, other, *over, a_token("red", "fh:bob")]):
+        async with stores.begin(token.tenant) as work:
+            await work.add_token(token, b"%d" % number)
+    made = [
+        replace(an_invitation(), invited_by=by)
+        for by in ("fh:bob", f"fh:{account}", "fh:mia", "fh:bob")
+    ]
+    async with stores.begin("blue") as work:
+        for number, item in enumerate(made):
+            await work.members.invite(item, b"%d" % number)
+        assert await work.tokens.issued_by("fh:bob", NOW) == [own]
+        assert await work.tokens.issued_by("fh:bob", NOW, limit=0) == []
+        await work.members.withdraw(made[3].id, NOW - HOUR)
+        assert await work.members.withdraw_of("fh:bob", NOW) == 2
+        assert await work.members.withdraw_of("fh:bob", NOW) == 0
+        assert await work.members.open_invitations(NOW) == 1
+        assert await work.tokens.revoke_issued("fh:bob", NOW) == 1
+        assert await work.tokens.issued_by("fh:bob", NOW) == []
+        assert (await work.tokens.get(own.id)).revoked_at == NOW
+        assert (await work.tokens.get(other.id)).revoked_at is None
+        assert (await work.tokens.get(over[1].id)).revoked_at == NOW - HOUR
+    async with stores.begin("red") as work:
+        assert len(await work.tokens.issued_by("fh:bob", NOW)) == 1
 
 
 async def test_a_login_is_found_by_each_of_its_codes_and_saved_whole(stores: Stores) -> None:

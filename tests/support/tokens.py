@@ -75,6 +75,17 @@ class MemoryTokens:
         self._state.tokens[digest] = replace(token, issued_by=issued_by or token.issued_by)
         return self._state.tokens[digest]
 
+    async def issued_by(self, person: str, now: datetime, *, limit: int = 200) -> Sequence[Token]:
+        whole = await self.page(limit=len(self._state.tokens))
+        return [item for item in whole if item.issued_by == person and item.is_valid(now)][:limit]
+
+    async def revoke_issued(self, person: str, now: datetime) -> int:
+        found = await self.issued_by(person, now, limit=len(self._state.tokens))
+        for digest, token in self._state.tokens.items():
+            if token in found:
+                self._state.tokens[digest] = replace(token, revoked_at=now)
+        return len(found)
+
     async def revoke_of(self, subject_id: str, now: datetime) -> int:
         count = 0
         for digest, token in self._state.tokens.items():

@@ -171,7 +171,7 @@ class MemoryUsers:
 
 class MemoryMembers:
     def __init__(self, state: State, tenant: str) -> None:
-        self._people, self._tenant = state.people, tenant
+        self._state, self._people, self._tenant = state, state.people, tenant
 
     async def page(self, *, after: str = "", limit: int = 100) -> Sequence[Member]:
         if after and not _canonical(after):
@@ -241,6 +241,21 @@ class MemoryMembers:
                     self._people.invitations[digest] = replace(item, revoked_at=now)
                 return self._people.invitations[digest]
         raise NotFoundError(f"there is no invitation {invitation_id!r}")
+
+    async def withdraw_of(self, person: str, now: datetime) -> int:
+        makers = {person} | {
+            f"fh:{token.subject_id}"
+            for token in self._state.tokens.values()
+            if (token.tenant, token.issued_by) == (self._tenant, person)
+        }
+        found = [
+            item
+            for item in self._invitations()
+            if item.invited_by in makers and item.state(now) == "open"
+        ]
+        for item in found:
+            await self.withdraw(item.id, now)
+        return len(found)
 
     async def take(self, invitation_id: str, user_id: str, now: datetime) -> bool:
         for digest, item in self._people.invitations.items():

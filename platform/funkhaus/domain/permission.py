@@ -88,7 +88,14 @@ _OWNS = frozenset(
     }
 )
 
-_BILLS = frozenset({Permission.MEMBER_READ, Permission.NAMESPACE_READ, Permission.TENANT_READ})
+_BILLS = frozenset(
+    {
+        Permission.MEMBER_READ,
+        Permission.NAMESPACE_READ,
+        Permission.QUOTA_READ,
+        Permission.TENANT_READ,
+    }
+)
 """What finance sees of a tenant: who and how large, not what runs."""
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -51,5 +51,8 @@ class Members(Protocol):
     async def withdraw(self, invitation_id: str, now: datetime) -> Invitation:
         """Revoke one; an ended one stays as it is; raises `NotFoundError`."""
 
+    async def withdraw_of(self, person: str, now: datetime) -> int:
+        """Revoke all open ones that a cluster user made, by themselves or with a token they issued; how many that were."""
+
     async def take(self, invitation_id: str, user_id: str, now: datetime) -> bool:
         """Use an open invitation up, in one statement; whether it was open."""

@@ -34,5 +34,11 @@ class Tokens(Protocol):
         now on, where `issued_by` is given. Raises `NotFoundError`.
         """
 
+    async def issued_by(self, person: str, now: datetime, *, limit: int = 200) -> Sequence[Token]:
+        """Those valid at `now` that a cluster user issued, or rotated last; newest first."""
+
+    async def revoke_issued(self, person: str, now: datetime) -> int:
+        """Revoke all of these; how many that were."""
+
     async def revoke_of(self, subject_id: str, now: datetime) -> int:
         """Revoke all of one subject; how many that were."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError
 from funkhaus.domain.member import MEMBERS_LIMIT
-from funkhaus.domain.permission import Permission
+from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission, require
 from funkhaus.domain.scope import require_role
-from funkhaus.domain.subject import Role
+from funkhaus.domain.subject import PREFIX, Role
 from funkhaus.domain.verdict import Finding
 from funkhaus.services import states
 from funkhaus.services.pages import cut
@@ -17,8 +18,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from funkhaus.domain.member import Member
+    from funkhaus.domain.token import Token
     from funkhaus.ports import Clock, Stores, TenantWork
     from funkhaus.services.acts import Acts, Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What somebody had made who is no member any more, or may less: how many open invitations, which are revoked, and
+    valid tokens, the newest of them, which are revoked where that was asked for.
+    """
+
+    invitations: int = 0
+    tokens: tuple[Token, ...] = ()
+    revoked: bool = False
+
+    @property
+    def told(self) -> dict[str, object]:
+        """For the audit log."""
+        ids = [token.id for token in self.tokens]
+        return {"invitations": self.invitations, "tokens": ids, "tokensRevoked": self.revoked}
 
 
 class MemberService:
@@ -55,8 +74,10 @@ class MemberService:
             raise InvalidError.at(Finding("user-unknown", message, "sub", value=sub))
         return found
 
-    async def put(self, asker: Asker, tenant: str, user_id: str, role: Role) -> Member:
-        """Make somebody a member, or change their role.
+    async def put(
+        self, asker: Asker, tenant: str, user_id: str, role: Role, *, revoke_tokens: bool = False
+    ) -> tuple[Member, Left]:
+        """Make somebody a member, or change their role; where they may less then, also what they left (see `remove`).
 
         Raises `InvalidError` (nobody of that id has signed in), `ConflictError` (the last owner, a full tenant),
         `ForbiddenError` (a role that may more than the asker's own credential).
@@ -86,11 +107,21 @@ class MemberService:
                 states.member(member.user_id, before.role) if before else None,
                 states.member(member.user_id, member.role),
             )
+            left = Left()
+            if before and ROLE_PERMISSIONS[before.role] - ROLE_PERMISSIONS[role]:
+                left = await self._left(asker, work, tenant, member, revoke_tokens=revoke_tokens)
+                act.detail |= left.told
             await act.done_in(work)
-        return member
+        return member, left
 
-    async def remove(self, asker: Asker, tenant: str, user_id: str) -> None:
-        """Remove a member, or leave. In force with the next request. Raises `NotFoundError`, `ConflictError`."""
+    async def remove(
+        self, asker: Asker, tenant: str, user_id: str, *, revoke_tokens: bool = False
+    ) -> Left:
+        """Remove a member, or leave. In force with the next request. Their open invitations end with it; tokens they issued
+        are the tenant's and go on, unless `revoke_tokens`, which takes ``token:revoke`` too.
+
+        Raises `NotFoundError`, `ConflictError`, `ForbiddenError`.
+        """
         leaving = asker.subject.is_user and user_id.lower() == asker.subject.id
         permission = Permission.MEMBER_READ if leaving else Permission.MEMBER_WRITE
         async with (
@@ -112,7 +143,22 @@ class MemberService:
             await _keep_an_owner(work, member)
             await work.members.remove(user_id)
             act.changed(states.member(member.user_id, member.role), None)
+            left = await self._left(asker, work, tenant, member, revoke_tokens=revoke_tokens)
+            act.detail |= left.told
             await act.done_in(work)
+        return left
+
+    async def _left(
+        self, asker: Asker, work: TenantWork, tenant: str, member: Member, *, revoke_tokens: bool
+    ) -> Left:
+        person, now = f"{PREFIX}{member.user_id}", self._clock.now()
+        tokens = await work.tokens.issued_by(person, now)
+        if revoke_tokens:
+            require(asker.subject, Permission.TOKEN_REVOKE, tenant)
+            await work.tokens.revoke_issued(person, now)
+            tokens = [replace(token, revoked_at=now) for token in tokens]
+        invitations = await work.members.withdraw_of(person, now)
+        return Left(invitations, tuple(tokens), revoke_tokens and bool(tokens))
 
 
 async def room_for_one_more(work: TenantWork) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.member import Invitation, Member
-from funkhaus.domain.subject import Role
+from funkhaus.domain.subject import PREFIX, Role
 from funkhaus.storage import rows
-from funkhaus.storage.schema import InvitationRow, MemberRow, UserRow
+from funkhaus.storage.schema import InvitationRow, MemberRow, TokenRow, UserRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,6 +172,24 @@ class PostgresMembers(rows.Statements):
         if row is None:
             raise NotFoundError(f"there is no invitation {invitation_id!r}")
         return invitation(row)
+
+    async def withdraw_of(self, person: str, now: datetime) -> int:
+        """Revoke all open ones that a cluster user made, by themselves or with a token they issued; how many that were."""
+        with_a_token = select(func.concat(PREFIX, TokenRow.subject_id)).where(
+            TokenRow.tenant_id == self._tenant, TokenRow.issued_by == person
+        )
+        done = await self._run(
+            update(InvitationRow)
+            .where(
+                InvitationRow.tenant_id == self._tenant,
+                or_(InvitationRow.invited_by == person, InvitationRow.invited_by.in_(with_a_token)),
+                InvitationRow.accepted_by.is_(None),
+                InvitationRow.revoked_at.is_(None),
+                InvitationRow.expires_at > now,
+            )
+            .values(revoked_at=now)
+        )
+        return done.rowcount
 
     async def take(self, invitation_id: str, user_id: str, now: datetime) -> bool:
         """Use an open invitation up, in one statement; whether it was open."""

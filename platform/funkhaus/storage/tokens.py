@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Update
+    from sqlalchemy import ColumnElement, Update
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from funkhaus.domain.token import Token
@@ -62,6 +62,29 @@ class PostgresTokens(rows.Statements):
         if (row := (await self._run(statement.returning(*rows.TOKEN))).one_or_none()) is None:
             raise absent(token_id)
         return rows.token(row)
+
+    def _valid(self, person: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+        return (
+            self._ours,
+            TokenRow.issued_by == person,
+            TokenRow.revoked_at.is_(None),
+            TokenRow.expires_at > now,
+        )
+
+    async def issued_by(self, person: str, now: datetime, *, limit: int = 200) -> Sequence[Token]:
+        """Those valid at `now` that a cluster user issued, or rotated last; newest first."""
+        statement = (
+            select(*rows.TOKEN)
+            .where(*self._valid(person, now))
+            .order_by(TokenRow.created_at.desc(), TokenRow.id.desc())
+            .limit(limit)
+        )
+        return [rows.token(row) for row in await self._run(statement)]
+
+    async def revoke_issued(self, person: str, now: datetime) -> int:
+        """Revoke all of these; how many that were."""
+        statement = update(TokenRow).where(*self._valid(person, now)).values(revoked_at=now)
+        return (await self._run(statement)).rowcount
 
     async def revoke_of(self, subject_id: str, now: datetime) -> int:
         """Revoke all of one subject; how many that were."""

@@ -7,9 +7,9 @@ from aiohttp import web
 from funkhaus.domain.subject import Role
 from funkhaus_api.keys import asker, services
 from funkhaus_api.pages import Page
-from funkhaus_api.places import NO_CONTENT, TENANT, answer
-from funkhaus_api.wire.members import NewMember, member
-from funkhaus_api.wire.reading import read_body
+from funkhaus_api.places import TENANT, answer
+from funkhaus_api.wire.members import NewMember, left, member
+from funkhaus_api.wire.reading import Query, read_body
 
 
 async def put(request: web.Request) -> web.Response:
@@ -20,8 +20,10 @@ async def put(request: web.Request) -> web.Response:
     user = body.user
     if user is None:
         user = await use_cases.identify(asker(request), tenant, body.issuer, body.sub)
-    made = await use_cases.put(asker(request), tenant, user, Role(body.role))
-    return answer(member(made))
+    made, behind = await use_cases.put(
+        asker(request), tenant, user, Role(body.role), revoke_tokens=body.revoke_tokens
+    )
+    return answer({**member(made), "left": left(behind)})
 
 
 async def listed(request: web.Request) -> web.Response:
@@ -35,10 +37,14 @@ async def listed(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     """Somebody is no member any more, or leaves."""
-    await services(request).members.remove(
-        asker(request), request.match_info["tenant"], request.match_info["user"]
+    revoke_tokens = Query(request, ["revokeTokens"]).flag("revokeTokens")
+    behind = await services(request).members.remove(
+        asker(request),
+        request.match_info["tenant"],
+        request.match_info["user"],
+        revoke_tokens=revoke_tokens,
     )
-    return web.Response(status=NO_CONTENT)
+    return answer(left(behind))
 
 
 ROUTES = [

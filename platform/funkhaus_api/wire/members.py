@@ -11,6 +11,7 @@ from funkhaus.domain.member import INVITATION_DAYS
 from funkhaus.domain.user import EMAIL_LIMIT
 from funkhaus.domain.verdict import Finding
 from funkhaus_api.wire.reading import Body
+from funkhaus_api.wire.tokens import token
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.subject import PlatformRole
     from funkhaus.domain.user import User
     from funkhaus.services.invitations import IssuedInvitation
+    from funkhaus.services.members import Left
 
 RoleName = Literal["owner", "developer", "viewer", "billing"]
 KEY_LIMIT = 64
@@ -33,6 +35,7 @@ class NewMember(Body):
     issuer: str = Field(default="", max_length=IDENTITY_LIMIT)
     sub: str = Field(default="", max_length=IDENTITY_LIMIT)
     role: RoleName
+    revoke_tokens: bool = False
 
     def check(self) -> None:
         """Pass if it names somebody in one of the two ways; raises `InvalidError`."""
@@ -73,6 +76,15 @@ def member(item: Member) -> dict[str, Any]:
         "since": _time(item.since),
         "issuer": item.issuer,
         "sub": item.sub,
+    }
+
+
+def left(item: Left) -> dict[str, Any]:
+    """What somebody had made who is no member any more, or may less."""
+    return {
+        "invitationsRevoked": item.invitations,
+        "tokens": [token(one) for one in item.tokens],
+        "tokensRevoked": item.revoked,
     }
 
 

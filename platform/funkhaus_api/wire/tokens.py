@@ -23,7 +23,7 @@ class NewToken(Body):
     """What issues a token."""
 
     name: str
-    role: Literal["owner", "developer", "viewer"] | None = None
+    role: Literal["owner", "developer", "viewer", "billing"] | None = None
     expires_in_days: int = DAYS_DEFAULT
     scopes: list[str] = Field(default_factory=list)
     namespaces: list[str] = Field(default_factory=list)
@@ -63,6 +63,7 @@ def token(item: Token) -> dict[str, Any]:
         "kind": item.kind.value,
         "role": item.role,
         "subject": item.subject_id,
+        "issuedBy": item.issued_by,
         "lastFour": item.last_four,
         "createdAt": _time(item.created_at),
         "expiresAt": _time(item.expires_at),

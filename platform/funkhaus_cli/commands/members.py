@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,37 +49,78 @@ def list_members(session: Session, *, output: str) -> None:
     )
 
 
+_revoking = click.option(
+    "--revoke-tokens/--keep-tokens",
+    default=None,
+    help="Also revoke the tokens they issued [asks].",
+)
+
+
 @member.command("set", examples=("funkhaus member set bob@example.com --role viewer",))
 @click.argument("user", type=MEMBER)
 @click.option("--role", type=click.Choice(ROLES), required=True, help="What they may do from now.")
+@_revoking
 @output(("table", "json", "yaml", "name"))
 @tenanted
 @click.pass_obj
-def set_member(session: Session, user: str, *, role: str, output: str) -> None:
+def set_member(
+    session: Session, user: str, *, role: str, revoke_tokens: bool | None, output: str
+) -> None:
     """Give somebody a role (owners).
 
     USER is an id, as `whoami` and `member list` show it, or the address of a member.
     """
     user_id = found(session.api.items(session.tenant_path("members")), user, session.tenant)
-    document = session.api.post(session.tenant_path("members"), {"user": user_id, "role": role})
+    body = {"user": user_id, "role": role} | ({"revokeTokens": True} if revoke_tokens else {})
+    document = session.api.post(session.tenant_path("members"), body)
     said = f"{_who(document)} is {document.get('role')} of tenant {session.tenant}."
     show_one(document, output, name=user_id, said=said)
+    _left(session, document.get("left") or {}, revoke_tokens=revoke_tokens)
 
 
 @member.command("remove")
 @click.argument("user", type=MEMBER)
+@_revoking
 @asking
 @tenanted
 @click.pass_obj
-def remove(session: Session, user: str, *, yes: bool) -> None:
+def remove(session: Session, user: str, *, revoke_tokens: bool | None, yes: bool) -> None:
     """Remove a member (owners), or leave. In force with their next request; kubectl forgets them within 10 s.
 
-    USER is an id or the address of a member.
+    USER is an id or the address of a member. Their open invitations end; tokens they issued go on unless you say so.
     """
     user_id = found(session.api.items(session.tenant_path("members")), user, session.tenant)
     confirmed(f"Remove {user} from tenant {session.tenant}?", yes=yes)
-    session.api.delete(session.tenant_path("members", user_id))
+    params = {"revokeTokens": "true"} if revoke_tokens else None
+    behind = session.api.delete(session.tenant_path("members", user_id), params)
     click.echo(f"Removed {user} from tenant {session.tenant}.")
+    keeps = yes and revoke_tokens is None
+    _left(session, behind, revoke_tokens=False if keeps else revoke_tokens)
+
+
+def _left(session: Session, behind: Mapping[str, Any], *, revoke_tokens: bool | None) -> None:
+    """Say what somebody left who may less now; ask about the tokens where nothing was said and somebody is there."""
+    if number := behind.get("invitationsRevoked"):
+        click.echo(f"Open invitations of theirs that are revoked: {number}.", err=True)
+    tokens = behind.get("tokens") or []
+    if not tokens:
+        return
+    names = ", ".join(f"{plain(str(item['name']))} ({item['id']})" for item in tokens)
+    revoked = bool(behind.get("tokensRevoked"))
+    if not revoked and revoke_tokens is None and sys.stdin.isatty():
+        question = f"They issued tokens that are valid, and may know their text: {names}. Revoke?"
+        if click.confirm(question, default=True, err=True):
+            for item in tokens:
+                session.api.delete(session.tenant_path("tokens", str(item["id"])))
+            revoked = True
+    if revoked:
+        click.echo(f"Tokens they issued that are revoked: {names}.", err=True)
+    else:
+        click.echo(
+            f"Still valid are tokens they issued, whose text they may know: {names}.\n"
+            "`funkhaus token revoke ID` ends one, `funkhaus token rotate ID` gives it another text.",
+            err=True,
+        )
 
 
 def found(items: Sequence[Mapping[str, Any]], user: str, tenant: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from funkhaus_cli.session import Session
 
-ROLES = ("owner", "developer", "viewer")
+ROLES = ("owner", "developer", "viewer", "billing")
 
 
 @click.group("token", cls=Noun, aliases={"issue": "create", "delete": "revoke", "rm": "revoke"})
@@ -115,6 +115,7 @@ def list_tokens(session: Session, *, output: str) -> None:
         Column("KIND", lambda item: item.get("kind"), wide=True),
         Column("RESTRICTED TO", _restriction, wide=True),
         Column("SUBJECT", lambda item: item.get("subject"), wide=True),
+        Column("ISSUED BY", lambda item: item.get("issuedBy"), wide=True),
     ]
     show_list(
         session.api.items(session.tenant_path("tokens")),

@@ -172,7 +172,7 @@ async def test_removal_is_in_force_with_the_next_request(ada: Client, bob: Clien
     added = await ada.post("/v1/tenants/acme/members", {"user": who["id"], "role": "developer"})
     assert added.json["role"] == "developer"
     assert (await bob.get("/v1/tenants/acme")).status == 200
-    assert (await ada.delete(f"/v1/tenants/acme/members/{who['id']}")).status == 204
+    assert (await ada.delete(f"/v1/tenants/acme/members/{who['id']}")).status == 200
     (await bob.get("/v1/tenants/acme")).problem(404, "not-found")
     assert (await me(bob))["roles"] == {}
 
@@ -187,7 +187,7 @@ async def test_the_last_owner_stays_and_others_may_leave(ada: Client, bob: Clien
     replies = await asyncio.gather(
         ada.delete(leave), bob.delete(f"/v1/tenants/acme/members/{bob_id}")
     )
-    assert sorted(reply.status for reply in replies) == [204, 409]
+    assert sorted(reply.status for reply in replies) == [200, 409]
 
 
 async def test_a_member_leaves_but_removes_nobody(ada: Client, bob: Client) -> None:
@@ -199,7 +199,7 @@ async def test_a_member_leaves_but_removes_nobody(ada: Client, bob: Client) -> N
     (await bob.post("/v1/tenants/acme/invitations", {"role": "owner"})).problem(403, "forbidden")
     (await bob.get("/v1/tenants/acme/invitations")).problem(403, "forbidden")
     assert (await bob.get("/v1/tenants/acme/members")).status == 200
-    assert (await bob.delete(f"/v1/tenants/acme/members/{bob_id}")).status == 204
+    assert (await bob.delete(f"/v1/tenants/acme/members/{bob_id}")).status == 200
 
 
 ROLES_WIDER = [

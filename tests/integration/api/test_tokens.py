@@ -47,6 +47,17 @@ async def restricted(house: Client, blue: Client, **body: Any) -> Client:
     return house.holding((await issued(blue, **body))["token"])
 
 
+async def test_billing_reads_how_large_and_not_what_runs(house: Client, blue: Client) -> None:
+    made = await issued(blue, role="billing")
+    bills = house.holding(made["token"])
+    for path in ("quota", "members", "namespaces"):
+        assert (await bills.get(f"/v1/tenants/blue/{path}")).status == 200
+    functions = await bills.get("/v1/tenants/blue/namespaces/default/functions")
+    functions.problem(403, "forbidden")
+    more = {"namespace": "default", "extra": {"cpu": "1"}, "reason": "x", "days": 1}
+    (await bills.post("/v1/tenants/blue/quota/requests", more)).problem(403, "forbidden")
+
+
 async def test_scopes_take_from_the_role_and_add_nothing(house: Client, blue: Client) -> None:
     reader = await restricted(house, blue, scopes=["functions:read", "trigger:read"])
     assert (await reader.get(FUNCTIONS.format("default"))).status == 200

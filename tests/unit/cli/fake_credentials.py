@@ -18,7 +18,7 @@ def token(token_id: str, name: str, role: str, **change: Any) -> Document:
     return {
         "id": token_id, "name": name, "kind": "usr", "role": role, "subject": "7d1c", "lastFour": "wxyz",
         "createdAt": "2026-02-28T12:00:00Z", "expiresAt": "2026-05-29T12:00:00Z", "revokedAt": None,
-        "lastUsedAt": None, "scopes": [], "namespaces": [], "cidrs": [],
+        "lastUsedAt": None, "issuedBy": "fh:u1", "scopes": [], "namespaces": [], "cidrs": [],
     } | change  # fmt: skip
 
 

@@ -50,6 +50,9 @@ class FakePeople:
     members: dict[str, Document] = field(default_factory=dict)
     invitations: dict[str, Document] = field(default_factory=dict)
     grants: list[Document] = field(default_factory=list)
+    left_invitations: int = 0
+    left_tokens: list[Document] = field(default_factory=list)
+    """What whoever is removed or demoted leaves."""
 
     def listMembers(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
         return _items(list(self.members.values()))
@@ -58,11 +61,20 @@ class FakePeople:
         asked = json.loads(request.content)
         held = self.members.get(asked["user"], member(asked["user"]))
         self.members[asked["user"]] = held | {"role": asked["role"]}
-        return httpx.Response(200, json=self.members[asked["user"]])
+        return httpx.Response(200, json=self.members[asked["user"]] | {"left": self._left(request)})
 
     def removeMember(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         del self.members[_part(request, -1)]
-        return httpx.Response(204)
+        return httpx.Response(200, json=self._left(request))
+
+    def _left(self, request: httpx.Request) -> Document:
+        asked = request.url.params.get("revokeTokens") == "true"
+        revoked = asked or b'"revokeTokens"' in request.content
+        return {
+            "invitationsRevoked": self.left_invitations,
+            "tokens": self.left_tokens,
+            "tokensRevoked": revoked and bool(self.left_tokens),
+        }
 
     def listInvitations(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return _items(list(self.invitations.values()))

@@ -9,6 +9,7 @@ import pytest
 
 from .conftest import answers
 from .fake_api import Refusal, finding
+from .fake_credentials import token
 from .fake_people import invitation, member
 
 if TYPE_CHECKING:
@@ -67,6 +68,27 @@ def test_removing_asks_first(funkhaus: Terminal, house: FakeApi) -> None:
     ran = funkhaus("member", "rm", "cem@example.com", "--yes")
     assert (ran.code, ran.out) == (0, "Removed cem@example.com from tenant demo.\n")
     assert list(house.members) == ["u1", "u3"]
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (("remove", "u2", "--yes"), True),
+        (("remove", "u2", "--yes", "--keep-tokens"), True),
+        (("remove", "u2", "--yes", "--revoke-tokens"), False),
+        (("set", "u2", "--role", "viewer"), True),
+        (("set", "u2", "--role", "viewer", "--revoke-tokens"), False),
+    ],
+)
+def test_what_somebody_leaves_is_said_and_revoked_on_request(
+    funkhaus: Terminal, house: FakeApi, words: tuple[str, ...], *, kept: bool
+) -> None:
+    house.left_invitations, house.left_tokens = 2, [token("t1", "ci", "developer")]
+    ran = funkhaus("member", *words)
+    assert (ran.code, len(ran.out.splitlines())) == (0, 1)
+    assert "Open invitations of theirs that are revoked: 2." in ran.err
+    assert ("Still valid are tokens they issued" in ran.err) == kept
+    assert ("Tokens they issued that are revoked: ci (t1)." in ran.err) != kept
 
 
 def test_inviting_shows_a_secret_once_and_nothing_beside_it(
