@@ -1,4 +1,4 @@
-"""What somebody leaves who is removed or may less: no open invitation, and tokens that are named; on both kinds of stores."""
+"""What somebody leaves who is removed or may less: no open invitation, and tokens that are named; on both stores."""
 
 from __future__ import annotations
 
