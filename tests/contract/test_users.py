@@ -218,6 +218,28 @@ async def test_what_ended_is_not_taken(stores: Stores) -> None:
             await work.members.invite(an_invitation(), b"another")
 
 
+async def test_the_oldest_of_the_largest_home_is_let_go(stores: Stores) -> None:
+    def begun(number: int, home: str, **more: object) -> Login:
+        at = NOW + timedelta(seconds=number)
+        return a_login(state_digest=b"%d" % number, created_at=at, home=home, **more)
+
+    first = begun(0, "192.0.2.1")
+    others = [begun(number, "192.0.2.2") for number in (1, 2)]
+    answered = begun(3, "192.0.2.2", stage=Stage.RETURNED)
+    over = [begun(number, "192.0.2.3", expires_at=NOW) for number in (4, 5, 6)]
+    async with stores.begin_platform() as work:
+        for login in (first, *others, answered, *over):
+            await work.logins.add(login)
+        found = [await work.logins.waiting(NOW, home) for home in ("192.0.2.1", "192.0.2.2", "")]
+        assert found == [1, 3, 0]
+        for gone in (others[0], first, others[1]):  # of two that are as large, who began before
+            assert await work.logins.let_go(NOW)
+            assert gone.state_digest
+            assert await work.logins.by_state(gone.state_digest) is None
+        assert not await work.logins.let_go(NOW)
+        assert await work.logins.waiting(NOW) == 1
+
+
 async def test_what_somebody_made_ends_on_request(stores: Stores) -> None:
     account = str(uuid4())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from funkhaus.domain.errors import ConflictError, NotFoundError
-from funkhaus.domain.login import Stage
+from funkhaus.domain.login import UNANSWERED, Stage
 from funkhaus.domain.member import Invitation, Member
 from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.domain.user import Identity, Session, User
@@ -296,11 +296,24 @@ class MemoryLogins:
     async def by_user_code(self, code: str) -> Login | None:
         return await self._one(lambda login: login.user_code == code)
 
-    async def waiting(self, now: datetime) -> int:
+    async def waiting(self, now: datetime, home: str | None = None) -> int:
         return sum(
-            login.expires_at > now and login.stage is not Stage.REDEEMED
+            login.expires_at > now
+            and login.stage is not Stage.REDEEMED
+            and home in {None, login.home}
             for login in self._logins.values()
         )
+
+    async def let_go(self, now: datetime) -> bool:
+        homes: dict[str, list[Login]] = {}
+        for login in sorted(self._logins.values(), key=lambda item: (item.created_at, item.id)):
+            if login.expires_at > now and login.stage in UNANSWERED:
+                homes.setdefault(login.home, []).append(login)
+        if not homes:
+            return False
+        largest = min(homes.values(), key=lambda own: (-len(own), own[0].created_at))
+        del self._logins[largest[0].id]
+        return True
 
     async def sweep(self, before: datetime) -> int:
         gone = [login.id for login in self._logins.values() if login.expires_at < before]

@@ -46,11 +46,17 @@ class Stage(StrEnum):
     REDEEMED = "redeemed"
 
 
+UNANSWERED = frozenset({Stage.ASKED, Stage.SENT, Stage.DENIED})
+"""Nobody has signed in with it, or somebody said no: what can be forgotten when there are too many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
-    """One sign-in. Secrets that come back to us are kept as digests: `state_digest` (from the provider), `code_digest`
-    (from the program or the page), `device_digest` (from the device). `nonce` and `verifier` are ours towards the provider;
-    `challenge` is the program's towards us. A device's has neither `redirect_uri` nor `challenge`.
+    """One sign-in, asked for from `address`; `home` is what is counted by: the address, of IPv6 the /64.
+
+    Secrets that come back to us are kept as digests: `state_digest` (from the provider), `code_digest` (from the program or
+    the page), `device_digest` (from the device). `nonce` and `verifier` are ours towards the provider; `challenge` is the
+    program's towards us. A device's has neither `redirect_uri` nor `challenge`.
     """
 
     id: str
@@ -73,6 +79,7 @@ class Login:
     user_id: str = ""
     groups: tuple[str, ...] = ()
     session_id: str = ""
+    home: str = ""
 
     @property
     def is_device(self) -> bool:

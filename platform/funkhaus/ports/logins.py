@@ -31,8 +31,13 @@ class Logins(Protocol):
     async def by_user_code(self, code: str) -> Login | None:
         """The one a person typed the code of."""
 
-    async def waiting(self, now: datetime) -> int:
-        """How many are under way."""
+    async def waiting(self, now: datetime, home: str | None = None) -> int:
+        """How many are under way, in all or of one home address."""
+
+    async def let_go(self, now: datetime) -> bool:
+        """Forget the oldest of the home address that most wait of, among those nobody has signed in with; whether there was
+        one.
+        """
 
     async def sweep(self, before: datetime) -> int:
         """Forget those that expired before; how many."""

@@ -34,12 +34,12 @@ class DeviceLogin:
 class DeviceLoginService(LoginService):
     """Use cases of devices."""
 
-    async def ask(self, address: str) -> DeviceLogin:
-        """Begin one; raises `TooManyError`."""
+    async def ask(self, address: str, home: str) -> DeviceLogin:
+        """Begin one, counted by `home`; raises `TooManyError`."""
         device_code = secrets.token_urlsafe(32)
         for attempt in range(TRIES):
             login = replace(
-                self._new(address),
+                self._new(address, home),
                 device_digest=self._digest("device", device_code),
                 user_code=logins.new_user_code(),
             )

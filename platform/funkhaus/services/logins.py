@@ -33,10 +33,20 @@ if TYPE_CHECKING:
     from funkhaus.services.sessions import IssuedSession, SessionService
 
 WAITING_LIMIT = 10_000
-"""Sign-ins under way at once."""
+"""Sign-ins under way at once; beyond it the oldest of the address that most are of is let go."""
+HOME_LIMIT = 100
+"""Of one address, of IPv6 one /64: as many as people behind one may begin within ten minutes."""
 KEPT = timedelta(hours=1)
 """An ended sign-in is kept this long: a code that comes a second time is recognised."""
 GONE = "this sign-in is over or was never begun: start again with `funkhaus login`"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many sign-ins may wait, of one address and in all. Of those that begin at once a few more may."""
+
+    home: int = HOME_LIMIT
+    whole: int = WAITING_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +75,12 @@ class LoginService:
         *,
         public_url: str,
         redirects: Collection[str] = (),
+        bounds: Bounds = Bounds(),
     ) -> None:
         self._stores, self._sessions, self._providers = stores, sessions, providers
         self._mint, self._clock = mint, clock
         self._public_url, self._redirects = public_url.rstrip("/"), frozenset(redirects)
+        self._bounds = bounds
 
     def providers(self) -> Sequence[Provider]:
         """Whom one can sign in with."""
@@ -85,15 +97,22 @@ class LoginService:
         )
 
     async def start(
-        self, *, provider: str, redirect_uri: str, challenge: str, state: str, address: str
+        self,
+        *,
+        provider: str,
+        redirect_uri: str,
+        challenge: str,
+        state: str,
+        address: str,
+        home: str,
     ) -> str:
-        """Begin one for a program that waits at `redirect_uri`; the URL its browser goes to.
+        """Begin one for a program that waits at `redirect_uri`; the URL its browser goes to. Counted by `home`.
 
         Raises `InvalidError`, `TooManyError`, `UnavailableError`.
         """
         name = self.provider(provider)
         self._check(redirect_uri, challenge, state)
-        login = self._new(address, issuer=name)
+        login = self._new(address, home, issuer=name)
         login = replace(login, redirect_uri=redirect_uri, challenge=challenge, client_state=state)
         return await self._send(login, name, new=True)
 
@@ -215,12 +234,13 @@ class LoginService:
         await work.logins.save(replace(login, stage=Stage.REDEEMED, session_id=issued.session.id))
         return issued
 
-    def _new(self, address: str, **more: str) -> Login:
+    def _new(self, address: str, home: str, **more: str) -> Login:
         now = self._clock.now()
         return Login(
             id=str(uuid4()),
             stage=Stage.ASKED,
             address=address,
+            home=home,
             created_at=now,
             expires_at=now + timedelta(seconds=logins.LIFE_SECONDS),
             **more,  # type: ignore[arg-type]  # texts only
@@ -229,7 +249,14 @@ class LoginService:
     async def _add(self, work: PlatformWork, login: Login) -> None:
         now = self._clock.now()
         await work.logins.sweep(now - KEPT)
-        if await work.logins.waiting(now) >= WAITING_LIMIT:
+        if (held := await work.logins.waiting(now, login.home)) >= self._bounds.home:
+            limit = self._bounds.home
+            message = f"{held} sign-ins from your address are under way and {limit} may be; try again in some minutes"
+            finding = Finding("sign-ins-of-address", message, limit=limit, value=held + 1)
+            raise TooManyError(message, findings=[finding])
+        if await work.logins.waiting(now) >= self._bounds.whole and not await work.logins.let_go(
+            now
+        ):
             raise TooManyError("too many sign-ins are under way; try again in a minute")
         await work.logins.add(login)
 

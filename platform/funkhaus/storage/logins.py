@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, update
 
-from funkhaus.domain.login import Login, Stage
+from funkhaus.domain.login import UNANSWERED, Login, Stage
 from funkhaus.storage import rows
 from funkhaus.storage.schema import LoginRow
 
@@ -67,12 +67,36 @@ class PostgresLogins(rows.Statements):
         }
         return Login(**values)
 
-    async def waiting(self, now: datetime) -> int:
-        """How many are under way."""
+    async def waiting(self, now: datetime, home: str | None = None) -> int:
+        """How many are under way, in all or of one home address."""
         statement = select(func.count()).where(
             LoginRow.expires_at > now, LoginRow.stage != Stage.REDEEMED.value
         )
+        if home is not None:
+            statement = statement.where(LoginRow.home == home)
         return int((await self._run(statement)).scalar_one())
+
+    async def let_go(self, now: datetime) -> bool:
+        """Forget the oldest of the home address that most wait of; whether there was one."""
+        unanswered = (
+            LoginRow.expires_at > now,
+            LoginRow.stage.in_([stage.value for stage in UNANSWERED]),
+        )
+        largest = (
+            select(LoginRow.home)
+            .where(*unanswered)
+            .group_by(LoginRow.home)
+            .order_by(func.count().desc(), func.min(LoginRow.created_at))
+            .limit(1)
+        )
+        oldest = (
+            select(LoginRow.id)
+            .where(*unanswered, LoginRow.home == largest.scalar_subquery())
+            .order_by(LoginRow.created_at, LoginRow.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        return bool((await self._run(delete(LoginRow).where(LoginRow.id.in_(oldest)))).rowcount)
 
     async def sweep(self, before: datetime) -> int:
         """Forget those that expired before; how many."""

@@ -25,7 +25,8 @@ REFUSED, TOO_MANY, UNAVAILABLE, SHOWN_LIMIT = 400, 429, 503, 16
 
 async def ask(request: web.Request) -> web.Response:
     """A device begins."""
-    begun = await services(request).logins.ask(request.config_dict[PROXIES].client(request))
+    proxies = request.config_dict[PROXIES]
+    begun = await services(request).logins.ask(proxies.client(request), proxies.home(request))
     return answer(device(begun, services(request).public_url), CREATED)
 
 

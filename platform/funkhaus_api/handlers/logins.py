@@ -29,6 +29,7 @@ async def start(request: web.Request) -> web.Response:
         challenge=body.code_challenge,
         state=body.state,
         address=request.config_dict[PROXIES].client(request),
+        home=request.config_dict[PROXIES].home(request),
     )
     return answer({"authorizationUrl": url}, CREATED)
 

@@ -17,7 +17,10 @@ class LoginRow(Table):
 
     __tablename__ = "logins"
     access = Access(platform="SELECT, INSERT, UPDATE, DELETE")
-    __table_args__ = (Index("ix_logins_expires_at", "expires_at"),)
+    __table_args__ = (
+        Index("ix_logins_expires_at", "expires_at"),
+        Index("ix_logins_home_expires_at", "home", "expires_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     stage: Mapped[str]
@@ -39,3 +42,4 @@ class LoginRow(Table):
     user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     groups: Mapped[list[str]] = mapped_column(ARRAY(Text))
     session_id: Mapped[UUID | None] = mapped_column(ForeignKey("sessions.id"))
+    home: Mapped[str] = mapped_column(server_default="")
