@@ -5,29 +5,37 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from funkhaus import logs
-from funkhaus.domain.errors import FunkhausError
+from funkhaus.services.rounds import each
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from funkhaus_api.keys import Services
 
 PAUSE = 5.0
 """Seconds between rounds: with a round's bound, at most ten looks at live objects a second."""
-_LOG = logs.logger(__name__)
 
 
 async def sweep_for_ever(services: Services) -> None:
     """No failure ends it: what is not swept now is due the next time."""
     while True:
         await asyncio.sleep(PAUSE)
-        try:
-            await services.quota_requests.expire()
-            await services.quotas.expire()
-            await services.holding.lapse()
-            await services.holding.forget()
-            await services.sweep.round()
-            await services.decision_retention.round()
-        except FunkhausError as error:
-            _LOG.warning("ledger not swept", error=error.message)
-        except Exception:  # noqa: BLE001 - a bug must not end the sweeper; it is logged
-            _LOG.exception("sweeping the ledger failed")
+        await sweep_once(services)
+
+
+async def sweep_once(services: Services) -> int:
+    """Every job once; how many of them got to their end. One that fails keeps none of the others from its turn."""
+    jobs: dict[str, Callable[[], Awaitable[object]]] = {
+        "quota requests": services.quota_requests.expire,
+        "overrides": services.quotas.expire,
+        "approvals that lapse": services.holding.lapse,
+        "approvals to forget": services.holding.forget,
+        "charges": services.sweep.round,
+        "decisions to forget": services.decision_retention.round,
+    }
+
+    async def run(name: str) -> bool:
+        await jobs[name]()
+        return True
+
+    return await each("jobs of the sweeper", jobs, run)

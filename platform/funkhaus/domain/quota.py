@@ -90,6 +90,10 @@ class Quota:
         """The smaller of the two, limit by limit."""
         return self._with(other, min)
 
+    def most(self, other: Quota) -> Quota:
+        """The larger of the two, limit by limit."""
+        return self._with(other, max)
+
 
 LIMITS = tuple(field.name for field in fields(Quota))
 """The names of everything a quota limits."""

@@ -90,8 +90,9 @@ class Act:
         self.before = "" if before is None else digest_of(before)
         self.after = "" if after is None else digest_of(after)
 
-    async def done_in(self, work: TenantWork) -> None:
-        """Record the act in the transaction that carries it out."""
+    async def done_in(self, work: TenantWork, tenant: str = "") -> None:
+        """Record the act in the transaction that carries it out, a platform role's with the `tenant` it concerns."""
+        self.tenant = tenant or self.tenant
         await work.audit(self.row("done"))
         self.recorded = True
 

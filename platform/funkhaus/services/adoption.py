@@ -6,6 +6,7 @@ makes it the tenant's, or what is in the way is said and nothing happens. The co
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd import tenant_namespace
@@ -19,12 +20,13 @@ from funkhaus.domain.tenant import Namespace
 from funkhaus.domain.verdict import Finding
 from funkhaus.manifests import labels
 from funkhaus.services import states
-from funkhaus.services.ledger import amounts_of, version_of
+from funkhaus.services.ledger import amounts_of, host_of, taken, version_of
 from funkhaus.services.namespaces import check_room
 from funkhaus.services.quotas import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from funkhaus.domain.kinds import Kind
     from funkhaus.ports import Clock, Cluster, Manifest, Stores, TenantWork
@@ -52,7 +54,8 @@ class AdoptionService:
         """Make the Kubernetes namespace ``<tenant>--<name>`` the tenant's (platform admins).
 
         Raises `InvalidError` (name), `NotFoundError` (no such tenant or Kubernetes namespace), `ConflictError` (it is
-        ending, somebody else's, or the name is or was taken), `PolicyError` (above the plan or the quota).
+        ending, somebody else's, or the name is or was taken), `PolicyError` (above the plan or the quota, or
+        another tenant's host).
         """
         async with self._acts.doing(asker, Permission.NAMESPACE_ADOPT, tenant, name) as act:
             names.namespace_name(name)
@@ -68,7 +71,7 @@ class AdoptionService:
                 rests = (await work.tenant()).suspended
                 namespace = Namespace(tenant, name, await share(work), rests, adopted=True)
                 await work.add_namespace(namespace)
-                await _charge(work, name, charges)
+                await _charge(work, name, charges, self._clock.now())
                 await work.enqueue(tenant_namespace.manifest(namespace))
                 act.detail["objects"] = len(charges)
                 act.changed(None, states.namespace(namespace))
@@ -76,35 +79,44 @@ class AdoptionService:
         self._wake()
         return namespace
 
-    async def _charges(self, place: str, name: str) -> list[Charge]:
-        """What the functions and triggers that are there are charged."""
+    async def _charges(self, place: str, name: str) -> list[tuple[Charge, str]]:
+        """What the functions and triggers that are there are charged, and the host each answers for."""
         return [
             self._charge_of(kind, manifest, name)
             for kind in (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER)
             for manifest in await self._cluster.list(kind, place, limit=OBJECTS_LIMIT)
         ]
 
-    def _charge_of(self, kind: Kind, manifest: Manifest, name: str) -> Charge:
+    def _charge_of(self, kind: Kind, manifest: Manifest, name: str) -> tuple[Charge, str]:
         key, now = Key(kind.name, name, manifest["metadata"]["name"]), self._clock.now()
         try:
-            amounts = amounts_of(kind, manifest)
+            amounts, host = amounts_of(kind, manifest), host_of(kind, manifest)
         except InvalidError as error:
             raise ConflictError(
                 f"{kind.name} {key.name!r} there is not of this schema: {error.message}",
                 findings=error.findings,
             ) from error
-        return Charge(key, now).see(amounts, version_of(manifest), now)
+        return Charge(key, now).see(amounts, version_of(manifest), now), host
 
 
-async def _charge(work: TenantWork, name: str, charges: list[Charge]) -> None:
-    """Charge all of them, within both quotas; the books are locked."""
-    total = sum((charge.used for charge in charges), Amounts())
+async def _charge(
+    work: TenantWork, name: str, charges: list[tuple[Charge, str]], now: datetime
+) -> None:
+    """Charge all of them, within both quotas, and claim their hosts; the books are locked."""
+    total = sum((charge.used for charge, _ in charges), Amounts())
     accounts = (await work.ledger.account(name), await work.ledger.account())
     findings = [item for account in accounts for item in excess(account, NOTHING, total)]
     if findings:
         raise PolicyError("; ".join(item.sentence for item in findings), findings=findings)
-    for charge in charges:
+    for charge, _ in charges:
         await work.ledger.move(charge.key, None, charge, guarded=True)
+    # In one order, so that two adoptions never wait for each other.
+    for host, key in sorted((host, charge.key) for charge, host in charges if host):
+        if not await work.hosts.claim(name, key.name, host, now):
+            raise PolicyError(
+                taken(host).sentence,
+                findings=[replace(taken(host), path=f"{key.kind} {key.name}: spec.host")],
+            )
 
 
 def check_foreign(live: Mapping[str, Any] | None, place: str, tenant: str) -> None:

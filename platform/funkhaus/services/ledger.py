@@ -76,7 +76,7 @@ class LedgerService:
                     if row is not None:
                         await work.audit(row)
             except _HostTakenError:
-                return (_taken(host),)
+                return (taken(host),)
             except ConflictError:
                 pass
             else:
@@ -98,7 +98,7 @@ class LedgerService:
                 await self._claim(work, key, host)
                 raise _DryError  # noqa: TRY301 - what ends a transaction without a commit
         except _HostTakenError:
-            return (_taken(host),)
+            return (taken(host),)
         except _DryError:
             return ()
 
@@ -138,7 +138,7 @@ class LedgerService:
                     if host and not after.asked_at:
                         await work.hosts.keep(key.namespace, key.name, (host,), now)
             except _HostTakenError:
-                return (_taken(host),)
+                return (taken(host),)
             except ConflictError:
                 if found := await self._objections(tenant, key, amounts):
                     return found
@@ -189,7 +189,8 @@ async def _holds_just(work: TenantWork, key: Key, host: str) -> bool:
     return await work.hosts.of(key.namespace, key.name) == {host}
 
 
-def _taken(host: str) -> Finding:
+def taken(host: str) -> Finding:
+    """That a host is somebody else's."""
     hours = int(QUARANTINE.total_seconds() // 3600)
     message = f"host {host} is another tenant's, or was until less than {hours} hours ago; another name passes"
     return Finding("hostname-taken", message, "spec.host", value=host)

@@ -94,13 +94,18 @@ class NamespaceService:
         return found is not None and conditions.is_true(found, conditions.READY)
 
     async def delete(self, asker: Asker, tenant: str, name: str) -> None:
-        """Delete it with everything in it; raises `NotFoundError`. Its name is never given out again."""
+        """Delete it with everything in it; raises `NotFoundError`. Its name is never given out again.
+
+        The books are locked as by everybody who tells the cluster of a namespace: nobody tells of this one afterwards.
+        """
         async with (
             self._acts.doing(
                 asker, Permission.NAMESPACE_DELETE, tenant, name, namespace=name
             ) as act,
             self._stores.begin(tenant) as work,
         ):
+            await work.lock()
+            await work.ledger.lock()
             namespace = await work.namespace(name)
             await work.remove_namespace(name)
             await work.enqueue(tenant_namespace.manifest(namespace), gone=True)

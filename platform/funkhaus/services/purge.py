@@ -17,14 +17,14 @@ from funkhaus.crd import tenant_namespace
 from funkhaus.domain.archive import repositories_of
 from funkhaus.domain.audit import digest_of
 from funkhaus.domain.errors import FunkhausError, NotFoundError
-from funkhaus.domain.kinds import TENANT_NAMESPACE
+from funkhaus.domain.kinds import API_VERSION, TENANT_NAMESPACE
 from funkhaus.domain.names import split_cluster_namespace
 from funkhaus.ports import AuditRow
 from funkhaus.ports.lifecycle import Belonging
 from funkhaus.services import states
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from funkhaus.ports import Clock, Cluster, ImageRegistry, Stores, TenantWork
 
@@ -32,6 +32,8 @@ TENANTS = 50
 """Of one round."""
 BATCH = 500
 """Rows of one transaction."""
+STRAYS = 100
+"""Namespaces of one tenant that are looked at in one round."""
 IMAGES = 100
 """Images and archives of one round: each takes several requests."""
 BATCHES = 200
@@ -97,26 +99,45 @@ class Purge:
                 failed += 1
                 _LOG.warning("tenant not purged", tenant=tenant, error=error.message)
         gone = 0
-        there = await self._there() if quiet else frozenset()
+        there = await self._there() if quiet else {}
         for tenant in quiet:
-            if tenant in there:
-                continue
             try:
-                gone += await self._finish(tenant)
+                if tenant in there:
+                    await self._end_strays(tenant, there[tenant])
+                else:
+                    gone += await self._finish(tenant)
             except FunkhausError as error:
                 failed += 1
                 _LOG.warning("tenant not purged", tenant=tenant, error=error.message)
         return Purged(gone, len(doomed) - gone - failed, failed)
 
-    async def _there(self) -> Collection[str]:
-        """Tenants with a namespace in the cluster; one that ends is there until the last of it is gone.
+    async def _there(self) -> Mapping[str, Sequence[str]]:
+        """The namespaces in the cluster by tenant; one that ends is there until the last of it is gone.
 
         Asked after the outbox was found empty: nothing of theirs is about to appear.
         """
-        found = (
-            split_cluster_namespace(name) for _, name in await self._cluster.keys(TENANT_NAMESPACE)
-        )
-        return frozenset(parts[0] for parts in found if parts)
+        found: dict[str, list[str]] = {}
+        for _, name in await self._cluster.keys(TENANT_NAMESPACE):
+            if parts := split_cluster_namespace(name):
+                found.setdefault(parts[0], []).append(name)
+        return found
+
+    async def _end_strays(self, tenant: str, places: Sequence[str]) -> None:
+        """End those nobody has told the cluster to end: no row is left of them that would."""
+        strays = []
+        for place in places[:STRAYS]:
+            found = await self._cluster.get(TENANT_NAMESPACE, "", place)
+            if found and not found["metadata"].get("deletionTimestamp"):
+                strays.append(place)
+        if not strays:
+            return
+        async with self._due(tenant) as work:
+            await work.ledger.lock()
+            for place in strays:
+                head = {"apiVersion": API_VERSION, "kind": TENANT_NAMESPACE.name}
+                await work.enqueue({**head, "metadata": {"name": place}}, gone=True)
+        _LOG.warning("namespaces without a row end", tenant=tenant, count=len(strays))
+        self._wake()
 
     async def _begin(self, tenant: str) -> bool:
         """Everything that need not wait for the cluster; whether the cluster was told of it."""
@@ -167,6 +188,7 @@ class Purge:
 
     async def _end_namespaces(self, tenant: str) -> None:
         async with self._due(tenant) as work:
+            await work.ledger.lock()
             namespaces = await work.namespaces()
             for namespace in namespaces:
                 await work.remove_namespace(namespace.name)

@@ -20,14 +20,17 @@ from funkhaus.domain.keyset import Moment
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.quota import NO_QUOTA, Quota
 from funkhaus.domain.quota_request import PENDING_LIMIT, QuotaRequest, RequestState
+from funkhaus.domain.subject import Role
 from funkhaus.domain.verdict import Finding
 from funkhaus.services import states
 from funkhaus.services.pages import cut
 from funkhaus.services.quotas import by_calendar, check, reasoned, refresh, wire
+from funkhaus.services.rounds import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from funkhaus.domain.subject import Subject
     from funkhaus.ports import Clock, Stores, TenantWork
     from funkhaus.services.acts import Acts, Asker
 
@@ -130,11 +133,15 @@ class QuotaRequestService:
             if approve:
                 await self._share(work, decided, lambda quota: quota + request.extra)
                 await refresh(work, self._clock)
+            await act.done_in(work, tenant)
         self._wake()
         return decided
 
     async def give_back(self, asker: Asker, tenant: str, request_id: str) -> QuotaRequest:
-        """Withdraw a request that waits, or give back what was approved; raises `ConflictError` when it is over."""
+        """Withdraw a request that waits, or give back what was approved: who asked, or an owner.
+
+        Raises `ConflictError` when it is over, `ForbiddenError`, `NotFoundError`.
+        """
         async with (
             self._acts.doing(
                 asker, Permission.QUOTA_REQUEST, tenant, request_id, action="quota:return"
@@ -143,6 +150,7 @@ class QuotaRequestService:
         ):
             await work.ledger.lock()
             request = await work.quota_requests.find(request_id)
+            _must_be_theirs(request, asker.subject)
             _must_be(request, RequestState.PENDING, RequestState.APPROVED)
             waits = request.state is RequestState.PENDING
             state = RequestState.WITHDRAWN if waits else RequestState.RETURNED
@@ -156,20 +164,22 @@ class QuotaRequestService:
         """Take back what was approved for a time that is over; how many. Raises `UnavailableError`."""
         async with self._stores.begin_platform() as platform:
             over = await platform.quota_requests.expired(self._clock.now())
-        for item in over:
-            async with self._stores.begin(item.tenant) as work:
-                await work.ledger.lock()
-                request = await work.quota_requests.find(item.id)
-                if request.state is RequestState.APPROVED:  # nobody gave it back meanwhile
-                    ended = await self._end(work, request, RequestState.EXPIRED)
-                    row = by_calendar(item.tenant, "quota:expire", item.id)
-                    before, after = (
-                        digest_of(states.quota_request(one)) for one in (request, ended)
-                    )
-                    await work.audit(replace(row, before=before, after=after))
-        if over:
+        done = await each("approved quota that expires", over, self._expire)
+        if done:
             self._wake()
-        return len(over)
+        return done
+
+    async def _expire(self, item: QuotaRequest) -> bool:
+        async with self._stores.begin(item.tenant) as work:
+            await work.ledger.lock()
+            request = await work.quota_requests.find(item.id)
+            if request.state is not RequestState.APPROVED:  # somebody gave it back meanwhile
+                return False
+            ended = await self._end(work, request, RequestState.EXPIRED)
+            row = by_calendar(item.tenant, "quota:expire", item.id)
+            before, after = (digest_of(states.quota_request(one)) for one in (request, ended))
+            await work.audit(replace(row, before=before, after=after))
+        return True
 
     async def _end(
         self, work: TenantWork, request: QuotaRequest, state: RequestState
@@ -203,6 +213,14 @@ def _place(item: QuotaRequest) -> Moment:
 def _must_be(request: QuotaRequest, *states: RequestState) -> None:
     if request.state not in states:
         raise ConflictError(f"the request is {request.state.value} already")
+
+
+def _must_be_theirs(request: QuotaRequest, subject: Subject) -> None:
+    owns = subject.is_admin or subject.roles.get(request.tenant) is Role.OWNER
+    if not owns and request.requested_by != subject.username:
+        raise ForbiddenError(
+            "only who asked for it, or an owner, withdraws a request or gives back what it gave"
+        )
 
 
 def _too_many() -> PolicyError:

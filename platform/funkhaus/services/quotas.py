@@ -15,6 +15,7 @@ from funkhaus.domain.quota import LIMITS, NO_QUOTA, Account, Quota, shown
 from funkhaus.domain.quota_request import RequestState
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow, Override
+from funkhaus.services.rounds import each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +89,7 @@ class QuotaService:
                 found = await _state(work)
                 expected(found)
                 others = [item for item in found.namespaces if item.namespace != name]
-                _check_division(found.tenant, others, quota)
+                _check_division(found.tenant, others, namespace.quota, quota)
                 await work.ledger.set_namespace_quota(name, quota)
                 await work.enqueue(tenant_namespace.manifest(replace(namespace, quota=quota)))
                 act.changed(wire(namespace.quota), wire(quota))
@@ -124,6 +125,7 @@ class QuotaService:
                 act.changed(_override(before), _override(override))
                 await work.ledger.set_override(override)
                 await refresh(work, self._clock)
+                await act.done_in(work, tenant)
                 account = await work.ledger.account()
         return account
 
@@ -138,22 +140,25 @@ class QuotaService:
                 act.changed(_override(await work.ledger.override()), None)
                 await work.ledger.set_override(None)
                 await refresh(work, self._clock)
+                await act.done_in(work, tenant)
                 return await work.ledger.account()
 
     async def expire(self) -> int:
         """Take back what has expired; how many tenants that concerned. Raises `UnavailableError`."""
         async with self._stores.begin_platform() as platform:
             tenants = await platform.ledger.expired_overrides(self._clock.now())
-        for tenant in tenants:
-            async with self._stores.begin(tenant) as work:
-                await work.ledger.lock()
-                override = await work.ledger.override()
-                if override and override.expires_at <= self._clock.now():
-                    await work.ledger.set_override(None)
-                    row = by_calendar(tenant, "quota:override-expire", tenant)
-                    await work.audit(replace(row, before=digest_of(_override(override))))
-                await refresh(work, self._clock)
-        return len(tenants)
+        return await each("overrides that expire", tenants, self._expire)
+
+    async def _expire(self, tenant: str) -> bool:
+        async with self._stores.begin(tenant) as work:
+            await work.ledger.lock()
+            override = await work.ledger.override()
+            if override and override.expires_at <= self._clock.now():
+                await work.ledger.set_override(None)
+                row = by_calendar(tenant, "quota:override-expire", tenant)
+                await work.audit(replace(row, before=digest_of(_override(override))))
+            await refresh(work, self._clock)
+        return True
 
 
 def _override(item: Override | None) -> dict[str, Any] | None:
@@ -201,21 +206,22 @@ async def share(work: TenantWork) -> Quota:
     return (await work.plan()).namespace_quota.least(own.hard.less(given))
 
 
-def _check_division(own: Account, others: Sequence[Account], quota: Quota) -> None:
+def _check_division(own: Account, others: Sequence[Account], now: Quota, quota: Quota) -> None:
+    """Pass if what grows fits; what stays or shrinks does, also where less is left because something has ended."""
     given = sum((account.hard for account in others), NO_QUOTA)
-    left = own.hard.less(given)
+    most = own.hard.less(given).most(now)
     findings = [
         Finding(
             "quota-above-tenant",
             f"{own.level} has {shown(name, getattr(own.hard, name))}, its other namespaces have "
-            f"{shown(name, getattr(given, name))} of it: {shown(name, getattr(left, name))} passes",
+            f"{shown(name, getattr(given, name))} of it: {shown(name, getattr(most, name))} passes",
             WIRE[name],
             limit=shown(name, getattr(own.hard, name)),
             value=shown(name, getattr(quota, name)),
-            passes=shown(name, getattr(left, name)),
+            passes=shown(name, getattr(most, name)),
         )
         for name in LIMITS
-        if getattr(quota, name) > getattr(left, name)
+        if getattr(quota, name) > getattr(most, name)
     ]
     if findings:
         raise PolicyError("; ".join(item.sentence for item in findings), findings=findings)

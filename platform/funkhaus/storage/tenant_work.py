@@ -100,7 +100,8 @@ class PostgresTenantWork(rows.Statements):
 
     async def lock(self) -> None:
         """Be the tenant's only writer until the transaction ends; raises `NotFoundError`."""
-        await self._tenant_row(self._select_tenant().with_for_update())
+        # Not its key: a row of the audit log, which refers to it, is written by who holds the books and waits for nobody.
+        await self._tenant_row(self._select_tenant().with_for_update(key_share=True))
 
     def _select_tenant(self) -> Select[*tuple[Row, ...]]:
         return select(*rows.TENANT).where(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from funkhaus.domain.charge import Key
-from funkhaus.domain.kinds import FUNCTION, TENANT_NAMESPACE
+from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE
 from funkhaus.domain.subject import Role
 from tests.support.api import Client, World, serving
 
@@ -127,3 +127,22 @@ async def test_a_plan_bounds_adopted_ones_too(any_world: World, boss: Client) ->
     there(any_world)
     problem = (await boss.post(PATH, {})).problem(403, "policy-denied")
     assert problem["findings"][0]["code"] == "namespaces-above-plan"
+
+
+async def test_a_neighbours_host_is_not_taken_over(any_world: World, boss: Client) -> None:
+    async with any_world.stores.begin("red") as work:
+        assert await work.hosts.claim("default", "web", "shop.example.com", any_world.clock.now())
+    there(any_world)
+    put(any_world, "Function", "hello", SPEC)
+    put(any_world, "HTTPTrigger", "own", {"function": "hello", "host": "own.example.com"})
+    put(any_world, "HTTPTrigger", "web", {"function": "hello", "host": "shop.example.com"})
+    (finding,) = (await boss.post(PATH, {})).problem(403, "policy-denied")["findings"]
+    assert (finding["code"], finding["value"]) == ("hostname-taken", "shop.example.com")
+    assert "HTTPTrigger web" in finding["path"]
+    async with any_world.stores.begin("blue") as work:
+        assert await work.hosts.of("shop", "own") == frozenset(), "all of it or nothing"
+        assert await work.ledger.charge(Key("Function", "shop", "hello")) is None
+    await any_world.cluster.delete(HTTP_TRIGGER, "blue--shop", "web")
+    assert (await boss.post(PATH, {})).status == 201
+    async with any_world.stores.begin("blue") as work:
+        assert await work.hosts.of("shop", "own") == {"own.example.com"}

@@ -15,7 +15,7 @@ from funkhaus.crd import tenant_namespace
 from funkhaus.domain.charge import Charge, Key
 from funkhaus.domain.errors import ConflictError, UnavailableError
 from funkhaus.domain.group_rule import GroupRule
-from funkhaus.domain.kinds import TENANT_NAMESPACE
+from funkhaus.domain.kinds import API_VERSION, TENANT_NAMESPACE
 from funkhaus.domain.member import Invitation
 from funkhaus.domain.quota import Amounts
 from funkhaus.domain.quota_request import QuotaRequest, RequestState
@@ -247,6 +247,16 @@ async def test_the_books_wait_for_the_cluster(any_world: World) -> None:
         )
     )
     assert await purge(world).round() == Purged(gone=1)
+
+
+async def test_a_namespace_without_a_row_ends_too(any_world: World) -> None:
+    stray = {"apiVersion": API_VERSION, "kind": TENANT_NAMESPACE.name}
+    any_world.cluster.put({**stray, "metadata": {"name": "blue--stray"}})
+    any_world.cluster.put({**stray, "metadata": {"name": "red--stray"}})
+    await doom(any_world, "blue")
+    await to_the_end(any_world)
+    left = any_world.cluster.named(TENANT_NAMESPACE, "")
+    assert [name for name in left if name.endswith("stray")] == ["red--stray"]
 
 
 async def test_a_cluster_that_does_not_answer_is_asked_again(any_world: World) -> None:

@@ -189,3 +189,31 @@ async def test_only_so_many_wait(developer: Client) -> None:
         await asked(developer)
     (finding,) = (await developer.post(REQUESTS, MORE)).problem(403, "policy-denied")["findings"]
     assert finding["code"] == "requests-waiting"
+
+
+async def test_only_who_asked_or_an_owner_gives_it_back(
+    any_world: World, house: Client, developer: Client, boss: Client
+) -> None:
+    owner = house.holding(await any_world.token("blue", Role.OWNER))
+    theirs, own = await asked(owner), await asked(developer)
+    await boss.post(f"{REQUESTS}/{theirs}/approve", {})
+    waits = await asked(owner)
+    for request in (theirs, waits):
+        problem = (await developer.delete(f"{REQUESTS}/{request}")).problem(403, "forbidden")
+        assert "who asked for it, or an owner" in problem["detail"]
+    assert await hard(developer) == ("14", "6")
+    assert (await owner.delete(f"{REQUESTS}/{own}")).json["state"] == "withdrawn"
+    assert (await owner.delete(f"{REQUESTS}/{theirs}")).json["state"] == "returned"
+
+
+async def test_a_decision_is_in_the_tenants_log(
+    any_world: World, house: Client, developer: Client, boss: Client
+) -> None:
+    for word in ("approve", "reject"):
+        await boss.post(f"{REQUESTS}/{await asked(developer)}/{word}", {"note": "so be it"})
+    owner = house.holding(await any_world.token("blue", Role.OWNER))
+    rows = (await owner.get("/v1/tenants/blue/audit")).json["items"]
+    found = {item["action"]: item for item in rows}
+    for action in ("quota:approve", "quota:reject"):
+        assert found[action]["outcome"] == "done"
+        assert found[action]["before"] != found[action]["after"]

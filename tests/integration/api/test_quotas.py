@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from funkhaus.domain.charge import Key
+from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.kinds import TENANT_NAMESPACE
 from funkhaus.domain.quota import Amounts
 from funkhaus.domain.subject import Role
 from funkhaus.services.ledger import LedgerService
+from funkhaus_api.sweeping import sweep_once
 from tests.support.api import Client, World, serving
+from tests.support.stores import MemoryStores
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -174,3 +178,61 @@ async def test_a_namespace_that_is_not_there(owner: Client, boss: Client) -> Non
     (await boss.put(ghost, HALF | {"reason": "x", "days": 3}, headers=ANY)).problem(
         404, "not-found"
     )
+
+
+async def test_what_does_not_grow_fits_also_where_less_is_left(boss: Client, owner: Client) -> None:
+    """An override has ended, and the shares that were given under it are above what there is."""
+    assert (await owner.post("/v1/tenants/blue/namespaces", {"name": "shop"})).status == 201
+    twice = HALF | {"cpu": "24", "reason": "a fair", "days": 3}
+    assert (await boss.put(OVERRIDE, twice, headers=ANY)).status == 200
+    large = HALF | {"cpu": "16"}
+    assert (await owner.put(SHARE, large, headers=ANY)).status == 200
+    assert (await boss.delete(OVERRIDE, headers=ANY)).json["hard"]["cpu"] == "12"
+    assert (await owner.put(SHARE, large | {"functions": 9}, headers=ANY)).status == 200
+    assert (await owner.put(SHARE, large | {"cpu": "14"}, headers=ANY)).status == 200
+    (finding,) = (await owner.put(SHARE, large | {"cpu": "15"}, headers=ANY)).problem(
+        403, "policy-denied"
+    )["findings"]
+    assert (finding["path"], finding["value"], finding["passes"]) == ("cpu", "15", "14")
+
+
+async def test_an_override_is_in_the_tenants_log(boss: Client, owner: Client) -> None:
+    await boss.put(OVERRIDE, HALF | {"reason": "a fair", "days": 3}, headers=ANY)
+    await boss.delete(OVERRIDE, headers=ANY)
+    rows = (await owner.get("/v1/tenants/blue/audit")).json["items"]
+    found = [item for item in rows if item["action"] == "quota:override"]
+    assert [item["outcome"] for item in found] == ["done", "done"]
+    assert found[0]["before"] == found[1]["after"] != ""
+
+
+async def test_one_that_fails_keeps_no_other_from_its_turn(world: World) -> None:
+    """The memory of what is charged is broken for one tenant; the override of the other ends."""
+    async with serving(world.services()) as nobody:
+        boss = nobody.holding(await world.token("", None))
+        for tenant in ("blue", "red"):
+            path = f"/v1/tenants/{tenant}/quota/override"
+            await boss.put(path, HALF | {"reason": "x", "days": 1}, headers=ANY)
+    world.clock.pass_seconds(86401)
+    plans = world.memory.state.plans
+    blue = world.memory.state.tenants["blue"]
+    world.memory.state.tenants["blue"] = replace(blue, plan="none")  # a bug: KeyError
+    assert "none" not in plans
+    assert await world.services().quotas.expire() == 1
+    world.memory.state.tenants["blue"] = blue
+    async with world.stores.begin("red") as work:
+        assert await work.ledger.override() is None
+    assert await world.services().quotas.expire() == 1
+
+
+async def test_a_job_of_the_sweeper_that_fails_keeps_no_other_from_its_turn(world: World) -> None:
+    services, elsewhere = world.services(), MemoryStores()
+    assert await sweep_once(services) == 6
+    async with serving(services) as nobody:
+        boss = nobody.holding(await world.token("", None))
+        await boss.put(OVERRIDE, HALF | {"reason": "x", "days": 1}, headers=ANY)
+    world.clock.pass_seconds(86401)
+    elsewhere.broken = UnavailableError("gone fishing")
+    broken = World(elsewhere).services().quota_requests  # the first to have its turn
+    assert await sweep_once(replace(services, quota_requests=broken)) == 5
+    async with world.stores.begin("blue") as work:
+        assert await work.ledger.override() is None
