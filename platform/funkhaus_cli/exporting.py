@@ -9,6 +9,7 @@ from funkhaus.domain.kinds import API_VERSION
 from funkhaus_cli.bundle import FORMAT, KINDS, Bundle, Space
 from funkhaus_cli.client import segment
 from funkhaus_cli.failure import Failure
+from funkhaus_cli.limits import less
 from funkhaus_cli.problems import failure
 
 if TYPE_CHECKING:
@@ -34,13 +35,16 @@ def export(api: Client, tenant: str, say: Callable[[str], None]) -> Bundle:
         say(f"Reading namespace {name}")
         space = _space(api, tenant, name)
         bundle.spaces[name] = space
-        spaces.append({"name": name, "quota": shares[name], **_references(space.objects.values())})
+        extras = [item["extra"] for item in quota["approved"] if item["namespace"] == name]
+        share = less(shares[name], *extras)
+        spaces.append({"name": name, "quota": share, **_references(space.objects.values())})
     bundle.head = {
         "funkhausExport": FORMAT,
         "id": tenant,
         "plan": found["plan"],
         "displayName": found["displayName"],
         "quotaOverride": _override(quota),
+        "approvedQuota": _picked(quota["approved"], ("namespace", "extra", "reason", "expiresAt")),
         "members": _picked(
             api.items(segment("tenants", tenant, "members")),
             ("issuer", "sub", "email", "displayName", "role"),
@@ -66,7 +70,7 @@ def _override(quota: Document) -> Document | None:
     if not override:
         return None
     ends = {"reason": override["reason"], "expiresAt": override["expiresAt"]}
-    return {**quota["hard"], **ends}
+    return {**quota["base"], **ends}
 
 
 def _picked(items: Iterable[Document], keys: tuple[str, ...]) -> list[Document]:

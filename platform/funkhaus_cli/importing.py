@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from funkhaus_cli.bundle import KINDS
 from funkhaus_cli.client import segment
 from funkhaus_cli.failure import Exit, Failure
+from funkhaus_cli.limits import less, plus
 from funkhaus_cli.output import moment
 from funkhaus_cli.progress import Progress
 
@@ -59,6 +60,7 @@ class Import:
             there = {item["name"] for item in self._items("namespaces")}
             self._people()
             self._override()
+            self._approved()
         for item in self.bundle.head["namespaces"]:
             self._namespace(item, there)
 
@@ -177,7 +179,7 @@ class Import:
             return
         found = self.session.api.get(self._path("quota"))
         held = found.get("override") or {}
-        if held.get("reason") == asked.get("reason") and found["hard"] == limits:
+        if held.get("reason") == asked.get("reason") and found["base"] == limits:
             self._note(UNCHANGED, what)
             return
         body = {**limits, "reason": asked.get("reason"), "days": min(days, DAYS_LIMIT)}
@@ -187,6 +189,23 @@ class Import:
             what,
             lambda: self.session.api.put(path, body, headers=ANY),
         )
+
+    def _approved(self) -> None:
+        """What was approved for a time is for an approver here to approve; the shares come without it."""
+        asked = self.bundle.head.get("approvedQuota") or []
+        keys = ("namespace", "extra", "reason")
+        there = self.session.api.get(self._path("quota"))["approved"] if asked else []
+        held = [[item[key] for key in keys] for item in there]
+        for item in asked:
+            where = f" of namespace {item['namespace']}" if item["namespace"] else ""
+            what = f"approved quota{where} ({item['reason']})"
+            if [item.get(key) for key in keys] in held:
+                self._note(UNCHANGED, what)
+                continue
+            words = (
+                f"it ends {item['expiresAt']} there: ask for it here with `funkhaus quota request`"
+            )
+            self._note(NOT_BROUGHT, what, words)
 
     def _namespace(self, item: Document, there: set[str]) -> None:
         name = str(item["name"])
@@ -218,15 +237,16 @@ class Import:
         return sorted(space.objects, key=lambda key: (kinds.index(key[0]), key[1]))
 
     def _quota(self, name: str, quota: Document) -> None:
-        shares = self.session.api.get(self._path("quota"))["namespaces"]
-        held = next((item["hard"] for item in shares if item["name"] == name), None)
-        if held == quota:
+        books = self.session.api.get(self._path("quota"))
+        extras = [item["extra"] for item in books["approved"] if item["namespace"] == name]
+        held = next((item["hard"] for item in books["namespaces"] if item["name"] == name), None)
+        if held is not None and less(held, *extras) == quota:
             return
         path = self._path("namespaces", name, "quota")
         self._try(
             CHANGED,
             f"quota of namespace {name}",
-            lambda: self.session.api.put(path, quota, headers=ANY),
+            lambda: self.session.api.put(path, plus(quota, *extras), headers=ANY),
         )
 
     def _ready(self, name: str) -> bool:

@@ -19,8 +19,10 @@ from funkhaus.services.rounds import each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from funkhaus.domain.charge import Charge
+    from funkhaus.domain.quota_request import QuotaRequest
     from funkhaus.ports import Clock, Stores, TenantWork
     from funkhaus.services.acts import Acts, Asker
 
@@ -37,12 +39,17 @@ AMOUNT_LIMIT = 2**53
 
 @dataclass(frozen=True, slots=True)
 class QuotaState:
-    """The tenant's account, its namespaces', the largest charges and the override in force."""
+    """The tenant's account, its namespaces', the largest charges and the override in force.
+
+    `base` is the tenant's quota without what was `approved` on top of it for a time: what an override starts from.
+    """
 
     tenant: Account
     namespaces: Sequence[Account]
     largest: Sequence[Charge]
     override: Override | None
+    base: Quota
+    approved: Sequence[QuotaRequest]
 
 
 Expectation = Callable[[QuotaState], None]
@@ -65,7 +72,7 @@ class QuotaService:
             self._stores.begin(tenant) as work,
         ):
             await work.tenant()
-            return await _state(work)
+            return await self._state(work)
 
     async def set_namespace(
         self,
@@ -86,7 +93,7 @@ class QuotaService:
             async with self._stores.begin(tenant) as work:
                 await work.ledger.lock()
                 namespace = await work.namespace(name)
-                found = await _state(work)
+                found = await self._state(work)
                 expected(found)
                 others = [item for item in found.namespaces if item.namespace != name]
                 _check_division(found.tenant, others, namespace.quota, quota)
@@ -119,7 +126,7 @@ class QuotaService:
             async with self._stores.begin(tenant) as work:
                 await work.tenant()
                 await work.ledger.lock()
-                expected(await _state(work))
+                expected(await self._state(work))
                 before = await work.ledger.override()
                 override = Override(quota, reason, asker.subject.username, expires)
                 act.changed(_override(before), _override(override))
@@ -136,12 +143,24 @@ class QuotaService:
             async with self._stores.begin(tenant) as work:
                 await work.tenant()
                 await work.ledger.lock()
-                expected(await _state(work))
+                expected(await self._state(work))
                 act.changed(_override(await work.ledger.override()), None)
                 await work.ledger.set_override(None)
                 await refresh(work, self._clock)
                 await act.done_in(work, tenant)
                 return await work.ledger.account()
+
+    async def _state(self, work: TenantWork) -> QuotaState:
+        now = self._clock.now()
+        own, *namespaces = await work.ledger.accounts()
+        return QuotaState(
+            own,
+            namespaces,
+            await work.ledger.largest(limit=LARGEST),
+            await work.ledger.override(),
+            await _base(work, now),
+            await _approved(work, now),
+        )
 
     async def expire(self) -> int:
         """Take back what has expired; how many tenants that concerned. Raises `UnavailableError`."""
@@ -174,29 +193,26 @@ def by_calendar(tenant: str, action: str, target: str) -> AuditRow:
     return AuditRow(tenant, CALENDAR, "", action, target, "done", "", {})
 
 
-async def _state(work: TenantWork) -> QuotaState:
-    own, *namespaces = await work.ledger.accounts()
-    return QuotaState(
-        own,
-        namespaces,
-        await work.ledger.largest(limit=LARGEST),
-        await work.ledger.override(),
-    )
-
-
 async def refresh(work: TenantWork, clock: Clock) -> None:
     """Have the tenant's quota be what holds now: an override in force, else the plan's, and what was approved on top.
 
     The books are locked.
     """
-    override, now = await work.ledger.override(), clock.now()
-    quota = (await work.plan()).tenant_quota
+    now = clock.now()
+    extras = (request.extra for request in await _approved(work, now))
+    await work.ledger.set_tenant_quota(sum(extras, await _base(work, now)))
+
+
+async def _base(work: TenantWork, now: datetime) -> Quota:
+    override = await work.ledger.override()
     if override and override.expires_at > now:
-        quota = override.quota
-    for request in await work.quota_requests.page(RequestState.APPROVED, limit=APPROVED_LIMIT):
-        if request.expires_at and request.expires_at > now:
-            quota += request.extra
-    await work.ledger.set_tenant_quota(quota)
+        return override.quota
+    return (await work.plan()).tenant_quota
+
+
+async def _approved(work: TenantWork, now: datetime) -> list[QuotaRequest]:
+    found = await work.quota_requests.page(RequestState.APPROVED, limit=APPROVED_LIMIT)
+    return [item for item in found if item.expires_at and item.expires_at > now]
 
 
 async def share(work: TenantWork) -> Quota:

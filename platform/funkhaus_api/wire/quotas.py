@@ -16,6 +16,7 @@ from funkhaus_api.wire.reading import Body
 if TYPE_CHECKING:
     from funkhaus.domain.charge import Charge
     from funkhaus.domain.quota import Account
+    from funkhaus.domain.quota_request import QuotaRequest
     from funkhaus.services.quotas import QuotaState
 
 
@@ -86,8 +87,20 @@ def state(item: QuotaState) -> dict[str, Any]:
             "by": override.by,
             "expiresAt": override.expires_at.isoformat(),
         },
+        "base": wire(item.base),
+        "approved": [_approved(found) for found in item.approved],
         "namespaces": [namespace_account(found) for found in item.namespaces],
         "largest": [_charge(found) for found in item.largest],
+    }
+
+
+def _approved(item: QuotaRequest) -> dict[str, Any]:
+    return {
+        "request": item.id,
+        "namespace": item.namespace,
+        "extra": wire(item.extra),
+        "reason": item.reason,
+        "expiresAt": item.expires_at and item.expires_at.isoformat(),
     }
 
 

@@ -63,6 +63,8 @@ def show(session: Session, *, namespace: str | None, output: str) -> None:
     if namespace is None:
         click.echo(f"Tenant {document['tenant']}{_override(session, document)}")
         click.echo(_account(document))
+        for item in document["approved"]:
+            click.echo(_approved(session, item))
         for item in document["namespaces"]:
             click.echo(f"\nNamespace {item['name']}\n{_account(item)}")
     else:
@@ -89,6 +91,17 @@ def _override(session: Session, document: dict[str, Any]) -> str:
         return ""
     ends = age(override["expiresAt"], session.now())
     return f" (by an admin, ends {ends}: {override['reason']})"
+
+
+def _approved(session: Session, item: dict[str, Any]) -> str:
+    extra = ", ".join(
+        f"{word} {item['extra'][key]}"
+        for key, word in _WORDS.items()
+        if item["extra"][key] not in {0, "0"}
+    )
+    where = f" for namespace {item['namespace']}" if item["namespace"] else ""
+    ends = age(item["expiresAt"], session.now())
+    return f"Of it approved{where}: {extra} (ends {ends}: {item['reason']})"
 
 
 def _account(item: dict[str, Any]) -> str:
@@ -205,7 +218,7 @@ def _written(
 def _decided(books: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
     """What people decided of the books, without what is used."""
     shares = {item["name"]: item["hard"] for item in books["namespaces"]}
-    return books["hard"], books["override"], shares
+    return books["base"], books["approved"], books["override"], shares
 
 
 @quota.command("override")
@@ -226,7 +239,10 @@ def override(
     output: str,
     **values: Any,  # noqa: ANN401 - likewise
 ) -> None:
-    """Give a tenant another quota than its plan's, for some days (platform admins)."""
+    """Give a tenant another quota than its plan's, for some days (platform admins).
+
+    What was approved on request comes on top of it, as it does on top of the plan's.
+    """
     path = session.tenant_path("quota", "override")
     changes = given(values)
     if not clear and not (changes and reason):
@@ -237,7 +253,7 @@ def override(
         changed: dict[str, Any] = (
             session.api.delete(path, headers=headers)
             if clear
-            else session.api.put(path, {**books["hard"], **changes, **facts}, headers=headers)
+            else session.api.put(path, {**books["base"], **changes, **facts}, headers=headers)
         )
         return changed
 

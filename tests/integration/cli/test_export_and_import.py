@@ -240,6 +240,31 @@ async def test_what_can_not_be_brought_is_said_and_the_rest_is_brought(
     assert "hello" in world.cluster.named(FUNCTION, "green--default")
 
 
+async def test_approved_quota_is_said_and_the_shares_come_without_it(
+    world: World, funkhaus: Shell, tmp_path: Path
+) -> None:
+    async with serving(world.services()) as nobody:
+        boss = nobody.holding(await world.token("", None))
+        owner = nobody.holding(await world.token("blue", Role.OWNER))
+        more = {"extra": {"cpu": "20"}, "namespace": "shop", "reason": "the fair", "days": 7}
+        requests = "/v1/tenants/blue/quota/requests"
+        asked = (await owner.post(requests, more)).json["id"]
+        assert (await boss.post(f"{requests}/{asked}/approve", {})).status == 200
+    await funkhaus("tenant", "export", "blue", str(tmp_path / "blue"))
+    head = yaml.safe_load((tmp_path / "blue/tenant.yaml").read_text())
+    (approved,) = head["approvedQuota"]
+    assert (approved["namespace"], approved["extra"]["cpu"]) == ("shop", "20")
+    assert head["namespaces"][1]["quota"]["cpu"] == "4"
+    ran = await funkhaus("tenant", "import", str(tmp_path / "blue"), "--as", "green")
+    assert ran.code == 1
+    (left,) = [line for line in ran.out.splitlines() if line.startswith("not brought")]
+    assert "approved quota of namespace shop (the fair): it ends" in left
+    assert "ask for it here" in left
+    same = await funkhaus("tenant", "import", str(tmp_path / "blue"))
+    assert same.code == 0, same.out
+    assert {line.split("  ")[0] for line in same.out.splitlines()} == {"unchanged"}
+
+
 async def test_who_may_not_found_a_tenant_brings_nothing(
     world: World, url: str, funkhaus: Shell, tmp_path: Path
 ) -> None:

@@ -503,6 +503,8 @@ def quota(**change: Any) -> Document:
         "tenant": "demo",
         **account(),
         "override": None,
+        "base": LIMITS,
+        "approved": [],
         "namespaces": [{"name": "default", **account()}],
         "largest": [{"kind": "Function", "namespace": "default", "name": "hello", **held}],
     } | change

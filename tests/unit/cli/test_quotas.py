@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from funkhaus_cli.limits import less, plus
+
 from .conftest import answers
 from .fake_api import LIMITS, Refusal, quota
 
@@ -104,8 +106,36 @@ def test_use_that_changes_meanwhile_is_no_reason_to_ask(funkhaus: Terminal, api:
 
 
 def test_a_decision_that_changes_meanwhile_is(funkhaus: Terminal, api: FakeApi) -> None:
-    api.scripts["getQuota"] = read(quota(), quota(hard=LIMITS | {"cpu": "3"}))
+    api.scripts["getQuota"] = read(quota(), quota(base=LIMITS | {"cpu": "3"}))
     api.scripts["setNamespaceQuota"] = late(1)
     ran = funkhaus("quota", "set", "-n", "default", "--cpu", "2")
     assert (ran.code, "somebody else changed the quota" in ran.err) == (1, True)
     assert [request.method for request in api.requests[-3:]] == ["GET", "PUT", "GET"]
+
+
+def test_what_is_approved_is_shown_and_not_counted_into_an_override(
+    funkhaus: Terminal, api: FakeApi
+) -> None:
+    extra = {key: "0" if isinstance(value, str) else 0 for key, value in LIMITS.items()}
+    approved = {
+        "request": "rq1", "namespace": "default", "extra": extra | {"cpu": "2"}, "reason": "the fair",
+        "expiresAt": "2026-03-04T12:00:00Z",
+    }  # fmt: skip
+    books = quota(hard=LIMITS | {"cpu": "6"}, approved=[approved])
+    api.scripts["getQuota"] = read(books)
+    out = funkhaus("quota", "show").out
+    assert "Of it approved for namespace default: CPU 2 (ends in 3d: the fair)" in out
+    for _ in range(2):
+        words = ("quota", "override", "--functions", "30", "--reason", "x")
+        assert funkhaus(*words).code == 0
+        sent = json.loads(api.requests[-1].content)
+        assert (sent["cpu"], sent["functions"]) == (LIMITS["cpu"], 30)
+
+
+def test_sums_of_limits() -> None:
+    one = LIMITS | {"cpu": "500m", "memory": "1Gi", "functions": 2}
+    more = {"cpu": "2", "memory": "512Mi", "functions": 3}
+    assert plus(one, more, more)["cpu"] == "4500m"
+    assert plus(one, more)["memory"] == "1536Mi"
+    assert less(plus(one, more), more) == one
+    assert less(one, more)["functions"] == 0
