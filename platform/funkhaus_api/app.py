@@ -11,6 +11,7 @@ from aiohttp import web
 from funkhaus_api import middlewares, negotiation, preconditions, rates, repetition
 from funkhaus_api.addresses import Proxies
 from funkhaus_api.announcing import announce_for_ever
+from funkhaus_api.bounding import bound_for_ever
 from funkhaus_api.chaining import chain_for_ever
 from funkhaus_api.deliveries import deliver
 from funkhaus_api.following import announced, follow_for_ever
@@ -167,6 +168,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(note(services.uses, services.refusals)),
         asyncio.create_task(chain_for_ever(services.chainer)),
         asyncio.create_task(announce_for_ever(services.announcer)),
+        asyncio.create_task(bound_for_ever(services.bounds)),
     ]
     if services.accounts:
         following = follow_for_ever(services.accounts, services.accounts_bell)

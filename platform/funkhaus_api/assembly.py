@@ -15,6 +15,7 @@ from funkhaus.services.adoption import AdoptionService
 from funkhaus.services.approvals import ApprovalService
 from funkhaus.services.audit import AuditService
 from funkhaus.services.audit_chain import Chainer
+from funkhaus.services.bounds import Bounds
 from funkhaus.services.build_logs import BuildLogService
 from funkhaus.services.decision_log import DecisionRetention, Kept
 from funkhaus.services.descriptions import DescriptionService
@@ -113,6 +114,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             grace_days=settings.deletion_grace_days,
             members=settings.members_namespace,
             domain=settings.domain,
+            system_namespace=settings.system_namespace,
             kept=Kept(settings.decision_days, settings.decisions_per_tenant),
         )
 
@@ -144,6 +146,7 @@ def wired(
     address: ClusterAddress | None = None,
     grace_days: int = GRACE_DAYS,
     members: str = "",
+    system_namespace: str = "funkhaus-system",
     feed: PolicyFeed,
     domain: str,
     kept: Kept = Kept(),  # noqa: B008 - it can't be changed
@@ -192,6 +195,7 @@ def wired(
         build_logs=BuildLogService(functions, cluster, registry),
         descriptions=DescriptionService(functions, cluster),
         outbox=Outbox(stores, cluster, clock),
+        bounds=Bounds(stores, cluster, bell.ring, domain=domain, system_namespace=system_namespace),
         quotas=QuotaService(stores, acts, clock, bell.ring),
         policies=PolicyService(stores, acts, clock, feed),
         impact=ImpactService(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from funkhaus.services.approvals import ApprovalService
     from funkhaus.services.audit import AuditService
     from funkhaus.services.audit_chain import Chainer
+    from funkhaus.services.bounds import Bounds
     from funkhaus.services.build_logs import BuildLogService
     from funkhaus.services.decision_log import DecisionRetention
     from funkhaus.services.descriptions import DescriptionService
@@ -90,6 +91,7 @@ class Services:
     build_logs: BuildLogService
     descriptions: DescriptionService
     outbox: Outbox
+    bounds: Bounds
     quotas: QuotaService
     quota_requests: QuotaRequestService
     policies: PolicyService

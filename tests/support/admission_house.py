@@ -62,7 +62,7 @@ def tenant_namespace() -> list[dict[str, Any]]:
     place = tenant_manifests.site(namespace)
     owner = Owner(FUNCTION, "x", "0")
     made = [
-        tenant_manifests.kubernetes_namespace(place, owner),
+        tenant_manifests.kubernetes_namespace(namespace, owner),
         *tenant_manifests.role_bindings(place, owner),
     ]
     for manifest in made:

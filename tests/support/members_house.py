@@ -164,7 +164,7 @@ class MembersHouse:
             await work.add_namespace(namespace)
         place, owner = tenant_manifests.site(namespace), Owner(FUNCTION, "x", "0")
         for manifest in (
-            tenant_manifests.kubernetes_namespace(place, owner),
+            tenant_manifests.kubernetes_namespace(namespace, owner),
             *tenant_manifests.role_bindings(place, owner),
         ):
             del manifest["metadata"]["ownerReferences"]

@@ -29,6 +29,8 @@ def parse(manifest: dict[str, Any]) -> Namespace:
         ),
         suspended=spec.get("suspended") is True,
         adopted=spec.get("adopt") is True,
+        plan=field(spec, "plan", str, "spec", ""),
+        host_suffixes=tuple(str(item) for item in field(spec, "hostSuffixes", list, "spec", [])),
     )
 
 
@@ -57,5 +59,7 @@ def manifest(namespace: Namespace) -> dict[str, Any]:
             },
             **({"suspended": True} if namespace.suspended else {}),
             **({"adopt": True} if namespace.adopted else {}),
+            **({"plan": namespace.plan} if namespace.plan else {}),
+            **({"hostSuffixes": list(namespace.host_suffixes)} if namespace.host_suffixes else {}),
         },
     }

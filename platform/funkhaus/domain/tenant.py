@@ -114,6 +114,10 @@ class Namespace:
     """Whether its tenant rests."""
     adopted: bool = False
     """Whether the Kubernetes namespace was there before the platform, which takes it over as it is."""
+    plan: str = ""
+    """Its tenant's plan, where the cluster is told; kept with the tenant alone."""
+    host_suffixes: tuple[str, ...] = ()
+    """Those granted to its tenant beside the default one, likewise."""
 
     @property
     def cluster_name(self) -> str:

@@ -13,7 +13,7 @@ from funkhaus.domain.kinds import (
 )
 from funkhaus.domain.quantity import cpu_text, memory_text
 from funkhaus.domain.subject import ADMIN_GROUP, Role, group, suspended_group
-from funkhaus.manifests.labels import Owner, Site, metadata
+from funkhaus.manifests.labels import HOST_SUFFIXES, PLAN, Owner, Site, metadata
 
 if TYPE_CHECKING:
     from funkhaus.domain.tenant import Namespace
@@ -40,15 +40,19 @@ def owner(namespace: Namespace, uid: str) -> Owner:
     return Owner(TENANT_NAMESPACE, namespace.cluster_name, uid)
 
 
-def kubernetes_namespace(place: Site, owned_by: Owner) -> dict[str, Any]:
-    """The Namespace. Its labels are what admission selects by, and what Pod Security and NetworkPolicy go by."""
+def kubernetes_namespace(namespace: Namespace, owned_by: Owner) -> dict[str, Any]:
+    """The Namespace. Its labels are what admission selects and judges by, and what Pod Security and NetworkPolicy go by."""
+    place = site(namespace)
     meta = metadata(place, place.namespace, owned_by)
     del meta["namespace"]
     meta["labels"] |= {
         "pod-security.kubernetes.io/enforce": "restricted",
         "pod-security.kubernetes.io/enforce-version": "latest",
         "pod-security.kubernetes.io/warn": "restricted",
+        **({PLAN: namespace.plan} if namespace.plan else {}),
     }
+    if namespace.host_suffixes:
+        meta["annotations"] = {HOST_SUFFIXES: ",".join(namespace.host_suffixes)}
     return {"apiVersion": NAMESPACE.api_version, "kind": NAMESPACE.name, "metadata": meta}
 
 

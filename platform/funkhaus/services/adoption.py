@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from funkhaus.crd import tenant_namespace
 from funkhaus.domain import names
 from funkhaus.domain.charge import Charge, Key
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError, PolicyError
@@ -23,6 +22,7 @@ from funkhaus.services import states
 from funkhaus.services.ledger import amounts_of, host_of, taken, version_of
 from funkhaus.services.namespaces import check_room
 from funkhaus.services.quotas import share
+from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,7 +72,7 @@ class AdoptionService:
                 namespace = Namespace(tenant, name, await share(work), rests, adopted=True)
                 await work.add_namespace(namespace)
                 await _charge(work, name, charges, self._clock.now())
-                await work.enqueue(tenant_namespace.manifest(namespace))
+                await tell(work, namespace)
                 act.detail["objects"] = len(charges)
                 act.changed(None, states.namespace(namespace))
                 await act.done_in(work)

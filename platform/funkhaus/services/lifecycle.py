@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from funkhaus.crd import tenant_namespace
 from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Deletion, Suspension
 from funkhaus.domain.verdict import Finding
 from funkhaus.services import states
 from funkhaus.services.quotas import reasoned
+from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,6 +174,5 @@ async def _told(work: TenantWork) -> Tenant:
     """The tenant as it is now, and the order that the cluster hears of it."""
     tenant = await work.tenant()
     for namespace in await work.namespaces():
-        told = replace(namespace, suspended=tenant.suspended)
-        await work.enqueue(tenant_namespace.manifest(told))
+        await tell(work, replace(namespace, suspended=tenant.suspended))
     return tenant

@@ -15,6 +15,7 @@ from funkhaus.domain.verdict import Finding
 from funkhaus.services import states
 from funkhaus.services.pages import cut
 from funkhaus.services.quotas import share
+from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,7 +59,7 @@ class NamespaceService:
                 rests = (await work.tenant()).suspended
                 namespace = Namespace(tenant, name, await share(work), rests)
                 await work.add_namespace(namespace)
-                await work.enqueue(tenant_namespace.manifest(namespace))
+                await tell(work, namespace)
                 act.changed(None, states.namespace(namespace))
                 await act.done_in(work)
         self._wake()

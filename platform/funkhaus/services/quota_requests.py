@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from funkhaus.crd import tenant_namespace
 from funkhaus.domain.audit import digest_of
 from funkhaus.domain.errors import (
     ConflictError,
@@ -26,6 +25,7 @@ from funkhaus.services import states
 from funkhaus.services.pages import cut
 from funkhaus.services.quotas import by_calendar, check, reasoned, refresh, wire
 from funkhaus.services.rounds import each
+from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -203,7 +203,7 @@ class QuotaRequestService:
             return
         quota = change(namespace.quota)
         await work.ledger.set_namespace_quota(namespace.name, quota)
-        await work.enqueue(tenant_namespace.manifest(replace(namespace, quota=quota)))
+        await tell(work, replace(namespace, quota=quota))
 
 
 def _place(item: QuotaRequest) -> Moment:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from funkhaus.crd import tenant_namespace
 from funkhaus.domain.audit import digest_of, instant
 from funkhaus.domain.errors import InvalidError, PolicyError
 from funkhaus.domain.permission import Permission
@@ -16,6 +15,7 @@ from funkhaus.domain.quota_request import RequestState
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow, Override
 from funkhaus.services.rounds import each
+from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ class QuotaService:
                 others = [item for item in found.namespaces if item.namespace != name]
                 _check_division(found.tenant, others, namespace.quota, quota)
                 await work.ledger.set_namespace_quota(name, quota)
-                await work.enqueue(tenant_namespace.manifest(replace(namespace, quota=quota)))
+                await tell(work, replace(namespace, quota=quota))
                 act.changed(wire(namespace.quota), wire(quota))
                 await act.done_in(work)
                 account = await work.ledger.account(name)

@@ -115,11 +115,15 @@ def test_trigger(*, update_data: bool) -> None:
 
 
 def test_tenant_namespace(*, update_data: bool) -> None:
-    namespace = Namespace("demo", "main", NamespaceQuota(10, 20, 12, 4000, 8 * 1024**3))
+    namespace = replace(
+        Namespace("demo", "main", NamespaceQuota(10, 20, 12, 4000, 8 * 1024**3)),
+        plan="small",
+        host_suffixes=("demo.example", "shop.example"),
+    )
     place = tenant.site(namespace)
     owner = tenant.owner(namespace, "33333333")
     documents = [
-        tenant.kubernetes_namespace(place, owner),
+        tenant.kubernetes_namespace(namespace, owner),
         *tenant.role_bindings(place, owner),
         tenant.resource_quota(namespace, owner),
         tenant.limit_range(place, owner),

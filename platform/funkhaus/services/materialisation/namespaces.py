@@ -95,7 +95,7 @@ class NamespaceMaterialiser:
 
     async def _namespace(self, wanted: Namespace, owner: Owner) -> Manifest:
         """The Namespace; one that is to be adopted becomes ours with what is in it, if nobody else's by now."""
-        asked = builders.kubernetes_namespace(builders.site(wanted), owner)
+        asked = builders.kubernetes_namespace(wanted, owner)
         if wanted.adopted:
             live = await self._cluster.get(NAMESPACE, "", wanted.cluster_name)
             if live is not None and not owner.owns(live):
