@@ -81,7 +81,7 @@ async def test_a_namespace_is_a_row_at_once_and_an_object_soon(
     assert (made.status, made.json["clusterName"]) == (201, "blue--shop")
     assert made.json["quota"]["memory"] == "4Gi"
     await any_world.services().outbox.deliver()
-    expected = tenant_namespace.manifest(Namespace("blue", "shop", QUOTA))
+    expected = tenant_namespace.manifest(Namespace("blue", "shop", QUOTA, plan="small"))
     assert any_world.cluster.find(TENANT_NAMESPACE, "", "blue--shop")["spec"] == expected["spec"]
     assert (await blue.get("/v1/tenants/blue/namespaces/shop")).json["ready"] is False
     any_world.settle(Namespace("blue", "shop", QUOTA))

@@ -46,7 +46,11 @@ QUERY = """[codes |
 _SAID = re.compile(
     r"ValidatingAdmissionPolicy 'funkhaus-[a-z-]+'.* denied request: (?P<rule>[a-z]+): ", re.DOTALL
 )
-_PARSE = {"Function": function.parse, "HTTPTrigger": http_trigger.parse, "CronJobTrigger": cron_job_trigger.parse}  # fmt: skip
+_PARSE = {
+    "Function": function.parse,
+    "HTTPTrigger": http_trigger.parse,
+    "CronJobTrigger": cron_job_trigger.parse,
+}
 _PLURAL = {"Function": "functions", "HTTPTrigger": "httptriggers", "CronJobTrigger": "cronjobtriggers"}  # fmt: skip
 
 
