@@ -35,6 +35,7 @@ from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
 from funkhaus.services.notifications import Announcer
 from funkhaus.services.outbox import Outbox
+from funkhaus.services.plans import PlanService
 from funkhaus.services.policies import PolicyFeed, PolicyService
 from funkhaus.services.purge import Purge
 from funkhaus.services.quota_requests import QuotaRequestService
@@ -190,6 +191,7 @@ def wired(
         http_triggers=http_triggers(stores, acts, cluster),
         cron_job_triggers=cron_job_triggers(stores, acts, cluster),
         runtimes=RuntimeService(cluster),
+        plans=PlanService(stores, founding),
         invocations=InvocationService(functions, cluster, dialer, clock),
         logs=LogService(functions, cluster),
         build_logs=BuildLogService(functions, cluster, registry),

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from funkhaus.services.namespaces import NamespaceService
     from funkhaus.services.notifications import Announcer
     from funkhaus.services.outbox import Outbox
+    from funkhaus.services.plans import PlanService
     from funkhaus.services.policies import PolicyService
     from funkhaus.services.purge import Purge
     from funkhaus.services.quota_requests import QuotaRequestService
@@ -86,6 +87,7 @@ class Services:
     http_triggers: ResourceService
     cron_job_triggers: ResourceService
     runtimes: RuntimeService
+    plans: PlanService
     invocations: InvocationService
     logs: LogService
     build_logs: BuildLogService

@@ -34,6 +34,7 @@ from funkhaus_cli.commands.kubeconfig import kubeconfig, kubectl_credential
 from funkhaus_cli.commands.login import login, logout
 from funkhaus_cli.commands.members import member
 from funkhaus_cli.commands.namespaces import namespace
+from funkhaus_cli.commands.plans import plan
 from funkhaus_cli.commands.policy import policy
 from funkhaus_cli.commands.quotas import quota
 from funkhaus_cli.commands.runtimes import runtime
@@ -154,8 +155,8 @@ def main(context: click.Context) -> None:
 
 
 for command in (
-    function, build, trigger, autoscale, runtime, policy, approval, namespace, quota, tenant, member, invitation, user,
-    token, service_account,
+    function, build, trigger, autoscale, runtime, policy, approval, namespace, quota, plan, tenant, member, invitation,
+    user, token, service_account,
     grant, audit, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)

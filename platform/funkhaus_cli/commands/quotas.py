@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from funkhaus_cli.session import Session
 
 F = TypeVar("F", bound="Callable[..., Any]")
-_WORDS = {
+WORDS = {
     "functions": "functions",
     "triggers": "triggers",
     "replicas": "replicas",
@@ -96,7 +96,7 @@ def _override(session: Session, document: dict[str, Any]) -> str:
 def _approved(session: Session, item: dict[str, Any]) -> str:
     extra = ", ".join(
         f"{word} {item['extra'][key]}"
-        for key, word in _WORDS.items()
+        for key, word in WORDS.items()
         if item["extra"][key] not in {0, "0"}
     )
     where = f" for namespace {item['namespace']}" if item["namespace"] else ""
@@ -111,7 +111,7 @@ def _account(item: dict[str, Any]) -> str:
             "hard": item["hard"][key],
             **{state: item[state].get(key, "") for state in ("used", "reserved", "left")},
         }
-        for key, word in _WORDS.items()
+        for key, word in WORDS.items()
     ]
     return table(_ACCOUNT, rows, wide=False)
 

@@ -231,6 +231,14 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
             },
         )  # fmt: skip
 
+    def listPlans(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
+        gives = {"namespaces": 3, "namespaceQuota": LIMITS, "tenantQuota": LIMITS | {"cpu": "12"}}
+        items = [
+            {"id": "large", "selfService": False, **gives},
+            {"id": "small", "selfService": True, **gives},
+        ]
+        return httpx.Response(200, json={"items": items, "next": ""})
+
     def listRuntimes(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
         image = "registry/python@sha256:" + "0" * 64
         item = {
