@@ -173,7 +173,8 @@ async def test_serving_refuses_a_schema_it_does_not_know(database: str) -> None:
     engine = create_async_engine(database, poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'ffff'"))
-        await connection.execute(text("UPDATE compatible_revisions SET revision = 'ffff'"))
+        await connection.execute(text("DELETE FROM compatible_revisions"))
+        await connection.execute(text("INSERT INTO compatible_revisions VALUES ('ffff')"))
     await engine.dispose()
     refused = await asyncio.to_thread(run, database, "serve")
     assert refused.returncode == 2
