@@ -22,6 +22,7 @@ from funkhaus_cli.commands import (  # noqa: F401 - they add themselves to nouns
     transfer,
 )
 from funkhaus_cli.commands.account import completion, version, whoami
+from funkhaus_cli.commands.admin_tokens import admin_token
 from funkhaus_cli.commands.approvals import approval
 from funkhaus_cli.commands.audit import audit
 from funkhaus_cli.commands.autoscale import autoscale
@@ -156,7 +157,7 @@ def main(context: click.Context) -> None:
 
 for command in (
     function, build, trigger, autoscale, runtime, policy, approval, namespace, quota, plan, tenant, member, invitation,
-    user, token, service_account,
+    user, token, admin_token, service_account,
     grant, audit, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)

@@ -9,10 +9,13 @@ from funkhaus.domain.errors import ConflictError, NotFoundError, TooManyError
 from funkhaus.domain.token import KUBECTL_LIMIT
 from funkhaus.ports.bearers import Bearer
 
+from .ages import newest
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.domain.service_account import ServiceAccount
     from funkhaus.domain.token import KubectlCredential, Token
 
@@ -142,6 +145,15 @@ class MemoryBearers:
     ) -> Token:
         found = _by_id(self._state, token_id, None)
         return _rotate(self._state, found, digest, last_four, expires_at, old_until)
+
+    async def of_admins(self, *, after: Moment | None = None, limit: int = 100) -> Sequence[Token]:
+        own = [token for token in self._state.tokens.values() if not token.tenant]
+        return newest(own, lambda item: item.created_at, after, limit)
+
+    async def revoke_of_admin(self, token_id: str, now: datetime) -> Token:
+        digest, token = _by_id(self._state, token_id, "")
+        self._state.tokens[digest] = replace(token, revoked_at=token.revoked_at or now)
+        return self._state.tokens[digest]
 
     async def add_kubectl(
         self, credential: KubectlCredential, digest: bytes, now: datetime

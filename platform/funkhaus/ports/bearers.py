@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.domain.token import KubectlCredential, Token
 
 
@@ -44,6 +45,12 @@ class Bearers(Protocol):
         old_until: datetime,
     ) -> Token:
         """As `Tokens.rotate`, for any token."""
+
+    async def of_admins(self, *, after: Moment | None = None, limit: int = 100) -> Sequence[Token]:
+        """Platform admins' tokens, newest first, ended ones too, those older than `after`."""
+
+    async def revoke_of_admin(self, token_id: str, now: datetime) -> Token:
+        """Revoke a platform admin's; already revoked stays as it was; raises `NotFoundError`, also for a tenant's."""
 
     async def add_kubectl(
         self, credential: KubectlCredential, digest: bytes, now: datetime

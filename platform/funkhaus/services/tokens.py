@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from funkhaus.domain.keyset import unplaced
+from funkhaus.domain.keyset import Moment, unplaced
 from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission
 from funkhaus.domain.restriction import Restriction, ranges, too_many
 from funkhaus.domain.scope import expanded, widening
@@ -204,6 +204,38 @@ class TokenService:
             token = await work.revoke_token(token_id, now)
             _revoked(act, token, now)
             await act.done_in(work)
+        return token
+
+    async def admin_page(
+        self, asker: Asker, *, after: str, limit: int
+    ) -> tuple[Sequence[Token], str]:
+        """Platform admins' tokens, newest first, and where the next page begins (platform admins)."""
+        place = Moment.parse(after)
+        async with (
+            self._acts.reading(asker, Permission.PLATFORM_GRANT),
+            self._stores.begin_platform() as work,
+        ):
+            found = await work.bearers.of_admins(after=place, limit=limit + 1)
+        return cut(found, limit, lambda item: Moment.of(item.created_at, item.id))
+
+    async def revoke_admin(self, asker: Asker, token_id: str) -> Token:
+        """Revoke a platform admin's token, whoever's; again is harmless. Raises `NotFoundError`, also for a tenant's."""
+        async with (
+            self._acts.doing(
+                asker,
+                Permission.PLATFORM_GRANT,
+                None,
+                token_id,
+                action="token:revoke",
+                takes_away=True,
+            ) as act,
+            self._stores.begin_platform() as work,
+        ):
+            now = self._clock.now()
+            token = await work.bearers.revoke_of_admin(token_id, now)
+            _revoked(act, token, now)
+            await work.audit(act.row("done"))
+            act.recorded = True
         return token
 
     async def admin_token_is_valid(self, text: str) -> bool:

@@ -15,11 +15,12 @@ from funkhaus.storage.schema import KubectlCredentialRow, TenantRow, TokenRow
 from funkhaus.storage.tokens import absent, rotation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Select
 
+    from funkhaus.domain.keyset import Moment
     from funkhaus.domain.token import Token
 
 
@@ -86,6 +87,26 @@ class PostgresBearers(rows.Statements):
         """Give any token another text; raises `NotFoundError`."""
         statement = rotation(token_id, digest, last_four, expires_at, old_until)
         if (row := (await self._run(statement.returning(*rows.TOKEN))).one_or_none()) is None:
+            raise absent(token_id)
+        return rows.token(row)
+
+    async def of_admins(self, *, after: Moment | None = None, limit: int = 100) -> Sequence[Token]:
+        """Platform admins' tokens, newest first, ended ones too, those older than `after`."""
+        statement = select(*rows.TOKEN).where(TokenRow.tenant_id.is_(None))
+        age = (TokenRow.created_at, TokenRow.id)
+        return [
+            rows.token(row) for row in await self._run(rows.newest(statement, age, after, limit))
+        ]
+
+    async def revoke_of_admin(self, token_id: str, now: datetime) -> Token:
+        """Revoke a platform admin's; already revoked stays as it was; raises `NotFoundError`, also for a tenant's."""
+        statement = (
+            update(TokenRow)
+            .where(TokenRow.tenant_id.is_(None), TokenRow.id == rows.token_uuid(token_id))
+            .values(revoked_at=func.coalesce(TokenRow.revoked_at, now))
+            .returning(*rows.TOKEN)
+        )
+        if (row := (await self._run(statement)).one_or_none()) is None:
             raise absent(token_id)
         return rows.token(row)
 

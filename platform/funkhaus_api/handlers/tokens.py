@@ -50,7 +50,24 @@ async def revoke(request: web.Request) -> web.Response:
     return answer(token(ended))
 
 
+async def of_admins(request: web.Request) -> web.Response:
+    """A page of platform admins'."""
+    page = Page.of(request)
+    found, more = await services(request).tokens.admin_page(
+        asker(request), after=page.after, limit=page.limit
+    )
+    return page.answer([token(item) for item in found], more)
+
+
+async def revoke_admin(request: web.Request) -> web.Response:
+    """End one of these."""
+    ended = await services(request).tokens.revoke_admin(asker(request), request.match_info["token"])
+    return answer(token(ended))
+
+
 ROUTES = [
+    web.get("/v1/platform/tokens", of_admins, allow_head=False),
+    web.delete("/v1/platform/tokens/{token}", revoke_admin),
     web.post(f"{TENANT}/tokens", issue),
     web.get(f"{TENANT}/tokens", listed, allow_head=False),
     web.post(f"{TENANT}/tokens/{{token}}/rotate", rotate),

@@ -107,7 +107,7 @@ def list_tokens(session: Session, *, output: str) -> None:
         Column("ID", lambda item: item["id"]),
         Column("NAME", lambda item: item.get("name")),
         Column("ROLE", lambda item: item.get("role")),
-        Column("STATE", lambda item: _state(item, now)),
+        Column("STATE", lambda item: state(item, now)),
         Column("ENDS IN", lambda item: f"…{item.get('lastFour')}"),
         Column("USED", lambda item: age(item.get("lastUsedAt"), now)),
         Column("AGE", lambda item: age(item.get("createdAt"), now)),
@@ -135,7 +135,8 @@ def _restriction(item: Mapping[str, Any]) -> str:
     return " ".join(map(str, parts))
 
 
-def _state(item: Mapping[str, Any], now: datetime) -> Styled:
+def state(item: Mapping[str, Any], now: datetime) -> Styled:
+    """Whether a token still opens doors, in a word."""
     if item.get("revokedAt"):
         return Styled("revoked", "red")
     expires = moment(item.get("expiresAt"))

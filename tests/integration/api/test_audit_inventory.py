@@ -128,6 +128,7 @@ STEPS = [
     Step("owner", "viewer", f"PUT {H}/{{trigger}}", {"spec": {"function": "hello"}}, where="web"),
     Step("owner", "viewer", f"PATCH {H}/{{trigger}}", {"spec": {"path": "/x"}}, where="web"),
     Step("owner", "viewer", f"DELETE {H}/{{trigger}}", where="web"),
+    Step("admin", "owner", "DELETE /v1/platform/tokens/{token}", where="{another}"),
     Step("admin", "owner", "PUT /v1/users/{user}/suspension", {"reason": "x"}),
     Step("admin", "owner", "DELETE /v1/users/{user}/suspension"),
     Step("bob", "viewer", f"POST {R}", ASKED, ("request", "id")),
@@ -215,6 +216,7 @@ async def house(
         "narrow": nobody.holding(made["token"]),
     }  # fmt: skip
     user = (await bob.get("/v1/me")).json["id"]
+    another = nobody.holding(await world.token("", None))
     expires = world.clock.now() + timedelta(days=1)
     yes, no = (approval(rule=ApproverRule(), expires_at=expires) for _ in range(2))
     await put(world.stores, yes, no)
@@ -226,6 +228,7 @@ async def house(
             "namespace": "default",
             "bob": user,
             "user": user,
+            "another": (await another.get("/v1/me")).json["tokenId"],
             "yes": yes.id,
             "no": no.id,
         },

@@ -29,6 +29,7 @@ LISTS = [
     "/v1/me/invitations",
     "/v1/me/tenant-requests",
     "/v1/platform/grants",
+    "/v1/platform/tokens",
     "/v1/quota-requests",
     "/v1/tenant-requests",
     "/v1/tenants",
@@ -124,6 +125,7 @@ async def furnish(world: World) -> str:
         name = f"n{count}"
         await world.tenant(name)
         await world.token("blue", Role.VIEWER)
+        await world.token("", None)
         async with world.stores.begin_platform() as platform:
             sub = name if count else "ada"
             user = await platform.users.signed_in(

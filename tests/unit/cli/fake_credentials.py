@@ -53,6 +53,15 @@ class FakeCredentials:
     def rotateOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json=token("t1", "ada", "owner") | {"token": "fh_usr_mine"})
 
+    def listAdminTokens(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        return httpx.Response(
+            200, json={"items": [token("ta1", "root", "", kind="adm")], "next": ""}
+        )
+
+    def revokeAdminToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        ended = token(_part(request, -1), "root", "", kind="adm", revokedAt="2026-03-01T12:00:00Z")
+        return httpx.Response(200, json=ended)
+
     def revokeOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(204)
 

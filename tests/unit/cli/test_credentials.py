@@ -65,3 +65,12 @@ def test_service_accounts(funkhaus: Terminal, api: FakeApi) -> None:
     assert funkhaus("serviceaccount", "delete", "ci", "--yes").code == 0
     assert api.accounts == {}
     assert "No service accounts" in funkhaus("serviceaccount", "list").err
+
+
+def test_admins_tokens_are_listed_and_revoked(funkhaus: Terminal) -> None:
+    row = funkhaus("admin-token", "list").out.splitlines()[1].split()
+    assert row[:4] == ["ta1", "root", "valid", "…wxyz"]
+    ran = funkhaus("admin-token", "revoke", "ta1")
+    assert (ran.code, ran.out) == (
+        0, "Revoked token ta1 of a platform admin; kubectl forgets it within 10 s.\n",
+    )  # fmt: skip
