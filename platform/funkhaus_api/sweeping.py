@@ -32,6 +32,7 @@ async def sweep_once(services: Services) -> int:
         "approvals to forget": services.holding.forget,
         "charges": services.sweep.round,
         "decisions to forget": services.decision_retention.round,
+        "sign-ins and what they gave": services.logins.forget,
     }
 
     async def run(name: str) -> bool:

@@ -134,3 +134,15 @@ async def test_service_accounts_are_their_tenants_own(two: Stores) -> None:
     async with two.begin("blue") as work:
         await work.service_accounts.remove("ci")
         await work.service_accounts.add(replace(account, id=str(uuid4())))
+
+
+async def test_kubectl_s_credentials_that_ended_are_forgotten_some_at_a_time(two: Stores) -> None:
+    parent = str(uuid4())
+    async with two.begin_platform() as platform:
+        for number, ends in enumerate((NOW, NOW, NOW + SOON)):
+            made = KubectlCredential(parent, TokenKind.USER, ends)
+            await platform.bearers.add_kubectl(made, b"%d" % number, NOW - DAY)
+        assert await platform.bearers.forget_kubectl(NOW) == 0
+        found = [await platform.bearers.forget_kubectl(NOW + SOON, limit=1) for _ in range(3)]
+        assert found == [1, 1, 0]
+        assert await platform.bearers.find_kubectl(b"2") is not None

@@ -218,6 +218,25 @@ async def test_what_ended_is_not_taken(stores: Stores) -> None:
             await work.members.invite(an_invitation(), b"another")
 
 
+async def test_sessions_that_ended_are_forgotten_some_at_a_time(stores: Stores) -> None:
+    ada = await known(stores, ADA)
+    ends = [NOW, NOW, NOW, NOW + HOUR]
+    made = [Session(str(uuid4()), ada, (), "1234", NOW - HOUR, end) for end in ends]
+    named = a_login(stage=Stage.REDEEMED, session_id=made[2].id, user_id=ada.id)
+    async with stores.begin_platform() as work:
+        for number, item in enumerate(made):
+            await work.users.add_session(item, b"%d" % number)
+        await work.logins.add(named)
+    async with stores.begin_platform() as work:
+        assert await work.users.forget_sessions(NOW) == 0
+        later = NOW + HOUR
+        assert [await work.users.forget_sessions(later, limit=1) for _ in range(3)] == [1, 1, 0]
+        kept = [await work.users.session(item.id) is not None for item in made]
+        assert kept == [False, False, True, True]
+        assert await work.logins.sweep(NOW + 2 * HOUR) == 1
+        assert await work.users.forget_sessions(later) == 1
+
+
 async def test_the_oldest_of_the_largest_home_is_let_go(stores: Stores) -> None:
     def begun(number: int, home: str, **more: object) -> Login:
         at = NOW + timedelta(seconds=number)

@@ -167,6 +167,12 @@ class MemoryBearers:
             raise TooManyError("too many")
         self._state.kubectl = kept | {digest: credential}
 
+    async def forget_kubectl(self, before: datetime, *, limit: int = 200) -> int:
+        ended = [key for key, item in self._state.kubectl.items() if item.expires_at < before]
+        for key in ended[:limit]:
+            del self._state.kubectl[key]
+        return len(ended[:limit])
+
     async def find_kubectl(self, digest: bytes) -> KubectlCredential | None:
         return self._state.kubectl.get(digest)
 

@@ -145,6 +145,17 @@ class MemoryUsers:
             if session.id == session_id and session.revoked_at is None:
                 self._people.sessions[digest] = replace(session, revoked_at=now)
 
+    async def forget_sessions(self, before: datetime, *, limit: int = 200) -> int:
+        named = {login.session_id for login in self._people.logins.values()}
+        ended = [
+            digest
+            for digest, session in self._people.sessions.items()
+            if session.expires_at < before and session.id not in named
+        ][:limit]
+        for digest in ended:
+            del self._people.sessions[digest]
+        return len(ended)
+
     async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
         return self._people.invitations.get(digest)
 

@@ -60,5 +60,8 @@ class Bearers(Protocol):
         Raises `TooManyError` when the parent has `KUBECTL_LIMIT` already.
         """
 
+    async def forget_kubectl(self, before: datetime, *, limit: int = 200) -> int:
+        """Delete credentials for kubectl that ended before, some at a time; how many that were."""
+
     async def find_kubectl(self, digest: bytes) -> KubectlCredential | None:
         """The credential with this digest, valid or not."""

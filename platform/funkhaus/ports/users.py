@@ -62,6 +62,9 @@ class Users(Protocol):
     async def revoke_session(self, session_id: str, now: datetime) -> None:
         """Revoke; one that is revoked or not there stays as it is."""
 
+    async def forget_sessions(self, before: datetime, *, limit: int = 200) -> int:
+        """Delete sessions that ended before by time, some at a time, but those a sign-in names; how many that were."""
+
     async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
         """The invitation with this keyed digest, whatever its state; none of a tenant that is gone."""
 

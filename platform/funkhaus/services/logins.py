@@ -38,6 +38,8 @@ HOME_LIMIT = 100
 """Of one address, of IPv6 one /64: as many as people behind one may begin within ten minutes."""
 KEPT = timedelta(hours=1)
 """An ended sign-in is kept this long: a code that comes a second time is recognised."""
+SESSIONS_KEPT = timedelta(days=30)
+"""A session that ended is kept this long: its holder is told that it is over, not that it never was."""
 GONE = "this sign-in is over or was never begun: start again with `funkhaus login`"
 
 
@@ -259,6 +261,17 @@ class LoginService:
         ):
             raise TooManyError("too many sign-ins are under way; try again in a minute")
         await work.logins.add(login)
+
+    async def forget(self) -> int:
+        """Delete what ended long enough ago, some at a time: sign-ins, sessions, credentials for kubectl; how many.
+
+        Raises `UnavailableError`. The audit log has what they did.
+        """
+        now = self._clock.now()
+        async with self._stores.begin_platform() as work:
+            gone = await work.logins.sweep(now - KEPT)
+            gone += await work.users.forget_sessions(now - SESSIONS_KEPT)
+            return gone + await work.bearers.forget_kubectl(now - KEPT)
 
     def _is_over(self, login: Login) -> bool:
         return self._clock.now() >= login.expires_at

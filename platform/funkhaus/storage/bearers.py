@@ -130,6 +130,12 @@ class PostgresBearers(rows.Statements):
             )
         )
 
+    async def forget_kubectl(self, before: datetime, *, limit: int = 200) -> int:
+        """Delete credentials for kubectl that ended before, some at a time; how many that were."""
+        row = KubectlCredentialRow
+        ended = select(row.digest).where(row.expires_at < before).limit(limit)
+        return (await self._run(delete(row).where(row.digest.in_(ended)))).rowcount
+
     async def find_kubectl(self, digest: bytes) -> KubectlCredential | None:
         """The credential with this digest, valid or not."""
         row = KubectlCredentialRow

@@ -16,6 +16,7 @@ from funkhaus.storage import rows
 from funkhaus.storage.members import INVITATION, invitation
 from funkhaus.storage.schema import (
     InvitationRow,
+    LoginRow,
     MemberRow,
     PlatformRoleRow,
     SessionRow,
@@ -201,6 +202,17 @@ class PostgresUsers(rows.Statements):
             .where(SessionRow.id == UUID(session_id), SessionRow.revoked_at.is_(None))
             .values(revoked_at=now)
         )
+
+    async def forget_sessions(self, before: datetime, *, limit: int = 200) -> int:
+        """Delete sessions that ended before by time, some at a time, but those a sign-in names; how many that were."""
+        named = select(LoginRow.session_id).where(LoginRow.session_id == SessionRow.id)
+        ended = (
+            select(SessionRow.id)
+            .where(SessionRow.expires_at < before, ~named.exists())
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return (await self._run(delete(SessionRow).where(SessionRow.id.in_(ended)))).rowcount
 
     async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
         """The invitation with this keyed digest, whatever its state; none of a tenant that is gone."""

@@ -68,3 +68,16 @@ async def test_b68_the_bound_is_of_the_home_a_request_comes_from(any_world: Worl
         refused = await client.ask("POST", "/v1/device-logins")
         (finding,) = refused.problem(429, "too-many")["findings"]
         assert (finding["code"], finding["limit"]) == ("sign-ins-of-address", HOME_LIMIT)
+
+
+async def test_a_session_that_ended_is_told_so_for_a_month(any_world: World) -> None:
+    text = await any_world.session("ada")
+    services = any_world.services()
+    any_world.clock.pass_seconds(29 * 86_400)
+    assert await services.logins.forget() == 0
+    with pytest.raises(UnauthenticatedError, match="is over"):
+        await services.identities.of_token(text, "192.0.2.1")
+    any_world.clock.pass_seconds(2 * 86_400)
+    assert await services.logins.forget() == 1
+    with pytest.raises(UnauthenticatedError, match="not known"):
+        await services.identities.of_token(text, "192.0.2.1")

@@ -17,7 +17,10 @@ class KubectlCredentialRow(Table):
 
     __tablename__ = "kubectl_credentials"
     access = Access(platform="SELECT, INSERT, DELETE")
-    __table_args__ = (Index("ix_kubectl_credentials_parent_id", "parent_id", "expires_at"),)
+    __table_args__ = (
+        Index("ix_kubectl_credentials_parent_id", "parent_id", "expires_at"),
+        Index("ix_kubectl_credentials_expires_at", "expires_at"),
+    )
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
     parent_id: Mapped[UUID]

@@ -39,8 +39,11 @@ class SessionRow(Table):
     """A signed-in user, by keyed digest of the token; `groups` are the provider's at that sign-in."""
 
     __tablename__ = "sessions"
-    access = Access(platform="SELECT, INSERT, UPDATE (revoked_at)")
-    __table_args__ = (Index("ix_sessions_user_id", "user_id"),)
+    access = Access(platform="SELECT, INSERT, UPDATE (revoked_at), DELETE")
+    __table_args__ = (
+        Index("ix_sessions_user_id", "user_id"),
+        Index("ix_sessions_expires_at", "expires_at"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
