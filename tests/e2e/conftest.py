@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from .house import House, Tenant, eventually
+from .visitor import Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,6 +77,25 @@ def new_tenant(house: House, admin_token: str) -> Iterator[Callable[[], Tenant]]
 def tenant(new_tenant: Callable[[], Tenant]) -> Tenant:
     """The module's own tenant."""
     return new_tenant()
+
+
+@pytest.fixture(scope="session")
+def new_visitor(house: House, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Visitor]:
+    """Makes people of the identity provider of `make up`."""
+    password = Path(os.environ["FUNKHAUS_ADMIN_TOKEN_FILE"]).with_name("idp-password").read_text()
+
+    def make(address: str) -> Visitor:
+        return Visitor(house, address, password.strip(), tmp_path_factory.mktemp("home"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def approver(new_visitor: Callable[[str], Visitor]) -> Visitor:
+    """A platform admin who is nobody else: the admin's token stands behind the tokens of `new_tenant`."""
+    ada = new_visitor("ada@example.com")
+    ada.login()
+    return ada
 
 
 @pytest.fixture(scope="session")

@@ -6,37 +6,24 @@ Strangers are new ones in every run, for a tenant's id is never given out again 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from .house import eventually
-from .visitor import Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .house import House, Ran
+    from .visitor import Visitor
 
 pytestmark = pytest.mark.cluster
 KUBECTL_SECONDS = 30
 """Until an ended session is dead in kubectl too; kube-apiserver's memory of it is 10 s."""
-
-
-@pytest.fixture(scope="module")
-def new_visitor(house: House, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Visitor]:
-    """Makes people of the identity provider of `make up`."""
-    password = Path(os.environ["FUNKHAUS_ADMIN_TOKEN_FILE"]).with_name("idp-password").read_text()
-
-    def make(address: str) -> Visitor:
-        return Visitor(house, address, password.strip(), tmp_path_factory.mktemp("home"))
-
-    return make
 
 
 def stranger(name: str) -> str:
