@@ -109,7 +109,6 @@ COMMANDS = [
     "delete pod POD",
     "scale deployment DEPLOYMENT --replicas=9",
     "set resources deployment DEPLOYMENT --limits=cpu=8",
-    "autoscale deployment DEPLOYMENT --max=9",
     "expose deployment DEPLOYMENT --port=80 --type=LoadBalancer --name=x",
     "create ingress x --rule=evil.example.com/=hello:80",
     "create service externalname x --external-name=evil.example.com",
