@@ -51,12 +51,14 @@ PLANS = {
         3,
         NamespaceQuota(20, 20, 20, 4_000, 4 * 1024**3, 20, 100, 100),
         NamespaceQuota(60, 60, 60, 12_000, 12 * 1024**3, 60, 300, 300),
+        100,
     ),
     "medium": Plan(
         "medium",
         10,
         NamespaceQuota(100, 100, 100, 20_000, 40 * 1024**3, 100, 500, 500),
         NamespaceQuota(1_000, 1_000, 1_000, 200_000, 400 * 1024**3, 1_000, 5_000, 5_000),
+        500,
     ),
     "large": Plan(
         "large",
@@ -65,9 +67,10 @@ PLANS = {
         NamespaceQuota(
             25_000, 25_000, 50_000, 10_000_000, 20_000 * 1024**3, 25_000, 100_000, 100_000
         ),
+        2_000,
     ),
 }
-"""As the first migration has them."""
+"""As the migrations have them."""
 
 
 @dataclass

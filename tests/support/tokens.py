@@ -56,6 +56,10 @@ class MemoryTokens:
     async def get(self, token_id: str) -> Token:
         return _by_id(self._state, token_id, self._tenant)[1]
 
+    async def valid(self, now: datetime) -> int:
+        own = [token for token in self._state.tokens.values() if token.tenant == self._tenant]
+        return sum(not token.revoked_at and token.expires_at > now for token in own)
+
     async def page(self, *, after: str = "", limit: int = 100) -> Sequence[Token]:
         own = [token for token in self._state.tokens.values() if token.tenant == self._tenant]
         own.sort(key=lambda token: (token.created_at, token.id), reverse=True)

@@ -23,12 +23,14 @@ class Plan:
     """A named set of defaults and ceilings. Per-function ceilings are policy data (`policies/data/plans.yaml`).
 
     `namespace_quota` is what a new namespace starts with, `tenant_quota` the most all of a tenant's hold together.
+    `tokens` are those that are valid at the same time.
     """
 
     id: str
     namespaces: int
     namespace_quota: Quota
     tenant_quota: Quota
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)

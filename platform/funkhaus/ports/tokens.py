@@ -20,6 +20,9 @@ class Tokens(Protocol):
     async def page(self, *, after: str = "", limit: int = 100) -> Sequence[Token]:
         """Tokens, newest first, those older than the token with the id `after`; none when there is no such token."""
 
+    async def valid(self, now: datetime) -> int:
+        """How many are valid at `now`."""
+
     async def rotate(
         self,
         token_id: str,

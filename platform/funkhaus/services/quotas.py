@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.charge import Charge
     from funkhaus.domain.quota_request import QuotaRequest
+    from funkhaus.domain.tenant import Plan
     from funkhaus.ports import Clock, Stores, TenantWork
     from funkhaus.services.acts import Acts, Asker
 
@@ -41,7 +42,8 @@ AMOUNT_LIMIT = 2**53
 class QuotaState:
     """The tenant's account, its namespaces', the largest charges and the override in force.
 
-    `base` is the tenant's quota without what was `approved` on top of it for a time: what an override starts from.
+    `base` is the tenant's quota without what was `approved` on top of it for a time: what an override starts from. Of
+    `tokens` those count that are valid now; how many there may be, and how many namespaces, is the `plan`'s alone.
     """
 
     tenant: Account
@@ -50,6 +52,8 @@ class QuotaState:
     override: Override | None
     base: Quota
     approved: Sequence[QuotaRequest]
+    plan: Plan
+    tokens: int
 
 
 Expectation = Callable[[QuotaState], None]
@@ -160,6 +164,8 @@ class QuotaService:
             await work.ledger.override(),
             await _base(work, now),
             await _approved(work, now),
+            await work.plan(),
+            await work.tokens.valid(now),
         )
 
     async def expire(self) -> int:

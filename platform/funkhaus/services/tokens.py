@@ -7,7 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from funkhaus.domain.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    PolicyError,
+)
 from funkhaus.domain.keyset import Moment, unplaced
 from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission
 from funkhaus.domain.restriction import Restriction, ranges, too_many
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from funkhaus.domain.subject import Role
+    from funkhaus.domain.tenant import Plan
     from funkhaus.ports import Clock, Stores, TokenMint
     from funkhaus.services.acts import Act, Acts, Asker
 
@@ -70,7 +77,7 @@ class TokenService:
         """A token for a new subject, or for a service account.
 
         Raises `InvalidError` naming every field that is wrong, `ForbiddenError` when it would be more than the asker's
-        own credential, `NotFoundError`.
+        own credential, `PolicyError` when as many are valid as the plan has, `NotFoundError`.
         """
         async with self._acts.doing(asker, Permission.TOKEN_ISSUE, tenant, order.name) as act:
             restriction = _checked(order)
@@ -82,6 +89,7 @@ class TokenService:
                     kind, subject_id, role = (
                         TokenKind.SERVICE, account.id, _bounded(account.role, order.role),
                     )  # fmt: skip
+                _check_room(await work.plan(), await work.tokens.valid(self._clock.now()))
                 if role is None:
                     raise InvalidError.at(Finding("field-missing", "is required", "role"))
                 known = {namespace.name for namespace in await work.namespaces()}
@@ -360,3 +368,16 @@ def _check_width(asker: Asker, token: Token) -> None:
 def _check_alive(token: Token, clock: Clock) -> None:
     if not token.is_valid(clock.now()):
         raise ConflictError("this token was revoked or expired: issue another")
+
+
+def _check_room(plan: Plan, used: int) -> None:
+    if used >= plan.tokens:
+        finding = Finding(
+            "tokens-above-plan",
+            f"plan {plan.id!r} holds {plan.tokens} tokens that are valid at the same time, and all are in use: revoke one, "
+            "or ask for a larger plan",
+            limit=plan.tokens,
+            value=used + 1,
+            passes=plan.tokens,
+        )
+        raise PolicyError(finding.sentence, findings=[finding])

@@ -34,6 +34,7 @@ Row = Any
 PLAN = (
     PlanRow.id,
     PlanRow.namespaces,
+    PlanRow.tokens,
     *(getattr(PlanRow, name) for name in LIMITS),
     *(getattr(PlanRow, f"tenant_{name}") for name in LIMITS),
 )
@@ -166,7 +167,7 @@ def limits(quota: Quota) -> dict[str, int]:
 
 def plan(row: Row) -> Plan:
     """A plan from the columns `PLAN`."""
-    return Plan(row.id, row.namespaces, quota(row), quota(row, "tenant_"))
+    return Plan(row.id, row.namespaces, quota(row), quota(row, "tenant_"), row.tokens)
 
 
 def tenant(row: Row) -> Tenant:

@@ -45,6 +45,16 @@ class PostgresTokens(rows.Statements):
         statement = statement.order_by(TokenRow.created_at.desc(), TokenRow.id.desc()).limit(limit)
         return [rows.token(row) for row in await self._run(statement)]
 
+    async def valid(self, now: datetime) -> int:
+        """How many are valid at `now`."""
+        row = TokenRow
+        count = (
+            select(func.count())
+            .select_from(row)
+            .where(self._ours, row.revoked_at.is_(None), row.expires_at > now)
+        )
+        return int((await self._run(count)).scalar() or 0)
+
     async def rotate(
         self,
         token_id: str,

@@ -26,6 +26,7 @@ def _shown(item: PlanState) -> dict[str, Any]:
         "id": item.plan.id,
         "selfService": item.self_service,
         "namespaces": item.plan.namespaces,
+        "tokens": item.plan.tokens,
         "namespaceQuota": wire(item.plan.namespace_quota),
         "tenantQuota": wire(item.plan.tenant_quota),
     }

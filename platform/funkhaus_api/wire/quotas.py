@@ -89,9 +89,19 @@ def state(item: QuotaState) -> dict[str, Any]:
         },
         "base": wire(item.base),
         "approved": [_approved(found) for found in item.approved],
+        "plan": item.plan.id,
+        "counts": {
+            "namespaces": _count(item.plan.namespaces, len(item.namespaces)),
+            "tokens": _count(item.plan.tokens, item.tokens),
+        },
         "namespaces": [namespace_account(found) for found in item.namespaces],
         "largest": [_charge(found) for found in item.largest],
     }
+
+
+def _count(hard: int, used: int) -> dict[str, int]:
+    """What is counted and not summed up over namespaces."""
+    return {"hard": hard, "used": used, "left": max(0, hard - used)}
 
 
 def _approved(item: QuotaRequest) -> dict[str, Any]:

@@ -65,7 +65,10 @@ def show(session: Session, *, plan_id: str, output: str) -> None:
         return
     how = "by self-service" if item["selfService"] else "on request: `funkhaus tenant request`"
     click.echo(f"Plan {plan_id} ({how})")
-    rows = [{"what": "namespaces", "namespace": "", "tenant": str(item["namespaces"])}]
+    rows = [
+        {"what": what, "namespace": "", "tenant": str(item[what])}
+        for what in ("namespaces", "tokens")
+    ]
     rows += [
         {
             "what": word,

@@ -113,6 +113,16 @@ def _account(item: dict[str, Any]) -> str:
         }
         for key, word in WORDS.items()
     ]
+    rows += [
+        {
+            "what": what,
+            "hard": count["hard"],
+            "used": count["used"],
+            "reserved": "",
+            "left": count["left"],
+        }
+        for what, count in item.get("counts", {}).items()
+    ]
     return table(_ACCOUNT, rows, wide=False)
 
 

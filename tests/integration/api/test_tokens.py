@@ -47,6 +47,23 @@ async def restricted(house: Client, blue: Client, **body: Any) -> Client:
     return house.holding((await issued(blue, **body))["token"])
 
 
+async def test_a_tenant_has_as_many_tokens_as_its_plan(blue: Client) -> None:
+    count = (await blue.get("/v1/tenants/blue/quota")).json["counts"]["tokens"]
+    assert count == {"hard": 100, "used": 1, "left": 99}
+    for _ in range(99):
+        made = await issued(blue)
+    (finding,) = (await blue.post(TOKENS, {"name": "x", "role": "owner"})).problem(
+        403, "policy-denied"
+    )["findings"]
+    assert (finding["code"], finding["limit"], finding["value"]) == ("tokens-above-plan", 100, 101)
+    assert (await blue.delete(f"{TOKENS}/{made['id']}")).status in {200, 204}
+    await issued(blue)
+    state = (await blue.get("/v1/tenants/blue/quota")).json
+    assert state["counts"]["tokens"]["left"] == 0
+    assert state["counts"]["namespaces"] == {"hard": 3, "used": 1, "left": 2}
+    assert state["plan"] == "small"
+
+
 async def test_billing_reads_how_large_and_not_what_runs(house: Client, blue: Client) -> None:
     made = await issued(blue, role="billing")
     bills = house.holding(made["token"])

@@ -232,7 +232,12 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
         )  # fmt: skip
 
     def listPlans(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
-        gives = {"namespaces": 3, "namespaceQuota": LIMITS, "tenantQuota": LIMITS | {"cpu": "12"}}
+        gives = {
+            "tokens": 100,
+            "namespaces": 3,
+            "namespaceQuota": LIMITS,
+            "tenantQuota": LIMITS | {"cpu": "12"},
+        }
         items = [
             {"id": "large", "selfService": False, **gives},
             {"id": "small", "selfService": True, **gives},
@@ -512,6 +517,11 @@ def quota(**change: Any) -> Document:
         **account(),
         "override": None,
         "base": LIMITS,
+        "plan": "small",
+        "counts": {
+            "namespaces": {"hard": 3, "used": 1, "left": 2},
+            "tokens": {"hard": 100, "used": 4, "left": 96},
+        },
         "approved": [],
         "namespaces": [{"name": "default", **account()}],
         "largest": [{"kind": "Function", "namespace": "default", "name": "hello", **held}],

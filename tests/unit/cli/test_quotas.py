@@ -26,6 +26,7 @@ def test_both_levels_are_shown_and_who_holds_most(funkhaus: Terminal) -> None:
     rows = [line.split() for line in out.splitlines()]
     assert rows.count(["CPU", "4", "0", "500m", "3500m"]) == 2
     assert ["requests/s", "100", "-", "-", "-"] in rows
+    assert ["tokens", "100", "4", "-", "96"] in rows
     assert ["Function", "default", "hello", "0", "(+2)", "0", "(+500m)", "0", "(+256Mi)"] in rows
 
 

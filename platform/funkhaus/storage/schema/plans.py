@@ -35,3 +35,4 @@ class PlanRow(Table):
     tenant_hosts: Mapped[int]
     tenant_requests_per_second: Mapped[int]
     tenant_builds_per_day: Mapped[int]
+    tokens: Mapped[int] = mapped_column(server_default="100")
