@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -148,7 +148,7 @@ class World:
 
     def settle(self, namespace: Namespace) -> None:
         """Play the controller: make the Kubernetes namespace and say so."""
-        manifest = tenant_namespace.manifest(namespace)
+        manifest = tenant_namespace.manifest(replace(namespace, plan="small"))
         ready = {"type": "Ready", "status": "True", "observedGeneration": 1}
         self.cluster.put({**manifest, "status": {"conditions": [ready]}})
         meta = {"name": namespace.cluster_name}
