@@ -62,7 +62,7 @@ def test_its_rights(
     account: Path,
     verb: str,
     resource: str,
-    allowed: bool,  # noqa: FBT001
+    allowed: bool,  # noqa: FBT001 - pytest hands it on by name
 ) -> None:
     assert account.exists()
     name, _, rest = resource.partition("/")
@@ -96,7 +96,7 @@ def test_the_api_server_reads_what_runs(
     account: Path,
     verb: str,
     resource: str,
-    allowed: bool,  # noqa: FBT001
+    allowed: bool,  # noqa: FBT001 - pytest hands it on by name
 ) -> None:
     assert account.exists()
     done = subprocess.run(

@@ -51,7 +51,7 @@ def approval(tenant: str = "blue", age: float = 0, **change: object) -> Approval
         policy_revision="sha256:p",
         seen_at=NOW,
     )
-    return replace(made, **change)  # type: ignore[arg-type]
+    return replace(made, **change)  # type: ignore[arg-type]  # any field, by name
 
 
 async def put(stores: Stores, *rows: Approval) -> None:

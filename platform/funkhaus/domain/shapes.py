@@ -120,7 +120,7 @@ def text(pattern: str, example: str) -> Check:
                 example,
             )
 
-    look.example = example  # type: ignore[attr-defined]
+    look.example = example  # type: ignore[attr-defined]  # a function with a note on it
     return look
 
 
@@ -138,7 +138,7 @@ def one_of(*choices: str) -> Check:
                 choices[0],
             )
 
-    look.example = choices[0]  # type: ignore[attr-defined]
+    look.example = choices[0]  # type: ignore[attr-defined]  # a function with a note on it
     return look
 
 
@@ -158,7 +158,7 @@ def whole(least: int, most: int) -> Check:
         elif value > most:
             yield finding("above-ceiling", path, f"{value} is above {most}", value, most, most)
 
-    look.example = least  # type: ignore[attr-defined]
+    look.example = least  # type: ignore[attr-defined]  # a function with a note on it
     return look
 
 
