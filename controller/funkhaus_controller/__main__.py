@@ -10,7 +10,7 @@ from functools import partial
 
 import uvloop
 
-from funkhaus import logs
+from funkhaus import collector, logs
 from funkhaus.domain.errors import FunkhausError, UnavailableError
 from funkhaus.settings import Controller, load
 from funkhaus_controller.assembly import world
@@ -26,6 +26,7 @@ async def run(settings: Controller) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with world(settings) as opened:
+        collector.settle()
         await Operator(settings, opened, partial(Watching, settings.kubeconfig)).run(stop)
 
 

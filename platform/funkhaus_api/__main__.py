@@ -12,7 +12,7 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
-from funkhaus import logs
+from funkhaus import collector, logs
 from funkhaus.domain.errors import FunkhausError, UnavailableError
 from funkhaus.factory import SystemClock, opened_stores, policy_feed
 from funkhaus.policy.folder import read_folder
@@ -44,6 +44,7 @@ async def serve(settings: Api) -> None:
             await services.stores.warm()
         except UnavailableError as error:
             _LOG.warning("not warm", error=error.message)
+        collector.settle()
         app = create_app(
             services,
             Limits(

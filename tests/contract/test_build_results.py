@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,6 +49,7 @@ async def exam(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     said: list[str | None] = []
     thread = threading.Thread(target=lambda: said.append(counter.run(HOST, port, 60)))
     thread.start()
+    await asyncio.to_thread(_listens, port)
     results = PodResults.open(port)
 
     def ended() -> str | None:
@@ -56,6 +60,19 @@ async def exam(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     counter.end("")
     thread.join()
     await results.close()
+
+
+def _listens(port: int) -> None:
+    """Wait until the thread has its port: a machine with other work starts threads late."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with opener.open(f"http://{HOST}:{port}/healthz", timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < deadline, "nobody listens"
+            time.sleep(0.01)
 
 
 async def test_the_result_and_its_log(exam: Exam, tmp_path: Path) -> None:

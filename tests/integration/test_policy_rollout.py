@@ -88,6 +88,13 @@ async def followed(decider: OpaDecider, revision: str) -> None:
             await asyncio.sleep(0.01)
 
 
+async def _kept(folder: Path) -> None:
+    """Wait until OPA has written down what it judges by: it does so after it began to."""
+    async with asyncio.timeout(SECONDS):
+        while not opa.kept(folder).exists():  # noqa: ASYNC110 - another process's file
+            await asyncio.sleep(0.01)
+
+
 async def said(decider: OpaDecider) -> set[str]:
     return {finding.code for finding in (await decider.decide(question(function()))).findings}
 
@@ -242,6 +249,7 @@ async def test_b52_opa_starts_again_without_the_api_by_what_it_kept(
         with opa.bundled(tmp_path, client.url, token=TOKEN, key=signer().public) as url:
             async with OpaDecider(url, timeout=5) as decider:
                 await followed(decider, RULES.revision)
+                await _kept(tmp_path)
         gone = client.url
     with opa.bundled(tmp_path, gone, token=TOKEN, key=signer().public) as url:
         async with OpaDecider(url, timeout=5) as decider:
@@ -297,6 +305,7 @@ async def test_where_the_key_is_missing_opa_keeps_what_it_has_and_a_new_one_gets
         with opa.bundled(folders[0], client.url, token=TOKEN, key=signer().public) as url:
             async with OpaDecider(url, timeout=5) as decider:
                 await followed(decider, RULES.revision)
+                await _kept(folders[0])
     keyless = World(world.stores).services()
     async with serving(keyless, LIMITS) as client:
         with opa.bundled(folders[0], client.url, token=TOKEN, key=signer().public) as url:

@@ -78,6 +78,11 @@ def bundled(folder: Path, url: str, *, token: str, key: str) -> Iterator[str]:
         yield address
 
 
+def kept(folder: Path) -> Path:
+    """Where OPA keeps the bundle it follows; it judges by one for a moment before it's written there."""
+    return folder / "kept/bundles/house/bundle.tar.gz"
+
+
 @contextmanager
 def _following(folder: Path, key: str, doors: Path, ready: str = "") -> Iterator[str]:
     """OPA by the configuration in `folder`, which verifies by `key`."""
