@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from funkhaus.domain.kinds import AUTOSCALER, DEPLOYMENT, FUNCTION, TENANT_NAMESPACE
+from funkhaus.domain.kinds import AUTOSCALER, DEPLOYMENT, FUNCTION, NAMESPACE, TENANT_NAMESPACE
 from funkhaus.domain.tenant import Suspension
 from funkhaus.factory import SystemClock
 
@@ -36,3 +36,26 @@ async def test_b72_what_is_deleted_and_held_by_a_finalizer_rests_with_its_tenant
         await stage.until(rests)
     free = {"metadata": {"finalizers": None}}
     await stage.admin.merge_patch(FUNCTION, stage.namespace, "hello", free)
+
+
+async def test_b83_a_finalizer_from_before_does_not_keep_a_namespace_that_ends(
+    stage: Stage,
+) -> None:
+    held = {"metadata": {"finalizers": ["evil.example/x"]}}
+    async with stage.controller():
+        await stage.tenant_namespace()
+        await stage.function()
+        await stage.admin.merge_patch(FUNCTION, stage.namespace, "hello", held)
+        await stage.admin.delete(TENANT_NAMESPACE, "", stage.namespace)
+
+        async def ends() -> bool:
+            live = await stage.admin.get(NAMESPACE, "", stage.namespace)
+            return live is None or "deletionTimestamp" in live["metadata"]
+
+        await stage.until(ends)
+        await stage.admin.delete(FUNCTION, stage.namespace, "hello")  # as Kubernetes empties it
+
+        async def gone() -> bool:
+            return await stage.admin.get(FUNCTION, stage.namespace, "hello") is None
+
+        await stage.until(gone)

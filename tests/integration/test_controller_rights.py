@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from funkhaus.domain.errors import PolicyError
-from funkhaus.domain.kinds import NAMESPACE, ROLE_BINDING, SERVICE
+from funkhaus.domain.kinds import FUNCTION, NAMESPACE, ROLE_BINDING, SERVICE
 from funkhaus.domain.subject import ADMIN_GROUP
 from funkhaus.kube import KubeCluster
 
@@ -26,7 +26,9 @@ CAN = [
     ("create", "deployments.apps", True),
     ("patch", "functions.funkhaus.dev/status", True),
     ("patch", "functionrevisions.funkhaus.dev/status", True),
-    ("patch", "functions.funkhaus.dev", False),
+    ("patch", "functions.funkhaus.dev", True),
+    ("update", "functions.funkhaus.dev", False),
+    ("create", "functions.funkhaus.dev", False),
     ("delete", "functions.funkhaus.dev", False),
     ("delete", "tenantnamespaces.funkhaus.dev", False),
     ("create", "runtimes.funkhaus.dev", False),
@@ -36,7 +38,8 @@ CAN = [
     ("create", "pods/exec", False),
     ("create", "pods/portforward", False),
     ("patch", "cronjobtriggers.funkhaus.dev/status", True),
-    ("patch", "cronjobtriggers.funkhaus.dev", False),
+    ("patch", "cronjobtriggers.funkhaus.dev", True),
+    ("patch", "httptriggers.funkhaus.dev", True),
     ("get", "secrets", False),
     ("list", "configmaps", False),
     ("create", "pods", False),
@@ -74,6 +77,34 @@ def test_its_rights(
         capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.stdout.strip() == ("yes" if allowed else "no"), done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"spec": {"timeout": 31}},
+        {"metadata": {"labels": {"a": "b"}}},
+        {"metadata": {"annotations": {"a": "b"}}},
+        {"metadata": {"finalizers": ["example.com/kept", "funkhaus.dev/x"]}},
+    ],
+)
+async def test_of_what_people_ask_for_it_changes_nothing_but_finalizers(
+    stage: Stage, change: dict[str, object]
+) -> None:
+    place = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stage.namespace}}
+    await stage.admin.apply(place)
+    await stage.function()
+    kept = {"metadata": {"finalizers": ["example.com/kept"]}}
+    await stage.admin.merge_patch(FUNCTION, stage.namespace, "hello", kept)
+    cluster = await KubeCluster.connect(str(stage.account), manager="funkhaus-controller")
+    try:
+        with pytest.raises(PolicyError, match="changes nothing but finalizers"):
+            await cluster.merge_patch(FUNCTION, stage.namespace, "hello", change)
+        free = {"metadata": {"finalizers": None}}
+        stored = await cluster.merge_patch(FUNCTION, stage.namespace, "hello", free)
+        assert "finalizers" not in stored["metadata"]
+    finally:
+        await cluster.close()
 
 
 API = f"system:serviceaccount:{SYSTEM}:funkhaus-api"

@@ -210,9 +210,10 @@ def test_b33_an_annotation_that_speaks_to_an_ingress_controller_is_refused(
 
 
 def test_a_finalizer_comes_off_though_policy_would_refuse_now(house: House) -> None:
-    manifest = function("held")
-    manifest["metadata"]["finalizers"] = ["example.com/hold"]
-    assert house.apply(manifest).returncode == 0
+    assert house.apply(function("held")).returncode == 0
+    hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
+    done = house.kubectl("patch", "function", "held", "-n", NAMESPACE, "--type=merge", "-p", hold)
+    assert done.returncode == 0, done.stderr
     stores = house.webhook.stores
     stores.state.tenants["demo"] = Tenant("demo", "no-such-plan")
     try:

@@ -5,12 +5,26 @@ Postgres is the truth and the API server writes the object; here the cluster fol
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from funkhaus.crd import tenant_namespace as tenant_namespace_crd
 from funkhaus.crd.conditions import DEGRADED, READY, Condition
-from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, UnavailableError
-from funkhaus.domain.kinds import NAMESPACE, TENANT_NAMESPACE
+from funkhaus.domain.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
+from funkhaus.domain.kinds import (
+    CRON_JOB_TRIGGER,
+    FUNCTION,
+    HTTP_TRIGGER,
+    NAMESPACE,
+    TENANT_NAMESPACE,
+)
+from funkhaus.domain.question import is_mark
 from funkhaus.manifests import network
 from funkhaus.manifests import tenant as builders
 from funkhaus.services.materialisation.parts import GONE, Next
@@ -26,6 +40,10 @@ if TYPE_CHECKING:
 
 AGAIN = 2.0
 """Seconds between looks at a Namespace that is ending."""
+HELD = 500
+"""Objects of one kind whose finalizers are looked at in one go."""
+_KUBERNETES = {"foregroundDeletion", "orphan"}
+_CONTENT, _FINALIZERS = "NamespaceContentRemaining", "NamespaceFinalizersRemaining"
 
 
 class NamespaceMaterialiser:
@@ -114,10 +132,36 @@ class NamespaceMaterialiser:
             return GONE
         if not live["metadata"].get("deletionTimestamp"):
             await remove(self._cluster, live, owner)
+        else:
+            await self._release(live["metadata"]["name"])
         message = "the Namespace and all in it are being deleted"
+        if kept := _kept(live):
+            message = f"{message}; Kubernetes says what is left: {kept}"
         ending = Condition(READY, status=False, reason="Ending", message=message)
         await self._standing.write(manifest, [ending])
         return Next("ending", AGAIN)
+
+    async def _release(self, namespace: str) -> None:
+        """Take foreign finalizers off what is being deleted there of our kinds.
+
+        Admission lets members add none; these are from before it did. What else members write, Secrets and ConfigMaps, the
+        controller may not even read: of those the condition tells.
+        """
+        for kind in (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER):
+            for held in await self._cluster.list(kind, namespace, limit=HELD):
+                meta = held["metadata"]
+                finalizers = meta.get("finalizers") or []
+                ours = [one for one in finalizers if one in _KUBERNETES or is_mark(one)]
+                if ours == finalizers or not meta.get("deletionTimestamp"):
+                    continue
+                patch = {
+                    "metadata": {
+                        "finalizers": ours or None,
+                        "resourceVersion": meta["resourceVersion"],
+                    }
+                }
+                with suppress(NotFoundError, ConflictError):  # looked at again, if it is there yet
+                    await self._cluster.merge_patch(kind, namespace, meta["name"], patch)
 
     async def _hold(self, manifest: Manifest, *, held: bool) -> None:
         """Set or drop our finalizer, on exactly this object."""
@@ -138,3 +182,15 @@ class NamespaceMaterialiser:
         except ConflictError:
             if held:
                 raise
+
+
+def _kept(live: Manifest) -> str:
+    """What Kubernetes says is held in a Namespace by finalizers; "" where it says nothing of the kind."""
+    said = {
+        str(item.get("type")): str(item.get("message") or "")
+        for item in (live.get("status") or {}).get("conditions") or []
+        if item.get("status") == "True"
+    }
+    if _FINALIZERS not in said:
+        return ""
+    return "; ".join(filter(None, (said.get(_CONTENT), said[_FINALIZERS])))

@@ -9,6 +9,9 @@ import pytest
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.kinds import (
     CONFIG_MAP,
+    CRON_JOB_TRIGGER,
+    FUNCTION,
+    HTTP_TRIGGER,
     LIMIT_RANGE,
     NAMESPACE,
     NETWORK_POLICY,
@@ -27,6 +30,11 @@ def ready(house: House, name: str = NAME) -> tuple[str, str]:
     status: Manifest = house.cluster.find(TENANT_NAMESPACE, "", name)["status"]
     (found,) = [item for item in status["conditions"] if item["type"] == "Ready"]
     return found["status"], found["reason"]
+
+
+def _ready(house: House) -> list[Manifest]:
+    status: Manifest = house.cluster.find(TENANT_NAMESPACE, "", NAME)["status"]
+    return [item for item in status["conditions"] if item["type"] == "Ready"]
 
 
 async def test_a_namespace_stands_with_all_its_guards(house: House) -> None:
@@ -103,6 +111,50 @@ async def test_a_namespace_that_takes_its_time_is_waited_for(house: House) -> No
         assert (await house.namespaces.reconcile("", NAME)).outcome == "ending"
     assert ready(house) == ("False", "Ending")
     assert house.cluster.named(TENANT_NAMESPACE, "") == (NAME,)
+
+
+async def test_foreign_finalizers_come_off_what_is_deleted_in_a_namespace_that_ends(
+    house: House,
+) -> None:
+    house.tenant_namespace(NAME)
+    await house.namespaces.reconcile("", NAME)
+    house.cluster.find(NAMESPACE, "", NAME)["metadata"]["finalizers"] = ["kubernetes"]
+    held = {"finalizers": ["evil.example/x", "funkhaus.dev/y", "foregroundDeletion"]}
+    for kind in (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER):
+        for name in ("goes", "stays"):
+            head = {"apiVersion": kind.api_version, "kind": kind.name}
+            house.cluster.put({**head, "metadata": {"namespace": NAME, "name": name, **held}})
+        await house.cluster.delete(kind, NAME, "goes")
+    await house.namespaces.reconcile("", NAME)
+    assert (
+        house.cluster.find(FUNCTION, NAME, "goes")["metadata"]["finalizers"] == held["finalizers"]
+    )
+    await house.cluster.delete(TENANT_NAMESPACE, "", NAME)
+    for _ in range(2):
+        assert (await house.namespaces.reconcile("", NAME)).outcome == "ending"
+    for kind in (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER):
+        left = house.cluster.find(kind, NAME, "goes")["metadata"]["finalizers"]
+        assert left == ["funkhaus.dev/y", "foregroundDeletion"]
+        untouched = house.cluster.find(kind, NAME, "stays")["metadata"]["finalizers"]
+        assert untouched == held["finalizers"]
+
+
+async def test_what_kubernetes_says_is_left_is_told(house: House) -> None:
+    house.tenant_namespace(NAME)
+    await house.namespaces.reconcile("", NAME)
+    house.cluster.find(NAMESPACE, "", NAME)["metadata"]["finalizers"] = ["kubernetes"]
+    await house.cluster.delete(TENANT_NAMESPACE, "", NAME)
+    await house.namespaces.reconcile("", NAME)
+    content = {"type": "NamespaceContentRemaining", "status": "True", "message": "1 secret"}
+    house.cluster.write_status(NAMESPACE, "", NAME, {"conditions": [content]})
+    await house.namespaces.reconcile("", NAME)
+    (ending,) = _ready(house)
+    assert ending["message"] == "the Namespace and all in it are being deleted"
+    finalizers = {**content, "type": "NamespaceFinalizersRemaining", "message": "evil.example/x"}
+    house.cluster.write_status(NAMESPACE, "", NAME, {"conditions": [content, finalizers]})
+    await house.namespaces.reconcile("", NAME)
+    (ending,) = _ready(house)
+    assert ending["message"].endswith("Kubernetes says what is left: 1 secret; evil.example/x")
 
 
 @pytest.mark.parametrize("name", ["kube-system--x", NAME])
