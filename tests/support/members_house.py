@@ -8,10 +8,7 @@ import subprocess
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from funkhaus.domain.kinds import FUNCTION, Kind
 from funkhaus.domain.tenant import Namespace
@@ -24,20 +21,21 @@ from funkhaus_webhook.app import Server
 from funkhaus_webhook.app import World as WebhookWorld
 
 from .api import QUOTA, Client, World, serving
+from .chart import with_token
 from .clock import FakeClock
 from .questions import DOMAIN
 from .stores import MemoryStores
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.subject import Role, Subject
 
     from .apiserver import ApiServer
 
-CHART = Path(__file__).resolve().parents[2] / "helm" / "funkhaus"
-SYSTEM, MEMBERS = "funkhaus-system", "funkhaus-system-members"
+MEMBERS = "funkhaus-system-members"
 SECONDS = 30
 """After which something that has to happen is given up."""
 ACCESS = Kind(
@@ -58,20 +56,6 @@ class Site:
     webhook_port: int
     opa_url: str
     signing_key: Path
-
-
-def kubeconfig_of(server: ApiServer, name: str, folder: Path) -> Path:
-    """The kubeconfig of one of the chart's accounts: its token and nothing else."""
-    token = server.kubectl("create", "token", name, "-n", SYSTEM).strip()
-    return with_token(server, token, folder / f"{name}.yaml")
-
-
-def with_token(server: ApiServer, token: str, path: Path) -> Path:
-    """The kubeconfig of whoever has `token`."""
-    config = yaml.safe_load(server.kubeconfig.read_text())
-    config["users"] = [{"name": "admin", "user": {"token": token}}]
-    path.write_text(yaml.safe_dump(config))
-    return path
 
 
 @dataclass

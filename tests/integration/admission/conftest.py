@@ -1,28 +1,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 from tests.support import apiserver as kube
-from tests.support import callers
-from tests.support.admission_house import REGISTRY, SYSTEM, House, tenant_namespace, until_trusted
+from tests.support import callers, chart
+from tests.support.admission_house import House, tenant_namespace, until_trusted
 from tests.support.attacker import hands
 from tests.support.ports import free_port
 from tests.support.webhook import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from funkhaus_cluster.pki import Pki
     from tests.support.apiserver import ApiServer
     from tests.support.attacker import Hands
-
-CHART = Path(__file__).resolve().parents[3] / "helm" / "funkhaus"
 
 
 @pytest.fixture(scope="session")
@@ -38,43 +34,18 @@ def server(tmp_path_factory: pytest.TempPathFactory, opa_url: str, pki: Pki) -> 
     port = free_port()
     flags = ("--allow-privileged=true", callers.flag(pki, port))
     with kube.running(tmp_path_factory.mktemp("admission"), *flags) as started:
-        started.kubectl("apply", "--server-side", "-f", str(CHART / "crds"))
-        started.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
-        started.kubectl("create", "namespace", SYSTEM)
-        rendered = subprocess.run(
-            [
-                *("helm", "template", "funkhaus", str(CHART), "--namespace", SYSTEM),
-                *("--set", "workloads=false", "--set", f"registry.host={REGISTRY}"),
-                *("--set", f"webhook.url=https://127.0.0.1:{port}"),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        ).stdout
-        install = (
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--field-manager=chart",
-            "-f",
-            "-",
-        )
-        started.kubectl(*install, stdin=rendered)
+        chart.prepare(started)
+        chart.apply(started, chart.rendered(port=port))
         for manifest in tenant_namespace():
-            started.kubectl(*install, stdin=json.dumps(manifest))
+            chart.apply(started, json.dumps(manifest))
         yield started
 
 
 @pytest.fixture(scope="session")
 def own_kubeconfig(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The webhook's kubeconfig: its ServiceAccount's token and nothing else."""
-    token = server.kubectl("create", "token", "funkhaus-webhook", "-n", SYSTEM).strip()
-    config = yaml.safe_load(server.kubeconfig.read_text())
-    config["users"] = [{"name": "admin", "user": {"token": token}}]
-    path = tmp_path_factory.mktemp("webhook") / "kubeconfig.yaml"
-    path.write_text(yaml.safe_dump(config))
-    return path
+    folder = tmp_path_factory.mktemp("webhook")
+    return chart.kubeconfig_of(server, "funkhaus-webhook", folder)
 
 
 def webhook_port(server: ApiServer) -> int:

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,16 +13,17 @@ from funkhaus.domain.tenant import TenantFacts
 from funkhaus.manifests import backstop
 from funkhaus.policy.folder import read_folder
 from tests.support import apiserver as kube
+from tests.support import chart
+from tests.support.chart import SYSTEM
 from tests.support.opa import POLICIES
 from tests.support.questions import DOMAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.apiserver import ApiServer
 
-CHART = Path(__file__).resolve().parents[3] / "helm" / "funkhaus"
-SYSTEM = "funkhaus-system"
 TENANTS = [
     TenantFacts("demo", "default", "small", (f"demo.{DOMAIN}",)),
     TenantFacts("acme", "prod", "medium", (f"acme.{DOMAIN}", "acme.example", "shop.example.org")),
@@ -75,18 +74,11 @@ def ground(policies: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     found = read_folder(policies)
     catalogues = catalogue_files.by_name(found.deciding)
     with kube.running(tmp_path_factory.mktemp("backstop-apiserver")) as server:
-        server.kubectl("apply", "--server-side", "-f", str(CHART / "crds"))
-        server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
-        server.kubectl("create", "namespace", SYSTEM)
-        templates = ("functions", "triggers", "marks")
-        shown = [
-            word for name in templates for word in ("-s", f"templates/webhook/backstop-{name}.yaml")
-        ]
-        rendered = subprocess.run(
-            ["helm", "template", "funkhaus", str(CHART), "-n", SYSTEM, "--set", "workloads=false", "--set", "backstop=true",
-             "--set", "webhook.url=https://127.0.0.1:8743", "--set", "registry.host=r", *shown],
-            capture_output=True, text=True, timeout=60, check=True,
-        ).stdout  # fmt: skip
+        chart.prepare(server)
+        shown = tuple(
+            f"webhook/backstop-{name}.yaml" for name in ("functions", "triggers", "marks")
+        )
+        rendered = chart.rendered("--set", "backstop=true", show=shown)
         bounds = backstop.bounds(
             found.files, catalogues, revision=found.revision, domain=DOMAIN, namespace=SYSTEM
         )
@@ -95,7 +87,7 @@ def ground(policies: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             rendered,
             *(json.dumps(namespace(facts)) for facts in TENANTS),
         ):
-            server.kubectl("apply", "--server-side", "-f", "-", stdin=text)
+            chart.apply(server, text)
         yield Ground(server, policies, catalogues)
 
 

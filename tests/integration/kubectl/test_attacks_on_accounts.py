@@ -15,7 +15,8 @@ from funkhaus.domain.kinds import FUNCTION, POD, SECRET, SERVICE_ACCOUNT
 from funkhaus.domain.kubectl_account import SECONDS
 from funkhaus.domain.subject import Role
 from funkhaus.kube import KubeCluster
-from tests.support.members_house import MEMBERS, SYSTEM, members_house, until, with_token
+from tests.support.chart import SYSTEM, with_token
+from tests.support.members_house import MEMBERS, members_house, until
 from tests.support.questions import function
 
 if TYPE_CHECKING:

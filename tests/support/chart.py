@@ -1,0 +1,62 @@
+"""The chart, as it's installed for processes outside the cluster."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from .apiserver import ApiServer
+
+CHART = Path(__file__).resolve().parents[2] / "helm" / "funkhaus"
+SYSTEM = "funkhaus-system"
+
+
+def rendered(*words: str, port: int = 8743, show: tuple[str, ...] = ()) -> str:
+    """Its objects, with a webhook at `port` of loopback; of `show` alone, templates, where some are given."""
+    shown = [word for name in show for word in ("-s", f"templates/{name}")]
+    return subprocess.run(
+        [
+            *("helm", "template", "funkhaus", str(CHART), "--namespace", SYSTEM),
+            *("--set", "workloads=false", "--set", "registry.host=127.0.0.1:5050"),
+            *("--set", f"webhook.url=https://127.0.0.1:{port}"),
+            *words,
+            *shown,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+
+def prepare(server: ApiServer) -> None:
+    """Its kinds, and the platform's namespace."""
+    server.kubectl("apply", "--server-side", "-f", str(CHART / "crds"))
+    server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+    server.kubectl("create", "namespace", SYSTEM)
+
+
+def apply(server: ApiServer, manifests: str) -> None:
+    """As the one who installs."""
+    server.kubectl(
+        *("apply", "--server-side", "--force-conflicts", "--field-manager=chart", "-f", "-"),
+        stdin=manifests,
+    )
+
+
+def kubeconfig_of(server: ApiServer, account: str, folder: Path) -> Path:
+    """A kubeconfig in `folder` that is a ServiceAccount of the platform's and nothing else."""
+    token = server.kubectl("create", "token", account, "-n", SYSTEM).strip()
+    return with_token(server, token, folder / f"{account}.yaml")
+
+
+def with_token(server: ApiServer, token: str, path: Path) -> Path:
+    """The kubeconfig of whoever has `token`, written to `path`."""
+    config = yaml.safe_load(server.kubeconfig.read_text())
+    config["users"] = [{"name": "admin", "user": {"token": token}}]
+    path.write_text(yaml.safe_dump(config))
+    return path
