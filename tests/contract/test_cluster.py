@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +158,39 @@ async def test_dry_run_stores_nothing(exam: Exam) -> None:
     seen = await exam.ours.apply(exam.config_map(a="1"), dry_run=True)
     assert seen["data"] == {"a": "1"}
     assert await exam.ours.get(CONFIG_MAP, "default", exam.name) is None
+
+
+async def test_of_many_new_ones_at_once_one_is_stored(exam: Exam) -> None:
+    async def create(number: int) -> Manifest | None:
+        manifest = exam.function(timeout=number, env=[{"name": f"V{number}", "value": "x"}])
+        manifest["metadata"]["labels"] = {"number": str(number)}
+        try:
+            return await exam.ours.apply(manifest, new=True)
+        except ConflictError:
+            return None
+
+    found = await asyncio.gather(*(create(number) for number in range(1, 21)))
+    (first,) = [item for item in found if item]
+    assert await exam.ours.get(FUNCTION, "default", exam.name) == first
+    for manager in (exam.ours, exam.other):
+        for dry_run in (False, True):
+            with pytest.raises(ConflictError):
+                await manager.apply(exam.function(timeout=99), new=True, dry_run=dry_run)
+    assert await exam.ours.get(FUNCTION, "default", exam.name) == first
+    # What was made so is applied as usual: what is not said any more goes.
+    after = await exam.ours.apply(exam.function(timeout=30))
+    assert "env" not in after["spec"]
+    assert not after["metadata"].get("labels")
+
+
+async def test_a_new_one_may_be_tried_and_follows_one_that_is_gone(exam: Exam) -> None:
+    seen = await exam.ours.apply(exam.function(), new=True, dry_run=True)
+    assert seen["spec"]["runtime"] == "python3.11"
+    assert await exam.ours.get(FUNCTION, "default", exam.name) is None
+    first = await exam.ours.apply(exam.function(), new=True)
+    assert await exam.ours.delete(FUNCTION, "default", exam.name)
+    second = await exam.ours.apply(exam.function(), new=True)
+    assert first["metadata"]["uid"] != second["metadata"]["uid"]
 
 
 async def test_with_a_uid_only_that_very_object_is_changed(exam: Exam) -> None:

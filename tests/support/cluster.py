@@ -115,11 +115,14 @@ class MemoryCluster:
         manifest: Manifest,
         *,
         force: bool = False,
+        new: bool = False,
         dry_run: bool = False,
         subject: Subject | None = None,
     ) -> Manifest:
         kind, namespace, name = _address(manifest)
         self._asked("apply", kind, namespace, name, subject)
+        if new and _key(kind, namespace, name) in self.objects:
+            raise ConflictError("the object has been modified")
         body = {key: value for key, value in manifest.items() if key != "status"}
         return self._apply(kind, namespace, name, body, force=force, dry_run=dry_run)
 

@@ -47,6 +47,8 @@ KEYS = 100_000
 LOG_BYTES = 16 * 1024 * 1024
 FOLLOW_SECONDS = 3600
 _GONE, _ERRORS = 410, 400
+_UNSEEN = {"resourceVersion": "1"}
+"""That of an empty etcd: its first object has 2."""
 
 
 class KubeCluster:
@@ -149,10 +151,18 @@ class KubeCluster:
         manifest: Manifest,
         *,
         force: bool = False,
+        new: bool = False,
         dry_run: bool = False,
         subject: Subject | None = None,
     ) -> Manifest:
-        """Server-side apply; with a ``metadata.uid`` it only ever changes that very object."""
+        """Server-side apply; with a ``metadata.uid`` it only ever changes that very object.
+
+        A create that is an apply has no request of its own. But kube-apiserver compares a resource version with that of
+        the object it finds in the transaction it writes in, and with nothing where it finds none: one that no object
+        can have makes `new`. The fields are owned as by any apply, which those of a POST would not be.
+        """
+        if new:
+            manifest = {**manifest, "metadata": {**manifest["metadata"], **_UNSEEN}}
         query = self._apply_query(force=force)
         if dry_run:
             query["dryRun"] = "All"

@@ -89,10 +89,15 @@ class Cluster(Protocol):
         manifest: Manifest,
         *,
         force: bool = False,
+        new: bool = False,
         dry_run: bool = False,
         subject: Subject | None = None,
     ) -> Manifest:
-        """Server-side apply under this process's field manager; returns the object as stored."""
+        """Server-side apply under this process's field manager; returns the object as stored.
+
+        With `new` only where there is no object of that name: of many at once one succeeds, the others' is a
+        `ConflictError` and changes nothing.
+        """
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
         """Server-side apply of the status subresource."""

@@ -79,12 +79,20 @@ class ResourceService:
         admission and schema, `NotFoundError`/`ForbiddenError`.
         """
         async with self._writing(asker, place, name, "create", dry_run=dry_run) as (namespace, act):
+            exists = ConflictError(
+                f"{self._noun} {name!r} exists already in namespace {place.namespace!r}"
+            )
             if await self._live(asker, namespace, name) is not None:
-                raise ConflictError(
-                    f"{self._noun} {name!r} exists already in namespace {place.namespace!r}"
-                )
+                raise exists
             manifest = self._manifest(namespace, name, spec, labels)
-            stored = await self._apply(asker, manifest, force=False, dry_run=dry_run)
+            try:
+                stored = await self._cluster.apply(
+                    manifest, new=True, dry_run=dry_run, subject=asker.subject
+                )
+            except ConflictError as error:  # somebody else's came in between
+                if await self._live(asker, namespace, name) is None:
+                    raise
+                raise exists from error
             _note(act, None, stored)
             return stored
 
