@@ -9,6 +9,7 @@ from aiohttp import web
 
 from funkhaus import metrics
 from funkhaus.domain.errors import FunkhausError
+from funkhaus.services.deadline import promptly
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -48,10 +49,13 @@ def application(checks: Mapping[str, Callable[[], Awaitable[object]]]) -> web.Ap
 
 async def _said(check: Callable[[], Awaitable[object]]) -> str:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            await check()
+        await promptly(CHECK_SECONDS, _passed(check))
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} s"
     except FunkhausError as error:
         return error.message
     return "ok"
+
+
+async def _passed(check: Callable[[], Awaitable[object]]) -> None:
+    await check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -199,3 +200,22 @@ async def test_without_a_database_nothing_is_warm() -> None:
     with pytest.raises(UnavailableError):
         await PostgresStores(lost).warm()
     await lost.close()
+
+
+@pytest.mark.parametrize(("off", "words"), [(90, "9. s ahead of"), (-90, "(8|9). s behind")])
+async def test_a_clock_that_is_not_the_database_s_is_not_ready(
+    database: str, off: float, words: str
+) -> None:
+    """Approvals, tokens and grants end by it."""
+    for seconds, refused in ((off, True), (off / 3, False)):
+        engine = open_engine(
+            database, pool=1, seconds=5, name=NAME, clock=lambda by=seconds: time.time() + by
+        )
+        try:
+            if refused:
+                with pytest.raises(UnavailableError, match=words):
+                    await PostgresStores(engine).ready()
+            else:
+                await PostgresStores(engine).ready()
+        finally:
+            await engine.close()

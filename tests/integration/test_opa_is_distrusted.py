@@ -20,7 +20,7 @@ from funkhaus.policy.client import OpaDecider
 from tests.support import opa
 from tests.support.opa import hangs, says, standing_in
 from tests.support.ports import free_port
-from tests.support.questions import function, question
+from tests.support.questions import function, http_trigger, question
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +141,56 @@ async def test_b51_a_rule_that_breaks_at_run_time_is_no_yes(opa_url: str, tmp_pa
         pytest.raises(UnavailableError, match="failed with status 500"),
     ):
         await ask(url)
+
+
+def with_a_rule(tmp_path: Path, text: str) -> Path:
+    """The house's policies with something more in the rule about CPU."""
+    folder = tmp_path / "policies"
+    shutil.copytree(opa.POLICIES, folder)
+    rule = folder / "funkhaus/admission/cpu/cpu.rego"
+    rule.write_text(f"{rule.read_text()}\n{text}\n")
+    return folder
+
+
+EXPLODING = ("^(a+)+$", "^(a|a)*$", "^(a|aa)+$", "^(.*a){20}$", "^(([a-z])+.)+[A-Z]([a-z])+$")
+"""Expressions that take an engine that tries every way for ever, at 64 KiB of text that nearly matches."""
+
+
+@pytest.mark.parametrize("expression", EXPLODING)
+async def test_b56_an_expression_takes_as_long_as_its_text(
+    opa_url: str, tmp_path: Path, expression: str
+) -> None:
+    """An admin's expression is RE2's, which has no way back: the answer comes within the deadline of every review."""
+    del opa_url
+    finding = (
+        'findings contains {"code": "cpu-exploded", "outcome": "warn", "path": "", "message": "m"} if {\n'
+        '\ttext := concat("", [concat("", ["a" | some _ in numbers.range(1, 65536)]), "!"])\n'
+        f"\tnot regex.match(`{expression}`, text)\n"
+        "}"
+    )
+    with opa.running(tmp_path, with_a_rule(tmp_path, finding)) as url:
+        verdict = await ask(url, deadline=30)
+    assert "cpu-exploded" in {item.code for item in verdict.findings}
+
+
+async def test_b51_b56_a_rule_without_end_is_cut_and_stops_nobody(
+    opa_url: str, tmp_path: Path
+) -> None:
+    """OPA gives up what nobody waits for any more, and answers the next."""
+    del opa_url
+    finding = (
+        'findings contains {"code": "cpu-endless", "outcome": "warn", "path": "", "message": "m"} if {\n'
+        '\tinput.kind == "Function"\n'
+        "\tcount([1 | some x in numbers.range(1, 30000); some y in numbers.range(1, 30000); x + y > 0]) > 1\n"
+        "}"
+    )
+    with opa.running(tmp_path, with_a_rule(tmp_path, finding)) as url:
+        for _ in range(4):
+            with pytest.raises(TimedOutError, match=r"did not answer within 0\.5 s"):
+                await ask(url, deadline=0.5)
+        async with OpaDecider(url, timeout=20) as decider:
+            verdict = await decider.decide(question(http_trigger()))
+    assert "cpu-endless" not in {item.code for item in verdict.findings}
 
 
 @pytest.mark.parametrize(

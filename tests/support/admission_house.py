@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from .questions import function
 from .webhook import Running, demo_stores
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .apiserver import ApiServer
 
 REGISTRY = "127.0.0.1:5050"
@@ -77,3 +80,45 @@ def until_trusted(house: House) -> None:
         if done.returncode == 0:
             return
     raise AssertionError(done.stderr)
+
+
+@contextmanager
+def asking(house: House, port: int, validating: int = 0, *, trusted: bool = True) -> Iterator[None]:
+    """Have kube-apiserver ask the webhook at another port for a while; at `validating` whether an object may get in.
+
+    Unless `trusted` is false, it ends once whoever is asked then is trusted.
+    """
+    kinds = {
+        "mutatingwebhookconfiguration": f"https://127.0.0.1:{port}/mutate",
+        "validatingwebhookconfiguration": f"https://127.0.0.1:{validating or port}/validate",
+    }
+    where = "{.webhooks[0].clientConfig.url}"
+    before = {
+        kind: house.server.kubectl("get", kind, "funkhaus", f"-o=jsonpath={where}")
+        for kind in kinds
+    }
+
+    def ask(urls: dict[str, str]) -> None:
+        for kind, url in urls.items():
+            change = [{"op": "replace", "path": "/webhooks/0/clientConfig/url", "value": url}]
+            house.server.kubectl("patch", kind, "funkhaus", "--type=json", "-p", json.dumps(change))
+
+    ask(kinds)
+    try:
+        yield
+    finally:
+        ask(before)
+        if trusted:
+            until_trusted(house)
+
+
+def refused(house: House, words: str) -> None:
+    """Wait until kube-apiserver has noticed whom to ask, and the refusal says this; nothing may get in after that."""
+    for _ in range(60):
+        done = house.apply(function("nobody", timeout=7), "--dry-run=server")
+        if words in done.stderr:
+            break
+    else:
+        raise AssertionError(done.stderr or "it got in")
+    assert house.apply(function("nobody", timeout=7)).returncode != 0
+    assert house.kubectl("get", "function", "nobody", "-n", NAMESPACE).returncode != 0

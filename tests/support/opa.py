@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import subprocess
 import time
-import urllib.request
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from funkhaus.policy import bundle
 from funkhaus.policy.folder import read_folder
 
+from .parts import Part, is_well
 from .ports import free_port
 from .signing import signer
 
@@ -33,11 +33,25 @@ decision_logs: {{console: true}}
 @contextmanager
 def running(folder: Path, policies: Path = POLICIES) -> Iterator[str]:
     """Start OPA on the signed bundle of `policies`, yield its URL once it judges by it, end it."""
+    _signed(folder, policies)
+    with _following(folder, signer().public, policies / "system", "?bundles=true") as url:
+        yield url
+
+
+def _signed(folder: Path, policies: Path) -> None:
     made = folder / "bundle.tar.gz"
     made.write_bytes(bundle.build(read_folder(policies), signer()))
     (folder / "opa.yaml").write_text(SIGNED.format(bundle=made))
-    with _following(folder, signer().public, policies / "system", "?bundles=true") as url:
-        yield url
+
+
+def part(folder: Path, policies: Path = POLICIES) -> tuple[str, Part]:
+    """The URL of an OPA that judges by the signed bundle of `policies`, and what starts and ends it there."""
+    _signed(folder, policies)
+    (folder / "key.pem").write_text(signer().public)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    argv = _verifying(folder, port, policies / "system")
+    return url, Part(argv, folder / "opa.log", lambda: is_well(f"{url}/health?bundles=true"))
 
 
 @contextmanager
@@ -88,15 +102,19 @@ def _following(folder: Path, key: str, doors: Path, ready: str = "") -> Iterator
     """OPA by the configuration in `folder`, which verifies by `key`."""
     port = free_port()
     (folder / "key.pem").write_text(key)
-    argv = [
+    argv = _verifying(folder, port, doors)
+    with started(argv, f"http://127.0.0.1:{port}", folder / "opa.log", ready) as address:
+        yield address
+
+
+def _verifying(folder: Path, port: int, doors: Path) -> list[str]:
+    return [
         *_argv(port),
         f"--config-file={folder / 'opa.yaml'}",
         "--set=keys.house.algorithm=RS256",
         f"--set-file=keys.house.key={folder / 'key.pem'}",
         str(doors),
     ]
-    with started(argv, f"http://127.0.0.1:{port}", folder / "opa.log", ready) as address:
-        yield address
 
 
 def _argv(port: int) -> list[str]:
@@ -120,15 +138,11 @@ def started(argv: Sequence[str], url: str, log_path: Path, ready: str = "") -> I
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with opener.open(url, timeout=1) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.05)
+        if is_well(url):
+            return
+        time.sleep(0.05)
     raise AssertionError(f"OPA did not become healthy:\n{log.read_text()[-2000:]}")
 
 

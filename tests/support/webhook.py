@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,11 +17,14 @@ from funkhaus.policy.client import OpaDecider
 from funkhaus.settings import Webhook
 from funkhaus_webhook.app import Server, World
 
+from .parts import Part, is_well
+from .ports import free_port
 from .questions import DOMAIN
 from .stores import MemoryStores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from funkhaus.ports import Cluster
     from funkhaus_webhook.certificates import Lives
@@ -117,3 +122,22 @@ def serving(
         thread.join(START_SECONDS)
         assert not thread.is_alive()
     assert running.problem is None, running.problem
+
+
+def part(folder: Path, *, database: str, opa_url: str, kubeconfig: Path, port: int) -> Part:
+    """The webhook as the process it is, on a real database; ready where it would get requests of a Service."""
+    ops = free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "FUNKHAUS_DATABASE_URL": database,
+        "FUNKHAUS_OPA_URL": opa_url,
+        "FUNKHAUS_KUBECONFIG": str(kubeconfig),
+        "FUNKHAUS_DOMAIN": DOMAIN,
+        "FUNKHAUS_WEBHOOK_URL": "https://127.0.0.1",
+        "FUNKHAUS_WEBHOOK_PORT": str(port),
+        "FUNKHAUS_WEBHOOK_OPS_PORT": str(ops),
+    }
+    argv = (sys.executable, "-m", "funkhaus_webhook")
+    address = f"http://127.0.0.1:{ops}/readyz"
+    return Part(argv, folder / "webhook.log", lambda: is_well(address), env=environment)

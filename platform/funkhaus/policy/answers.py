@@ -55,7 +55,9 @@ def _result(answer: object) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise _wrong("it is no JSON object")
     if "result" not in answer:
-        raise UnavailableError("the policy engine has no such rule; its policy may not be loaded")
+        raise UnavailableError(
+            "the policy engine has no such rule; its policy may not be loaded yet, try again"
+        )
     result = answer["result"]
     if not isinstance(result, dict):
         raise _wrong("its result is no object")
@@ -71,7 +73,7 @@ def _revision(result: dict[str, Any]) -> str:
     value = result.get("revision")
     if not isinstance(value, str) or not value:
         raise UnavailableError(
-            "the policy engine names no revision of its policy; it may be loaded without its data"
+            "the policy engine names no revision of its policy; it may be loaded without its data yet, try again"
         )
     return value
 
@@ -117,4 +119,6 @@ def _default(item: object) -> Default:
 
 
 def _wrong(what: str) -> UnavailableError:
-    return UnavailableError(f"the policy engine's answer can't be trusted: {what}")
+    return UnavailableError(
+        f"the policy engine's answer can't be trusted: {what}; an admin has to look at the rules in force"
+    )

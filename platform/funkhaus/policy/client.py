@@ -96,11 +96,17 @@ class OpaDecider:
             raise TimedOutError(
                 f"the policy engine did not answer within {self._timeout:g} s; try again"
             ) from error
+        except aiohttp.ClientConnectorCertificateError as error:  # a ValueError to Python
+            raise UnavailableError(
+                "the policy engine can't be reached: its certificate is of no authority this machine trusts"
+            ) from error
         except (ValueError, aiohttp.ContentTypeError) as error:
-            raise UnavailableError("the policy engine's answer is not JSON") from error
+            raise UnavailableError(
+                "the policy engine's answer is not JSON; an admin has to look what answers in its place"
+            ) from error
         except aiohttp.ClientResponseError as error:  # a rule that fails while it runs is a 500
             raise UnavailableError(
-                f"the policy engine failed with status {error.status}"
+                f"the policy engine failed with status {error.status}; an admin has to look at the rules in force"
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise UnavailableError("the policy engine can't be reached; try again") from error

@@ -13,7 +13,6 @@ object that a newer policy would not let in).
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,6 +39,7 @@ from funkhaus.domain.verdict import Finding, Verdict
 from funkhaus.ports import AuditRow
 from funkhaus.services.additions import additions
 from funkhaus.services.authors import may_name, outdated, people
+from funkhaus.services.deadline import promptly
 from funkhaus.services.decision_log import decided, unkept
 from funkhaus.services.holding import Holding
 from funkhaus.services.ledger import version_of
@@ -181,12 +181,7 @@ class ReviewService:
     ) -> Judgement:
         try:
             review = self._of_member(review)
-            # Whose row it waits in, its name says: nobody is asked for that, and a wrong name waits with its like.
-            async with (
-                asyncio.timeout(deadline),
-                self._turns.turn(review.namespace.partition("--")[0]),
-            ):
-                judgement = await work(review)
+            judgement = await promptly(deadline, self._in_turn(review, work))
         except TimeoutError:
             error = TimedOutError(f"admission took longer than {deadline:g} s; try again")
             judgement = Judgement(error=error)
@@ -200,6 +195,13 @@ class ReviewService:
         if isinstance(judgement.error, TooManyError):
             return judgement  # not judged; a row each would make a flood of writes of a flood of requests
         return dataclasses.replace(judgement, audited=await self._record(review, judgement))
+
+    async def _in_turn(
+        self, review: Review, work: Callable[[Review], Awaitable[Judgement]]
+    ) -> Judgement:
+        # Whose row it waits in, its name says: nobody is asked for that, and a wrong name waits with its like.
+        async with self._turns.turn(review.namespace.partition("--")[0]):
+            return await work(review)
 
     def _of_member(self, review: Review) -> Review:
         """The review with the subject in place of the ServiceAccount that stands for its credential."""
@@ -333,12 +335,15 @@ class ReviewService:
         """Append the audit row of what is refused or let in with a remark; whether that succeeded. The answer stands."""
         row = _audit_row(review, judgement)
         try:
-            async with asyncio.timeout(AUDIT_SECONDS), self._stores.begin_platform() as work:
-                await work.audit(row)
+            await promptly(AUDIT_SECONDS, self._write(row))
         except Exception:  # noqa: BLE001 - whatever fails here, the review must still be answered
             _LOG.exception("the audit row of a review is lost", review=review.uid, row=row.detail)
             return False
         return True
+
+    async def _write(self, row: AuditRow) -> None:
+        async with self._stores.begin_platform() as work:
+            await work.audit(row)
 
 
 def _audit_row(review: Review, judgement: Judgement) -> AuditRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import asyncpg
 from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from funkhaus.domain.errors import InvalidError, SchemaMismatchError
+from funkhaus.domain.errors import InvalidError, SchemaMismatchError, UnavailableError
 from funkhaus.storage.failures import LOST, MEND, ON_CONNECTING, translated
 from funkhaus.storage.fixed import driver_of
 from funkhaus.storage.reading import Reading
@@ -17,7 +18,7 @@ from funkhaus.storage.schema import REVISION
 from funkhaus.storage.walls import TENANT_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 _DRIVER = "postgresql+asyncpg"
 _READABLE = text(
@@ -36,6 +37,9 @@ _UNWALLED = text(
     """
 )
 """Tables of tenants' data that show us all rows."""
+_CLOCK = text("SELECT extract(epoch FROM clock_timestamp())")
+SKEW_SECONDS = 60.0
+"""How far a process's clock may be from the database's: approvals, tokens and grants end by the clock of whoever looks."""
 
 
 class Engine:
@@ -45,8 +49,15 @@ class Engine:
     which also says whose transaction it is, shows whether a connection from the pool still lives.
     """
 
-    def __init__(self, engine: AsyncEngine, size: int, reading: Reading) -> None:
-        self._engine, self.size = engine, size
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        size: int,
+        reading: Reading,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine, self.size, self._clock = engine, size, clock
         self.reading = reading
         """For what is only looked up, on connections of its own."""
 
@@ -89,12 +100,15 @@ class Engine:
                 return connection
 
     async def check_revision(self) -> None:
-        """Pass if this code works on the schema, and the walls between tenants hold for us.
+        """Pass if this code works on the schema, the walls between tenants hold for us, and our clock is the database's.
 
-        Raises `SchemaMismatchError`.
+        Raises `SchemaMismatchError`, and `UnavailableError` for the clock.
         """
         async with self.transaction() as connection:
             with translated():
+                asked = self._clock()
+                theirs = float(await connection.scalar(_CLOCK) or 0)
+                heard = self._clock()
                 known = await connection.scalar(_READABLE)
                 found = list(await connection.scalars(_VERSION)) if known else []
                 works = bool(await connection.scalar(_NOTED)) and bool(
@@ -112,11 +126,23 @@ class Engine:
                 f"row-level security does not hold for this process on {', '.join(bare)}: tenants would see each other's "
                 f"rows. FORCE ROW LEVEL SECURITY on them, and {TENANT_ROLE} without SUPERUSER and BYPASSRLS, passes"
             )
+        _check_clock(theirs, asked, heard)
 
     async def close(self) -> None:
         """Close all connections."""
         await self.reading.close()
         await self._engine.dispose()
+
+
+def _check_clock(theirs: float, asked: float, heard: float) -> None:
+    """Their time was told between our two; what the exchange took is nobody's fault."""
+    ahead = asked - theirs if asked > theirs else min(heard - theirs, 0.0)
+    if abs(ahead) > SKEW_SECONDS:
+        raise UnavailableError(
+            f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's: "
+            f"approvals, tokens and grants would end at the wrong time. "
+            f"Set the clocks (NTP); up to {SKEW_SECONDS:g} s apart passes"
+        )
 
 
 async def _given_back(connection: AsyncConnection) -> None:
@@ -136,10 +162,13 @@ async def _dropped(connection: AsyncConnection) -> None:
     await connection.close()
 
 
-def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
+def open_engine(
+    url: str, *, pool: int, seconds: float, name: str, clock: Callable[[], float] = time.time
+) -> Engine:
     """A pool of at most `pool` connections, and a few for looking up; nothing is connected yet.
 
-    `seconds` bounds waiting for a connection, connecting, and every statement; `name` is what the server shows for us.
+    `seconds` bounds waiting for a connection, connecting, and every statement; `name` is what the server shows for us;
+    `clock` is this machine's, in seconds since 1970.
     Raises `InvalidError` for a URL that is not ``postgresql+asyncpg://…``, without repeating it: it holds a password.
     """
     milliseconds = str(int(seconds * 1000))
@@ -173,4 +202,4 @@ def open_engine(url: str, *, pool: int, seconds: float, name: str) -> Engine:
             f"FUNKHAUS_DATABASE_URL is not a database URL; {_DRIVER}://user:password@host/database passes"
         ) from error
     _, whereto = engine.dialect.create_connect_args(address)
-    return Engine(engine, pool, Reading({**whereto, **options}, seconds=seconds))
+    return Engine(engine, pool, Reading({**whereto, **options}, seconds=seconds), clock=clock)

@@ -30,8 +30,11 @@ _BY_STATE: dict[str, _Known] = {
     "23505": (ConflictError, "that exists already"),
     "23503": (ConflictError, "what this refers to does not exist"),
     "42P01": (SchemaMismatchError, f"a table is missing: run `{MEND}`"),
-    "55P03": (TimedOutError, "the database did not finish in time"),  # waiting for a lock
-    "57014": (TimedOutError, "the database did not finish in time"),  # statement_timeout
+    "55P03": (
+        TimedOutError,
+        "the database did not finish in time; try again",
+    ),  # waiting for a lock
+    "57014": (TimedOutError, "the database did not finish in time; try again"),  # statement_timeout
 }
 ON_CONNECTING: dict[str, _Known] = {
     "22023": (SchemaMismatchError, f"the role {TENANT_ROLE} is missing: run `{MEND}`"),
@@ -60,10 +63,10 @@ def translated(more: Known | None = None) -> Iterator[None]:
         yield
     except exc.TimeoutError as error:
         raise TimedOutError(
-            "all connections to the database are busy (FUNKHAUS_DATABASE_POOL)"
+            "all connections to the database are busy (FUNKHAUS_DATABASE_POOL); try again"
         ) from error
     except TimeoutError as error:
-        raise TimedOutError("the database did not answer in time") from error
+        raise TimedOutError("the database did not answer in time; try again") from error
     except exc.DBAPIError as error:
         lost = error.connection_invalidated or isinstance(error, exc.InterfaceError)
         if (known := _known(error.orig, more or {}, lost=lost)) is None:
@@ -76,7 +79,7 @@ def translated(more: Known | None = None) -> Iterator[None]:
         raise known from error
     except OSError as error:
         raise UnavailableError(
-            f"the database can't be reached: {error.strerror or type(error).__name__}"
+            f"the database can't be reached: {error.strerror or type(error).__name__}; try again"
         ) from error
 
 

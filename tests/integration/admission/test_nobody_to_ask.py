@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.errors import UnavailableError
@@ -12,56 +10,20 @@ from tests.support.admission_house import (
     NAMESPACE,
     SYSTEM,
     House,
-    until_trusted,
+    asking,
+    refused,
 )
 from tests.support.ports import free_port
 from tests.support.questions import function
 from tests.support.webhook import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.attacker import Hands
 
 
 # ── nobody to ask ──
-
-
-@contextmanager
-def asking(house: House, port: int) -> Iterator[None]:
-    """Have kube-apiserver ask the webhook at another port for a while."""
-    kinds = {"mutate": "mutatingwebhookconfiguration", "validate": "validatingwebhookconfiguration"}
-
-    def ask(at: int) -> None:
-        for path, kind in kinds.items():
-            change = [
-                {
-                    "op": "replace",
-                    "path": "/webhooks/0/clientConfig/url",
-                    "value": f"https://127.0.0.1:{at}/{path}",
-                }
-            ]
-            house.server.kubectl("patch", kind, "funkhaus", "--type=json", "-p", json.dumps(change))
-
-    ask(port)
-    try:
-        yield
-    finally:
-        ask(house.webhook.address[1])
-        until_trusted(house)
-
-
-def refused(house: House, words: str) -> None:
-    """Wait until kube-apiserver has noticed whom to ask, and the refusal says this; nothing may get in after that."""
-    for _ in range(60):
-        done = house.apply(function("nobody", timeout=7), "--dry-run=server")
-        if words in done.stderr:
-            break
-    else:
-        raise AssertionError(done.stderr or "it got in")
-    assert house.apply(function("nobody", timeout=7)).returncode != 0
-    assert house.kubectl("get", "function", "nobody", "-n", NAMESPACE).returncode != 0
 
 
 def test_b60_without_a_webhook_nothing_gets_in_and_deletes_still_work(house: House) -> None:
