@@ -10,11 +10,9 @@ from aiohttp import web
 
 from funkhaus_api import middlewares, negotiation, preconditions, rates, repetition
 from funkhaus_api.addresses import Proxies
-from funkhaus_api.announcing import announce_for_ever
-from funkhaus_api.bounding import bound_for_ever
-from funkhaus_api.chaining import chain_for_ever
-from funkhaus_api.deliveries import deliver
-from funkhaus_api.following import announced, follow_for_ever
+from funkhaus_api.chaining import chaining
+from funkhaus_api.deliveries import delivering
+from funkhaus_api.following import announced, following
 from funkhaus_api.guesses import Guesses
 from funkhaus_api.handlers import (
     approvals,
@@ -49,9 +47,8 @@ from funkhaus_api.handlers import (
     users,
 )
 from funkhaus_api.keys import GUESSES, LIMITS, PROXIES, SERVICES, Limits
-from funkhaus_api.noting import note
-from funkhaus_api.purging import purge_for_ever
-from funkhaus_api.sweeping import sweep_for_ever
+from funkhaus_api.sweeping import sweeping
+from funkhaus_api.workers import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -126,6 +123,12 @@ PATIENT = frozenset(
 """What may take longer than a request, within limits of its own."""
 ONCE = frozenset({logins.start, logins.answered})
 """GETs of a browser that change something: no HEAD, which link previews send, may do that."""
+PURGE_PAUSE = 5.0
+"""Seconds between rounds. Most find nothing: one look at an index."""
+NOTIFICATIONS_PAUSE = 2.0
+NOTES_PAUSE = 15.0
+BOUNDS_PAUSE = 1.0
+"""A failure is often an older chart that gives no right to write them."""
 READERS = {route.path: route.handler for route in ROUTES if route.method == "GET"}
 """Who reads what a path names: for ETags and If-Match."""
 
@@ -163,18 +166,19 @@ def create_app(
 
 async def _workers(app: web.Application) -> AsyncIterator[None]:
     services = app[SERVICES]
-    tasks = [
-        asyncio.create_task(deliver(services.outbox, services.bell)),
-        asyncio.create_task(sweep_for_ever(services)),
-        asyncio.create_task(purge_for_ever(services.purge)),
-        asyncio.create_task(note(services.uses, services.refusals)),
-        asyncio.create_task(chain_for_ever(services.chainer)),
-        asyncio.create_task(announce_for_ever(services.announcer)),
-        asyncio.create_task(bound_for_ever(services.bounds)),
+    workers = [
+        delivering(services.outbox, services.bell),
+        sweeping(services),
+        chaining(services.chainer),
+        Worker("end tenants", services.purge.round, PURGE_PAUSE),
+        Worker("send notifications", services.announcer.round, NOTIFICATIONS_PAUSE),
+        Worker("keep bounds", services.bounds.round, BOUNDS_PAUSE, after_failure=30.0),
+        Worker("note the use of tokens", services.uses.write, NOTES_PAUSE),
+        Worker("note refused tokens", services.refusals.write, NOTES_PAUSE),
     ]
     if services.accounts:
-        following = follow_for_ever(services.accounts, services.accounts_bell)
-        tasks.append(asyncio.create_task(following))
+        workers.append(following(services.accounts, services.accounts_bell))
+    tasks = [asyncio.create_task(worker.run(), name=worker.what) for worker in workers]
     yield
     for task in tasks:
         task.cancel()

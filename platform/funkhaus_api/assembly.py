@@ -52,10 +52,10 @@ from funkhaus.services.tenants import TenantService
 from funkhaus.services.tokens import TokenService
 from funkhaus.services.triggers import cron_job_triggers, http_triggers
 from funkhaus.services.uses import Uses
-from funkhaus_api.deliveries import Bell
 from funkhaus_api.dialing import HttpDialer
 from funkhaus_api.keys import Services
 from funkhaus_api.wire.cursors import Cursors
+from funkhaus_api.workers import Bell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from funkhaus import logs
-from funkhaus.domain.errors import FunkhausError
 from funkhaus_api.keys import services
+from funkhaus_api.workers import Worker
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from funkhaus.services.kubectl_accounts import KubectlAccounts
-    from funkhaus_api.deliveries import Bell
+    from funkhaus_api.workers import Bell
 
 PAUSE = 1.0
 SHORT = 0.02
@@ -25,7 +24,6 @@ ROUNDS = 60
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WITHIN = "/namespaces/{namespace}/"
 """Below it, functions and what goes with them: nobody's rights."""
-_LOG = logs.logger(__name__)
 
 
 @web.middleware
@@ -40,18 +38,19 @@ async def announced(request: web.Request, handler: Handler) -> web.StreamRespons
     return response
 
 
-async def follow_for_ever(accounts: KubectlAccounts, bell: Bell) -> None:
-    """No failure ends it: what is not in force now is tried again in a second."""
+def following(accounts: KubectlAccounts, bell: Bell) -> Worker:
+    """What is not in force now is tried again in a second."""
     count = 0
-    while True:
-        try:
-            if count % ROUNDS == 0:
-                await accounts.compare()
-            await accounts.round()
-            count += 1
-        except FunkhausError as error:
-            _LOG.warning("kubectl accounts not followed", error=error.message)
-        except Exception:  # noqa: BLE001 - a bug must not end revocations; it is logged
-            _LOG.exception("following kubectl accounts failed")
+
+    async def round_of_all() -> None:
+        nonlocal count
+        if count % ROUNDS == 0:
+            await accounts.compare()
+        await accounts.round()
+        count += 1
+
+    async def rest(seconds: float) -> None:
         await asyncio.sleep(SHORT)
-        await bell.wait(PAUSE)
+        await bell.wait(seconds)
+
+    return Worker("follow kubectl's accounts", round_of_all, PAUSE, rest=rest)

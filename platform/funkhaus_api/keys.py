@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from funkhaus.services.tenants import TenantService
     from funkhaus.services.tokens import TokenService
     from funkhaus.services.uses import Uses
-    from funkhaus_api.deliveries import Bell
     from funkhaus_api.wire.cursors import Cursors
+    from funkhaus_api.workers import Bell
 
 
 @dataclass(frozen=True, slots=True)

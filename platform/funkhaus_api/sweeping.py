@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from funkhaus.services.rounds import each
+from funkhaus_api.workers import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,11 +17,9 @@ PAUSE = 5.0
 """Seconds between rounds: with a round's bound, at most ten looks at live objects a second."""
 
 
-async def sweep_for_ever(services: Services) -> None:
-    """No failure ends it: what is not swept now is due the next time."""
-    while True:
-        await asyncio.sleep(PAUSE)
-        await sweep_once(services)
+def sweeping(services: Services) -> Worker:
+    """What is not swept now is due the next time."""
+    return Worker("sweep", partial(sweep_once, services), PAUSE)
 
 
 async def sweep_once(services: Services) -> int:

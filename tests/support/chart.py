@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -46,6 +46,11 @@ def apply(server: ApiServer, manifests: str) -> None:
         *("apply", "--server-side", "--force-conflicts", "--field-manager=chart", "-f", "-"),
         stdin=manifests,
     )
+
+
+def apply_all(server: ApiServer, manifests: list[dict[str, Any]]) -> None:
+    """Likewise, several."""
+    apply(server, yaml.safe_dump_all(manifests))
 
 
 def kubeconfig_of(server: ApiServer, account: str, folder: Path) -> Path:
