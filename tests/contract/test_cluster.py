@@ -204,6 +204,18 @@ async def test_with_a_uid_only_that_very_object_is_changed(exam: Exam) -> None:
         await exam.ours.apply(ghost)
 
 
+async def test_with_a_version_only_what_was_read_is_changed(exam: Exam) -> None:
+    first = await exam.ours.apply(exam.config_map(a="1"))
+    read = exam.config_map(a="2")
+    read["metadata"]["resourceVersion"] = first["metadata"]["resourceVersion"]
+    second = await exam.ours.apply(read, force=True)
+    assert second["data"] == {"a": "2"}
+    for manager in (exam.ours, exam.other):
+        with pytest.raises(ConflictError):
+            await manager.apply(read | {"data": {"a": "3"}}, force=True)
+    assert await exam.ours.get(CONFIG_MAP, "default", exam.name) == second
+
+
 async def test_delete_with_a_uid_spares_a_successor(exam: Exam) -> None:
     stored = await exam.ours.apply(exam.config_map(a="1"))
     ghost = "7f000000-0000-4000-8000-000000000000"

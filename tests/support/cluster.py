@@ -265,6 +265,9 @@ class MemoryCluster:
         uid = manifest["metadata"].get("uid")
         if uid and uid != (live or {}).get("metadata", {}).get("uid"):
             raise ConflictError("the object was deleted and made anew in the meantime")
+        version = manifest["metadata"].get("resourceVersion")
+        if version and live and version != live["metadata"]["resourceVersion"]:
+            raise ConflictError("the object has been modified")
         if live is None and namespace and _key(NAMESPACE, "", namespace) not in self.objects:
             raise NotFoundError(f'namespaces "{namespace}" not found')
         body = ownership.body(manifest)

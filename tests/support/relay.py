@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 APPLICATION_DATA = 23
 """Type of a TLS record (RFC 8446, 5.1). TLS 1.3 also sends the end of a handshake as such, in short ones."""
@@ -36,14 +36,15 @@ class Records:
 
 
 class Relay:
-    """Passes connections on to `target`, a port of loopback."""
+    """Passes connections on to `targets`, ports of loopback, each to the next of them."""
 
-    def __init__(self, target: int) -> None:
-        self._target = target
+    def __init__(self, *targets: int) -> None:
+        self.targets: Sequence[int] = targets
+        self._turn = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.keeping = threading.Event()
-        """While set, what the target says after a request goes nowhere."""
+        """While set, what a target says after a request goes nowhere."""
         self._open: set[socket.socket] = set()
 
     def run(self) -> None:
@@ -51,9 +52,11 @@ class Relay:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._turn += 1
                 try:
-                    server = socket.create_connection(("127.0.0.1", self._target), timeout=10)
-                except OSError:  # nobody is there: so hears who asks
+                    target = self.targets[self._turn % len(self.targets)]
+                    server = socket.create_connection(("127.0.0.1", target), timeout=10)
+                except (OSError, ZeroDivisionError):  # nobody is there: so hears who asks
                     client.close()
                     continue
                 server.settimeout(None)
@@ -99,9 +102,9 @@ def _end(one: socket.socket) -> None:
 
 
 @contextmanager
-def relaying(target: int) -> Iterator[Relay]:
-    """A relay to that port, while the block runs."""
-    relay = Relay(target)
+def relaying(*targets: int) -> Iterator[Relay]:
+    """A relay to these ports, while the block runs."""
+    relay = Relay(*targets)
     thread = threading.Thread(target=relay.run, name="relay")
     thread.start()
     try:

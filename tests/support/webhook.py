@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from aiohttp import web
+
     from funkhaus.ports import Cluster
     from funkhaus_webhook.certificates import Lives
 
@@ -54,6 +56,20 @@ def demo_stores() -> MemoryStores:
     return stores
 
 
+class Parting(Server):
+    """One that ends the connection with every answer, so that every review begins with a handshake."""
+
+    def _reviews(self) -> web.Application:
+        app = super()._reviews()
+
+        async def part(_: web.Request, response: web.StreamResponse) -> None:
+            response.headers["Connection"] = "close"
+            response.force_close()
+
+        app.on_response_prepare.append(part)
+        return app
+
+
 @contextmanager
 def serving(
     opa_url: str,
@@ -65,7 +81,9 @@ def serving(
     review_timeout: float = 2.5,
     review_limit: int = 8 * 1024 * 1024,
     lives: Lives | None = None,
+    overlap: float = 0.0,
     callers: str = "",
+    kind: type[Server] = Server,
 ) -> Iterator[Running]:
     """Serve with OPA at `opa_url`, on a cluster or on the one of `kubeconfig`; `callers` is who may ask, as a file."""
     settings = Webhook(
@@ -91,7 +109,7 @@ def serving(
                 stack.push_async_callback(real.close)
                 world_cluster = real
             world = World(running.stores, decider, world_cluster, SystemClock())
-            server = Server(settings, world, drain=0, lives=lives)
+            server = kind(settings, world, drain=0, lives=lives, overlap=overlap)
             serving_task = asyncio.create_task(server.run(stop))
             listening = asyncio.create_task(server.listening.wait())
             await asyncio.wait((serving_task, listening), return_when=asyncio.FIRST_COMPLETED)

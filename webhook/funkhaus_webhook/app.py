@@ -61,7 +61,9 @@ async def world(settings: Webhook) -> AsyncIterator[World]:
 
 
 class Server:
-    """Both servers over a world. `drain` is in seconds; `lives` bound the certificates'."""
+    """Both servers over a world. `drain` is in seconds; `lives` bound the certificates', and
+    `overlap` is how long a new authority is trusted before anything is served by it, in seconds.
+    """
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class Server:
         *,
         drain: float = DRAIN_SECONDS,
         lives: Lives | None = None,
+        overlap: float = tls.OVERLAP_SECONDS,
     ) -> None:
         self._settings = settings
         self._world = world
@@ -83,6 +86,7 @@ class Server:
             hosts=hosts(settings),
             namespace=settings.system_namespace,
             lives=lives,
+            overlap=overlap,
         )
         self._decisions = DecisionLog(
             world.stores, lost=DECISIONS_LOST.inc, written=DECISIONS_WRITTEN.inc

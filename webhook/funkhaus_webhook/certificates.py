@@ -53,6 +53,22 @@ class Identity:
         """When the serving certificate ends."""
         return _load(self.certificate).not_valid_after_utc
 
+    @property
+    def begins(self) -> datetime:
+        """When both certificates are good by."""
+        certificates = (_load(self.authority), _load(self.certificate))
+        return max(one.not_valid_before_utc for one in certificates)
+
+    @property
+    def authority_made(self) -> datetime:
+        """When the authority was made, by the clock of whoever made it."""
+        return _load(self.authority).not_valid_before_utc + SKEW
+
+    def is_good(self, now: datetime, hosts: Sequence[str]) -> bool:
+        """Whether one may serve with it, for these hosts."""
+        certificate = _load(self.certificate)
+        return self.begins <= now < self.expires and _names(hosts) == _hosts(certificate)
+
     def authority_due(self, now: datetime) -> bool:
         """Whether the authority has lived two thirds of its life."""
         return _due(_load(self.authority), now)
@@ -117,18 +133,18 @@ def written(identity: Identity) -> dict[str, bytes]:
 
 
 def bundle(present: bytes, wanted: bytes, now: datetime) -> bytes:
-    """What of the authorities `present` has not expired, and `wanted`: old and new overlap while one replaces the other.
+    """The authorities `present` with `wanted` among them: old and new overlap while one replaces the other.
 
-    What can't be read is dropped; nothing could be verified by it.
+    Where `wanted` is new, what has expired goes. Only then: a replica whose clock is ahead would take away again and again
+    what the others put back. What can't be read is dropped; nothing could be verified by it.
     """
     try:
         listed = x509.load_pem_x509_certificates(present) if present.strip() else []
     except ValueError:
         listed = []
-    living = [one for one in listed if one.not_valid_after_utc > now]
-    if (wished := _load(wanted)) not in living:
-        living.append(wished)
-    return b"".join(one.public_bytes(Encoding.PEM) for one in living)
+    if (wished := _load(wanted)) not in listed:
+        listed = [*(one for one in listed if one.not_valid_after_utc > now), wished]
+    return b"".join(one.public_bytes(Encoding.PEM) for one in listed)
 
 
 def _issued(

@@ -1,8 +1,11 @@
 """Keeps the serving certificate fresh, shared between replicas, and trusted by kube-apiserver, without dropping a call.
 
 The identity lies in a Secret, so that all replicas serve with one; each looks at it again and again and takes over what it
-finds. It puts the authority into the webhook configurations beside the old one *before* it serves by it, and old ones stay
-there until they expire, so that at no moment does a replica serve what kube-apiserver does not trust.
+finds. It puts the authority into the webhook configurations beside the old one, and serves by it only once kube-apiserver
+had the time to notice, whoever of the replicas put it there; so at no moment does one serve what kube-apiserver does not
+trust. Whoever writes says what it read: of two that renew at once one does, and the other takes over what it finds.
+
+Clocks differ. What begins later than now by a replica's clock it does not take over, while it has something to serve.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from funkhaus_webhook.certificates import Lives
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from funkhaus.ports import Clock, Cluster, Manifest
     from funkhaus_webhook.certificates import Identity
@@ -100,19 +104,21 @@ class Keeper:
     async def look(self) -> None:
         """Take over, renew and publish what has to be; raises `FunkhausError` when the cluster does not let us."""
         now = self._clock.now()
-        identity = await self._stored()
-        if identity is None or identity.authority_due(now):
+        secret = await self._cluster.get(SECRET, self._namespace, SECRET_NAME)
+        identity = _read(secret)
+        if identity and identity.begins > now and self._served_lasts(now):
+            _LOG.warning("the stored certificate begins later than now", at=f"{identity.begins:%c}")
+            return
+        if identity and not self._served and identity.is_good(now, self._hosts):
+            await self._take_over(identity)  # as the others do, until a new one is trusted
+        if identity is None or identity.begins > now or identity.authority_due(now):
             what = "authority renewed" if identity else "authority made"
             identity = certificates.new_identity(self._hosts, now, self._lives)
-            await self._store(identity, what)
+            await self._store(identity, what, secret)
         elif identity.serving_due(now, self._hosts):
             identity = certificates.renewed(identity, self._hosts, now, self._lives)
-            await self._store(identity, "certificate renewed")
-        news = await self._trust(identity)
-        if identity != self._served:
-            if news and self._served:
-                await asyncio.sleep(self._overlap)
-            self._serve(identity)
+            await self._store(identity, "certificate renewed", secret)
+        await self._take_over(identity)
 
     async def ready(self) -> None:
         """Pass if a certificate is served and has not ended; raises `UnavailableError`."""
@@ -123,22 +129,42 @@ class Keeper:
                 f"the serving certificate ended at {self._served.expires:%c} UTC"
             )
 
-    async def _stored(self) -> Identity | None:
-        secret = await self._cluster.get(SECRET, self._namespace, SECRET_NAME)
-        data: dict[str, str] = (secret or {}).get("data") or {}
-        return certificates.read({name: base64.b64decode(text) for name, text in data.items()})
+    def _served_lasts(self, now: datetime) -> bool:
+        served = self._served
+        return (
+            served is not None and served.begins <= now and not served.serving_due(now, self._hosts)
+        )
 
-    async def _store(self, identity: Identity, what: str) -> None:
+    async def _take_over(self, identity: Identity) -> None:
+        """Serve it, once it is trusted everywhere."""
+        news, others = await self._trust(identity)
+        if identity == self._served:
+            return
+        if others:
+            await asyncio.sleep(self._pause(identity, news=news))
+        self._serve(identity)
+
+    def _pause(self, identity: Identity, *, news: bool) -> float:
+        """Seconds in which kube-apiserver may still trust others alone."""
+        if news or (self._served and self._served.authority != identity.authority):
+            return self._overlap
+        age = (self._clock.now() - identity.authority_made).total_seconds()
+        return 0.0 if self._served else min(max(self._overlap - age, 0.0), self._overlap)
+
+    async def _store(self, identity: Identity, what: str, before: Manifest | None) -> None:
+        """Write it in place of what was read; raises `ConflictError` where that is not there any more."""
         files = certificates.written(identity)
+        version = _version(before) if before else {}
         await self._cluster.apply(
             {
                 "apiVersion": SECRET.api_version,
                 "kind": SECRET.name,
-                "metadata": {"namespace": self._namespace, "name": SECRET_NAME},
+                "metadata": {"namespace": self._namespace, "name": SECRET_NAME, **version},
                 "type": "kubernetes.io/tls",
                 "data": {name: base64.b64encode(pem).decode() for name, pem in files.items()},
             },
             force=True,
+            new=before is None,
         )
         _LOG.info(what, until=identity.expires.isoformat())
 
@@ -153,36 +179,54 @@ class Keeper:
         CERTIFICATE_EXPIRY.set(identity.expires.timestamp())
         _LOG.info("certificate served", until=identity.expires.isoformat())
 
-    async def _trust(self, identity: Identity) -> bool:
-        """Have every webhook of both configurations trust the identity; whether one did not yet."""
-        news = False
+    async def _trust(self, identity: Identity) -> tuple[bool, bool]:
+        """Have every webhook of both configurations trust the identity; whether one did not yet, and one trusts others."""
+        news = others = False
         for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK):
             configuration = await self._cluster.get(kind, "", CONFIGURATION)
             if configuration is None:
                 _LOG.warning("webhook configuration missing", kind=kind.name, name=CONFIGURATION)
-            elif change := self._bundles(kind, configuration, identity):
-                await self._cluster.apply(change, force=True)
-                _LOG.info("authority trusted", kind=kind.name)
-                news = True
-        return news
+                continue
+            bundles = self._bundles(configuration, identity)
+            others = others or any(len(wanted) > len(identity.authority) for _, wanted in bundles)
+            if all(present == wanted for present, wanted in bundles):
+                continue
+            await self._cluster.apply(_trusting(kind, configuration, bundles), force=True)
+            _LOG.info("authority trusted", kind=kind.name)
+            news = True
+        return news, others
 
-    def _bundles(self, kind: Kind, configuration: Manifest, identity: Identity) -> Manifest | None:
-        """What to apply so that every webhook of the configuration trusts the identity; ``None`` when all do."""
-        now = self._clock.now()
-        webhooks: list[dict[str, Any]] = []
-        changed = False
+    def _bundles(self, configuration: Manifest, identity: Identity) -> list[tuple[bytes, bytes]]:
+        """Of every webhook: the authorities it trusts, and those it has to."""
+        now, found = self._clock.now(), []
         for webhook in configuration.get("webhooks") or []:
             text = (webhook.get("clientConfig") or {}).get("caBundle") or ""
             present = base64.b64decode(text)
-            wanted = certificates.bundle(present, identity.authority, now)
-            changed = changed or wanted != present
-            bundle = base64.b64encode(wanted).decode()
-            webhooks.append({"name": webhook["name"], "clientConfig": {"caBundle": bundle}})
-        if not changed:
-            return None
-        return {
-            "apiVersion": kind.api_version,
-            "kind": kind.name,
-            "metadata": {"name": CONFIGURATION},
-            "webhooks": webhooks,
+            found.append((present, certificates.bundle(present, identity.authority, now)))
+        return found
+
+
+def _read(secret: Manifest | None) -> Identity | None:
+    data: dict[str, str] = (secret or {}).get("data") or {}
+    return certificates.read({name: base64.b64decode(text) for name, text in data.items()})
+
+
+def _version(manifest: Manifest) -> dict[str, str]:
+    """What an apply says so that it changes only what was read."""
+    return {"resourceVersion": manifest["metadata"]["resourceVersion"]}
+
+
+def _trusting(kind: Kind, configuration: Manifest, bundles: list[tuple[bytes, bytes]]) -> Manifest:
+    webhooks: list[dict[str, Any]] = [
+        {
+            "name": webhook["name"],
+            "clientConfig": {"caBundle": base64.b64encode(wanted).decode()},
         }
+        for webhook, (_, wanted) in zip(configuration["webhooks"], bundles, strict=True)
+    ]
+    return {
+        "apiVersion": kind.api_version,
+        "kind": kind.name,
+        "metadata": {"name": CONFIGURATION, **_version(configuration)},
+        "webhooks": webhooks,
+    }

@@ -95,6 +95,7 @@ class Cluster(Protocol):
     ) -> Manifest:
         """Server-side apply under this process's field manager; returns the object as stored.
 
+        With a ``metadata.resourceVersion`` an object that has another one is not changed: `ConflictError`.
         With `new` only where there is no object of that name: of many at once one succeeds, the others' is a
         `ConflictError` and changes nothing.
         """

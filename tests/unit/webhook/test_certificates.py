@@ -98,7 +98,10 @@ def test_a_bundle_keeps_what_lives_and_adds_what_is_new(identity: Identity) -> N
     assert both == identity.authority + other.authority
     assert bundle(both, other.authority, days(100)) == both
     assert bundle(both, identity.authority, days(100)) == both
-    assert bundle(both, other.authority, days(301)) == other.authority
+    # What has ended goes with the next that comes, and not before: clocks differ.
+    assert bundle(both, other.authority, days(301)) == both
+    third = new_identity(HOSTS, days(301), LIVES)
+    assert bundle(both, third.authority, days(301)) == other.authority + third.authority
     assert bundle(b"", identity.authority, NOW) == identity.authority
     assert bundle(b"nonsense", identity.authority, NOW) == identity.authority
     assert bundle(b"\n", identity.authority, NOW) == identity.authority

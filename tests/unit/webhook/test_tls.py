@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cryptography import x509
 
-from funkhaus.domain.errors import InvalidError, UnavailableError
+from funkhaus.domain.errors import ConflictError, InvalidError, UnavailableError
 from funkhaus.domain.kinds import MUTATING_WEBHOOK, SECRET, VALIDATING_WEBHOOK, Kind
 from funkhaus.metrics import REGISTRY
 from funkhaus_webhook import certificates, tls
@@ -150,9 +150,10 @@ async def test_an_authority_is_replaced_with_both_trusted(house: House) -> None:
     await keeper.look()
     after = await house.stored()
     assert await house.trusted() == [authority(before), authority(after)]
-    house.clock.pass_seconds(100 * DAY)
+    house.clock.pass_seconds(201 * DAY)
     await keeper.look()
-    assert authority(before) not in await house.trusted()
+    last = await house.stored()
+    assert await house.trusted() == [authority(after), authority(last)]
 
 
 async def test_nothing_is_served_before_it_is_trusted(house: House) -> None:
@@ -199,6 +200,106 @@ async def test_an_overlap_lies_between_trust_and_service(house: House) -> None:
     assert len(await house.trusted()) == 2
     assert keeper._served == before
     looking.cancel()
+
+
+async def test_what_another_replica_had_trusted_is_not_served_at_once_either(house: House) -> None:
+    """It finds nothing to do, and kube-apiserver may not have noticed yet."""
+    first, second = house.keeper(), house.keeper()
+    await first.look()
+    await second.look()
+    before = second._served
+    house.clock.pass_seconds(201 * DAY)
+    await first.look()
+    second._overlap = 60
+    looking = asyncio.create_task(second.look())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert second._served == before
+    looking.cancel()
+    second._overlap = 0
+    await second.look()
+    assert second._served == first._served != before
+
+
+@pytest.mark.parametrize("age", [0.0, 3600.0])
+async def test_who_begins_while_an_authority_is_replaced_waits_like_the_others(
+    house: House, age: float
+) -> None:
+    await house.keeper().look()
+    house.clock.pass_seconds(201 * DAY)
+    await house.keeper().look()
+    house.clock.pass_seconds(age)
+    late = house.keeper()
+    late._overlap = 60
+    looking = asyncio.create_task(late.look())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (late._served is None) == (age < 60)
+    looking.cancel()
+
+
+async def test_who_begins_with_one_that_is_due_serves_it_until_the_new_one_is_trusted(
+    house: House,
+) -> None:
+    await house.keeper().look()
+    before = await house.stored()
+    house.clock.pass_seconds(20 * DAY)
+    await house.keeper().look()
+    due = await house.stored()
+    house.clock.pass_seconds(9 * DAY)
+    late = house.keeper()
+    await late.look()
+    assert before != due
+    house.clock.pass_seconds(172 * DAY + 20 * DAY)
+    ended = house.keeper()
+    ended._overlap = 60
+    looking = asyncio.create_task(ended.look())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert ended._served is None, "what has ended is not served"
+    looking.cancel()
+
+
+async def test_of_replicas_that_renew_at_once_one_does(house: House) -> None:
+    first, second = house.keeper(), house.keeper()
+    await first.look()
+    await second.look()
+    house.clock.pass_seconds(201 * DAY)
+    done = await asyncio.gather(first.look(), second.look(), return_exceptions=True)
+    assert [item for item in done if item is not None and not isinstance(item, ConflictError)] == []
+    for keeper in (first, second):
+        await keeper.look()
+    assert first._served == second._served == await house.stored()
+    assert len(await house.trusted()) == 2
+
+
+async def test_a_replica_whose_clock_is_ahead_spoils_nothing_for_the_others(house: House) -> None:
+    """What it makes begins later than now: the others keep theirs, and it comes round once its clock is right."""
+    good, wrong = house.keeper(), house.keeper()
+    await good.look()
+    served = good._served
+    ahead = FakeClock()
+    ahead.pass_seconds(250 * DAY)
+    wrong._clock = ahead
+    await wrong.look()
+    assert wrong._served != served
+    for _ in range(3):
+        await good.look()
+        await wrong.look()
+    assert good._served == served
+    assert served
+    assert wrong._served == await house.stored()
+    assert authority(served) in await house.trusted()
+    writes = list(house.cluster.writes)
+    await good.look()
+    await wrong.look()
+    assert house.cluster.writes == writes, "they don't take it in turns"
+    wrong._clock = house.clock
+    fresh = house.keeper()
+    for keeper in (wrong, good, fresh):
+        await keeper.look()
+    assert wrong._served == good._served == fresh._served == await house.stored()
+    assert (await house.stored()).begins <= house.clock.now()
 
 
 async def test_other_hosts_get_another_certificate(house: House) -> None:
