@@ -11,6 +11,8 @@ from funkhaus_cluster.probes import AllProbes, HttpProbe, TcpProbe
 from funkhaus_cluster.settings import CLUSTER_DOMAIN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from funkhaus_cluster.settings import Settings
     from funkhaus_cluster.site import Site
 
@@ -71,7 +73,7 @@ def metrics_server(site: Site) -> Part:
 
 
 def contour(site: Site) -> Part:
-    """Turns Ingress objects into Envoy's configuration."""
+    """Turns Ingresses and HTTPRoutes into Envoy's configuration."""
     settings, pki, ports = site.settings, site.pki, site.settings.ports
     config = settings.etc / "contour.yaml"
     identity = settings.kubeconfig("contour")
@@ -115,15 +117,19 @@ def contour(site: Site) -> Part:
     )
 
 
+def envoy_program(site: Site) -> Path:
+    """Where Envoy is or will be."""
+    return wheels.place(site, site.versions.wheels["envoy"]) / "envoy/_bin/envoy"
+
+
 def envoy(site: Site) -> Part:
     """The proxy that answers for functions."""
     settings, pki, ports = site.settings, site.pki, site.settings.ports
     config = settings.etc / "envoy.json"
-    program = wheels.place(site, site.versions.wheels["envoy"]) / "envoy/_bin/envoy"
     return Part(
         name="envoy",
         argv=(
-            str(program),
+            str(envoy_program(site)),
             "--config-path", str(config),
             "--service-cluster", "funkhaus-local",
             "--service-node", "envoy",
@@ -190,7 +196,21 @@ def write_envoy_config(site: Site) -> str:
     return "written"
 
 
-CONTOUR_CONFIG = """\
+GATEWAY = "projectcontour/funkhaus"
+"""Namespace and name of the one Gateway (``manifests/30-contour.yaml``)."""
+
+
+def listener_port(port: int) -> int:
+    """What a Gateway's listener says for Contour to have Envoy listen on `port`: Contour adds 8000 to it."""
+    below = port - 8000
+    return below if below > 0 else below + 65535
+
+
+CONTOUR_CONFIG = f"""\
+gateway:
+  gatewayRef:
+    namespace: {GATEWAY.partition("/")[0]}
+    name: {GATEWAY.partition("/")[2]}
 disablePermitInsecure: false
 accesslog-format: json
 accesslog-level: error

@@ -8,7 +8,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from funkhaus_cluster import atomic, go_build
+from funkhaus_cluster import addons, atomic, go_build
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +59,8 @@ def write_files(site: Site) -> str:
     """Write ``.local/dev`` to source and ``.local/bin/funkhaus`` to run."""
     local = site.settings.local
     go_build.link_developer_tools(site)
+    if addons.envoy_program(site).exists():
+        atomic.link(local / "bin" / "envoy", addons.envoy_program(site))
     atomic.write(local / "dev", environment_file(site))
     atomic.write(local / "bin" / "funkhaus", wrapper(site), mode=0o755)
     return str(local / "dev")

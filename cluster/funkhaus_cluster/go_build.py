@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from funkhaus_cluster.versions import Versions
 
 SECONDS = 3600.0
-CONTOUR_FILES = ("01-crds.yaml", "02-role-contour.yaml")
+CONTOUR_FILES = {
+    "01-crds.yaml": "contour/01-crds.yaml",
+    "02-role-contour.yaml": "contour/02-role-contour.yaml",
+    "gateway-crds.yaml": "gateway/00-crds.yaml",
+}
+"""What is kept beside the program, and where it lies below `examples` of its module. The last are the Gateway API's."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ THIRD_PARTY = (
     Binary("helm", "go", "helm.sh/helm/v4/cmd/helm"),
 )
 CONTOUR = Binary("contour", "go-contour", "github.com/projectcontour/contour/cmd/contour")
-DEVELOPER_TOOLS = ("kubectl", "helm", "opa", "etcd", "kube-apiserver", "registry")
+DEVELOPER_TOOLS = ("kubectl", "helm", "opa", "etcd", "kube-apiserver", "registry", "contour")
 
 
 def binaries(cluster: Path) -> list[Binary]:
@@ -109,7 +114,7 @@ def build(site: Site, *, names: frozenset[str] = frozenset()) -> str:
     """
     wanted = [entry for entry in missing(site) if not names or entry.name in names]
     if not wanted:
-        return "in the cache"
+        return "in the cache" if names else _complete_contour(site)
     go = toolchain(site)
     for module in sorted({entry.module for entry in wanted}):
         _build_module(site, go, module, [entry for entry in wanted if entry.module == module])
@@ -153,9 +158,24 @@ def link_developer_tools(site: Site) -> str:
     return "linked"
 
 
-def contour_manifests(site: Site) -> list[Path]:
-    """Contour's CRDs and its role, as its module ships them."""
-    return [place(site, CONTOUR).parent / name for name in CONTOUR_FILES]
+def contour_definitions(site: Site) -> list[Path]:
+    """The CRDs of Contour and of the Gateway API, as Contour's module ships them."""
+    folder = place(site, CONTOUR).parent
+    return [folder / name for name in CONTOUR_FILES if name.endswith("-crds.yaml")]
+
+
+def contour_role(site: Site) -> Path:
+    """What Contour may read, as its module ships it."""
+    return place(site, CONTOUR).parent / "02-role-contour.yaml"
+
+
+def _complete_contour(site: Site) -> str:
+    """Put beside a program that was built before what is kept with it since."""
+    folder = place(site, CONTOUR).parent
+    if all((folder / name).exists() for name in CONTOUR_FILES):
+        return "in the cache"
+    _copy_contour_files(toolchain(site), site.sources / CONTOUR.module, folder)
+    return "in the cache, Contour's files added"
 
 
 def _build_module(site: Site, go: Path, module: str, wanted: list[Binary]) -> None:
@@ -206,8 +226,9 @@ def _copy_contour_files(go: Path, folder: Path, target: Path) -> None:
         check=True,
         timeout=120,
     )
-    for name in CONTOUR_FILES:
-        shutil.copyfile(Path(listed.stdout.strip()) / "examples/contour" / name, target / name)
+    for name, source in CONTOUR_FILES.items():
+        content = (Path(listed.stdout.strip()) / "examples" / source).read_bytes()
+        atomic.write(target / name, content)
 
 
 def _go_version(go: str) -> tuple[int, ...]:

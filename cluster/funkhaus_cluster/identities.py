@@ -71,6 +71,9 @@ def certificates(settings: Settings) -> tuple[Certificate, ...]:
             "scheduler-serving", "kube-scheduler", addresses=("127.0.0.1",), server=True,
             client=False,
         ),
+        Certificate(
+            "gateway-serving", "gateway", hosts=("gateway.projectcontour.svc",), server=True, client=False,
+        ),
         Certificate("contour-xds", "contour", authority="xds-ca", hosts=("contour",), server=True),
         Certificate("envoy-xds", "envoy", authority="xds-ca", hosts=("envoy",)),
         Certificate("admin", "funkhaus-local-admin", organization="system:masters"),

@@ -10,7 +10,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from funkhaus_cluster import go_build, records
+from funkhaus_cluster import addons, go_build, records
 from funkhaus_cluster.errors import Cancelled, ClusterError, CommandError
 from funkhaus_cluster.settings import NODE_NAME
 
@@ -45,18 +45,23 @@ def values(site: Site) -> dict[str, str]:
         "DNS_ADDRESS": settings.dns_address,
         "METRICS_SERVER_PORT": str(settings.ports.metrics_server),
         "CA_BUNDLE": base64.b64encode(authority).decode(),
+        "GATEWAY_HTTP_PORT": str(addons.listener_port(settings.ports.ingress)),
+        "GATEWAY_HTTPS_PORT": str(addons.listener_port(settings.ports.ingress_tls)),
+        "GATEWAY_CERTIFICATE": _encoded(site.pki.certificate("gateway-serving")),
+        "GATEWAY_KEY": _encoded(site.pki.key("gateway-serving")),
     }
 
 
 def apply_all(site: Site) -> str:
     """Apply the numbered files of ``cluster/manifests`` and Contour's own; the others are applied by who needs them."""
     filled = values(site)
+    definitions = [file.read_text() for file in go_build.contour_definitions(site)]
     # Ours first: they make the namespace that Contour's role lives in.
     texts = [
         render(file.read_text(), filled, source=file)
         for file in sorted((site.sources / "manifests").glob("[0-9]*.yaml"))
     ]
-    texts += [file.read_text() for file in go_build.contour_manifests(site)]
+    texts.append(go_build.contour_role(site).read_text())
     # A fresh apiserver says it is ready a moment before kube-system exists.
     kubectl = [site.program("kubectl"), f"--kubeconfig={site.settings.kubeconfig('admin')}"]
     deadline = time.monotonic() + NAMESPACE_SECONDS
@@ -64,15 +69,21 @@ def apply_all(site: Site) -> str:
         if time.monotonic() > deadline:
             raise ClusterError(f"kube-system does not exist after {NAMESPACE_SECONDS:.0f} s.")
         time.sleep(0.2)
-    apply(site, "\n---\n".join(texts), log="manifests")
-    # A kind is served a moment after its definition is stored, and Contour ends when it asks for one before.
+    apply(site, "\n---\n".join(definitions), log="manifests")
+    # A kind is served a moment after its definition is stored: one of ours is of such a kind, and Contour ends when it asks
+    # for one before.
     site.commands.run(
         [*kubectl, "wait", "--for=condition=Established", "customresourcedefinitions", "--all",
          f"--timeout={KINDS_SECONDS:.0f}s"],
         log=site.step_log("manifests"),
         seconds=KINDS_SECONDS + 10,
     )  # fmt: skip
-    return f"{len(texts)} files"
+    apply(site, "\n---\n".join(texts), log="manifests")
+    return f"{len(definitions) + len(texts)} files"
+
+
+def _encoded(file: Path) -> str:
+    return base64.b64encode(file.read_bytes()).decode()
 
 
 def apply(site: Site, text: str, *, log: str) -> None:

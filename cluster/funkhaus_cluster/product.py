@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from funkhaus_cluster import (
+    addons,
     atomic,
     developer,
     identity_provider,
@@ -134,6 +135,7 @@ def environment(site: Site, identity: str) -> dict[str, str]:
         "FUNKHAUS_REGISTRY": settings.registry,
         "FUNKHAUS_REGISTRY_PLAIN_HTTP": "true",
         "FUNKHAUS_INGRESS_PORT": str(ports.ingress),
+        "FUNKHAUS_GATEWAY": addons.GATEWAY,
         # The node's DNS is no pod: without this no function finds another by name.
         "FUNKHAUS_DNS_CIDRS": f"{settings.node_address}/32",
         **package_index(os.environ),
@@ -213,6 +215,7 @@ def install(site: Site) -> str:
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}}
         ),
     )
+    gateway_namespace, _, gateway_name = addons.GATEWAY.partition("/")
     rendered = site.commands.output(
         [
             site.program("helm"), "template", "funkhaus", str(chart),
@@ -222,6 +225,7 @@ def install(site: Site) -> str:
             "--set", f"domain={site.settings.domain}",
             "--set", f"webhook.url=https://127.0.0.1:{site.settings.ports.webhook}",
             "--set", f"registry.host={site.settings.registry}",
+            "--set", f"gateway.namespace={gateway_namespace},gateway.name={gateway_name}",
         ],
         seconds=APPLY_SECONDS,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from funkhaus.domain.errors import FunkhausError, UnavailableError
 from funkhaus.settings import Controller, load
 from funkhaus_controller.assembly import world
 from funkhaus_controller.operate import Operator
+from funkhaus_controller.owners import ROUTED
 from funkhaus_controller.watching import Watching
 
 MISCONFIGURED, RESTART = 2, 1
@@ -27,7 +28,9 @@ async def run(settings: Controller) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with world(settings) as opened:
         collector.settle()
-        await Operator(settings, opened, partial(Watching, settings.kubeconfig)).run(stop)
+        also = ROUTED if settings.route_gateway else ()
+        watcher = partial(Watching, settings.kubeconfig, also=also)
+        await Operator(settings, opened, watcher).run(stop)
 
 
 def main() -> int:

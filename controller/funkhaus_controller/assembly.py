@@ -105,6 +105,7 @@ def reconcilers(
         system_namespace=settings.system_namespace,
         dns_cidrs=tuple(part.strip() for part in settings.dns_cidrs.split(",") if part.strip()),
         caller_runtime=settings.caller_runtime,
+        gateway=settings.route_gateway,
         builds=build_rules(settings),
     )
     ledger = LedgerService(world.stores, world.clock)
@@ -116,6 +117,7 @@ def reconcilers(
         world.clock,
         domain=settings.domain,
         system_namespace=settings.system_namespace,
+        gateway=around.gateway is not None,
     )
     happenings = Happenings(world.cluster, world.clock, NAME)
     standing = Standing(world.cluster, world.clock, happenings)
@@ -140,6 +142,7 @@ def reconcilers(
         ledger=ledger,
         holding=holding,
         stores=world.stores,
+        clock=world.clock,
         standing=standing,
         upkeep=upkeep,
         surroundings=around,

@@ -11,6 +11,7 @@ from funkhaus.domain.kinds import (
     DEPLOYMENT,
     FUNCTION,
     FUNCTION_REVISION,
+    HTTP_ROUTE,
     HTTP_TRIGGER,
     INGRESS,
     JOB,
@@ -37,6 +38,8 @@ OWNED = (
     NAMESPACE, NETWORK_POLICY, ROLE_BINDING, RESOURCE_QUOTA,
 )  # fmt: skip
 """What is watched for the sake of those who own it; only with our label on it."""
+ROUTED = (HTTP_ROUTE,)
+"""Likewise, where the platform names a Gateway: elsewhere nobody serves these kinds."""
 _PRIMARY_KINDS = {kind.name: kind for kind in PRIMARY}
 
 

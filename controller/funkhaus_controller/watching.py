@@ -21,7 +21,7 @@ from funkhaus_controller import schedule
 from funkhaus_controller.owners import OWNED, PRIMARY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     Sink = Callable[[Mapping[str, Any], bool, bool], None]
     """Called with an object, whether it is deleted, and whether it is only listed."""
@@ -32,10 +32,13 @@ _LOG = logs.logger(__name__)
 
 
 class Watching:
-    """Watches all our kinds in all namespaces; `sink` is called in the loop that made this object."""
+    """Watches all our kinds in all namespaces; `sink` is called in the loop that made this object.
 
-    def __init__(self, kubeconfig: str, sink: Sink) -> None:
-        self._kubeconfig, self._sink = kubeconfig, sink
+    `also` are kinds watched for their owners' sake beside `OWNED`.
+    """
+
+    def __init__(self, kubeconfig: str, sink: Sink, *, also: Sequence[Kind] = ()) -> None:
+        self._kubeconfig, self._sink, self._owned = kubeconfig, sink, (*OWNED, *also)
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._stop = threading.Event()
@@ -63,7 +66,7 @@ class Watching:
             asyncio.run(
                 kopf.operator(
                     registry=self._registry(),
-                    settings=settings(),
+                    settings=settings(self._owned),
                     clusterwide=True,
                     standalone=True,
                     stop_flag=self._stop,
@@ -96,7 +99,7 @@ class Watching:
             )
 
         kopf.on.login(registry=registry, id="login")(login)
-        for kind in (*PRIMARY, RUNTIME, *OWNED):
+        for kind in (*PRIMARY, RUNTIME, *self._owned):
             kopf.on.event(*_resource(kind), registry=registry, id="seen")(self._handler(kind))
         return registry
 
@@ -111,8 +114,8 @@ class Watching:
         return seen
 
 
-def settings() -> kopf.OperatorSettings:
-    """Kopf with everything off that writes, and with bounds on what it reads."""
+def settings(owned: Sequence[Kind]) -> kopf.OperatorSettings:
+    """Kopf with everything off that writes, and with bounds on what it reads; of `owned` kinds only what has our label."""
     made = kopf.OperatorSettings()
     made.posting.enabled = False
     made.scanning.disabled = True  # our kinds are there before we start; nobody adds others
@@ -125,7 +128,7 @@ def settings() -> kopf.OperatorSettings:
     made.persistence.finalizer = f"{PREFIX}/controller"
     made.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=PREFIX)
     made.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=PREFIX)
-    for kind in OWNED:
+    for kind in owned:
         made.watching.label_selectors[_resource(kind)] = f"{MANAGED_BY}={MANAGER}"
     return made
 

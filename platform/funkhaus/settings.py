@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from funkhaus.domain.errors import InvalidError
+from funkhaus.domain.gateway import Gateway
 from funkhaus.domain.kubectl_account import members_namespace
 from funkhaus.domain.verdict import Finding
 
@@ -38,6 +39,16 @@ class Common:
     """How kubectl gets in: ``webhook`` where kube-apiserver asks the API server about tokens, ``token-request`` where it
     can't be told to (docs/identity.md).
     """
+
+    gateway: str = ""
+    """``namespace/name`` of the Gateway that carries what an Ingress can't say (docs/triggers.md), of the same proxy as the
+    ingress class; empty: such fields are refused.
+    """
+
+    @property
+    def route_gateway(self) -> Gateway | None:
+        """The Gateway, ``None`` where none is named. Raises `InvalidError`."""
+        return Gateway.of(self.gateway)
 
     @property
     def members_namespace(self) -> str:

@@ -115,6 +115,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             grace_days=settings.deletion_grace_days,
             members=settings.members_namespace,
             domain=settings.domain,
+            gateway=settings.route_gateway is not None,
             system_namespace=settings.system_namespace,
             kept=Kept(settings.decision_days, settings.decisions_per_tenant),
         )
@@ -150,6 +151,7 @@ def wired(
     system_namespace: str = "funkhaus-system",
     feed: PolicyFeed,
     domain: str,
+    gateway: bool = False,
     kept: Kept = Kept(),  # noqa: B008 - it can't be changed
     told: Destination | None = None,
 ) -> Services:
@@ -201,7 +203,7 @@ def wired(
         quotas=QuotaService(stores, acts, clock, bell.ring),
         policies=PolicyService(stores, acts, clock, feed),
         impact=ImpactService(
-            stores, acts, cluster, clock, feed.compiler, feed.trial, domain=domain
+            stores, acts, cluster, clock, feed.compiler, feed.trial, domain=domain, gateway=gateway
         ),
         approvals=ApprovalService(stores, acts, clock),
         holding=Holding(stores, clock),

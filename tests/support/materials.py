@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from funkhaus.domain.build import BuildRules, Index
+from funkhaus.domain.gateway import Gateway
 from funkhaus.domain.kinds import (
     CRON_JOB_TRIGGER,
     DEPLOYMENT,
@@ -47,6 +49,7 @@ NEWER_BASE = f"{HOST}/funkhaus/python3.11@sha256:" + "b" * 64
 BUILD_IMAGE = f"{HOST}/funkhaus/build-python3.11@sha256:" + "c" * 64
 RULES = BuildRules(Index("https://index.test/simple/", 443, ("192.0.2.0/24",)))
 QUOTA = NamespaceQuota(10, 10, 10, 4000, 8 * 1024**3)
+GATEWAY = Gateway("edge", "public")
 SURROUNDINGS = Surroundings(
     domain="example.com",
     ingress_class="contour",
@@ -62,7 +65,10 @@ class House:
     """Everything a materialiser needs, all of it in memory."""
 
     def __init__(
-        self, builds: BuildRules | None = None, results: FakeResults | None = None
+        self,
+        builds: BuildRules | None = None,
+        results: FakeResults | None = None,
+        gateway: Gateway | None = GATEWAY,
     ) -> None:
         self.cluster, self.clock = MemoryCluster(), FakeClock()
         self.registry = MemoryRegistry(HOST, {BASE, NEWER_BASE})
@@ -77,7 +83,9 @@ class House:
             self.clock,
             domain="example.com",
             system_namespace="funkhaus-system",
+            gateway=gateway is not None,
         )
+        around = replace(SURROUNDINGS, gateway=gateway)
         happenings = Happenings(self.cluster, self.clock, "funkhaus-controller")
         standing = Standing(self.cluster, self.clock, happenings)
         upkeep = Upkeep(self.cluster, happenings)
@@ -101,9 +109,10 @@ class House:
             ledger=self.ledger,
             holding=self.holding,
             stores=self.stores,
+            clock=self.clock,
             standing=standing,
             upkeep=upkeep,
-            surroundings=SURROUNDINGS,
+            surroundings=around,
         )
         self.crons = CronMaterialiser(
             cluster=self.cluster,

@@ -140,6 +140,7 @@ class Server:
             domain=settings.domain,
             system_namespace=settings.system_namespace,
             members_namespace=settings.members_namespace,
+            gateway=settings.route_gateway is not None,
             at_once=settings.reviews_at_once,
             note=self._decisions.note,
         )

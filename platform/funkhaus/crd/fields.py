@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from funkhaus.domain.errors import InvalidError
 from funkhaus.domain.verdict import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 T = TypeVar("T", str, int, dict, list)  # type: ignore[type-arg]  # JSON containers of anything
 _WORDS = {str: "a string", int: "a whole number", dict: "an object", list: "a list"}
@@ -36,6 +39,17 @@ def field(
             )
         )
     return value
+
+
+def texts(items: list[Any], path: str) -> Iterator[str]:
+    """Every item of a list of strings; raises `InvalidError` naming the first that is none."""
+    for index, item in enumerate(items):
+        if not isinstance(item, str):
+            where, shown = f"{path}[{index}]", str(item)[:80]
+            raise InvalidError.at(
+                Finding("field-type", f"{item!r:.80} is not a string", where, value=shown)
+            )
+        yield item
 
 
 def metadata(manifest: dict[str, Any]) -> dict[str, Any]:

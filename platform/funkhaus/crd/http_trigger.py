@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from funkhaus.crd.fields import field, metadata
+from funkhaus.crd.fields import field, metadata, texts
 from funkhaus.domain.kinds import API_VERSION
 from funkhaus.domain.trigger import HTTPTrigger, HTTPTriggerSpec
 
@@ -14,6 +14,7 @@ def parse(manifest: dict[str, Any]) -> HTTPTrigger:
     meta = metadata(manifest)
     spec = field(manifest, "spec", dict, "")
     tls = field(spec, "tls", dict, "spec", {})
+    methods = field(spec, "methods", list, "spec", [])
     return HTTPTrigger(
         namespace=field(meta, "namespace", str, "metadata", ""),
         name=field(meta, "name", str, "metadata"),
@@ -22,6 +23,7 @@ def parse(manifest: dict[str, Any]) -> HTTPTrigger:
             host=field(spec, "host", str, "spec", ""),
             path=field(spec, "path", str, "spec", "/"),
             tls_secret=field(tls, "secretName", str, "spec.tls", ""),
+            methods=tuple(texts(methods, "spec.methods")),
         ),
         uid=field(meta, "uid", str, "metadata", ""),
         generation=field(meta, "generation", int, "metadata", 0),
@@ -35,6 +37,8 @@ def manifest(trigger: HTTPTrigger) -> dict[str, Any]:
         spec["host"] = trigger.spec.host
     if trigger.spec.tls_secret:
         spec["tls"] = {"secretName": trigger.spec.tls_secret}
+    if trigger.spec.methods:
+        spec["methods"] = list(trigger.spec.methods)
     return {
         "apiVersion": API_VERSION,
         "kind": "HTTPTrigger",

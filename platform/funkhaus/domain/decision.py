@@ -28,6 +28,7 @@ _MARKS = {"labels": _ANY, "annotations": _ANY}
 KEPT: dict[str, Any] = {
     "kind": _ANY,
     "tenant": {"id": _ANY, "namespace": _ANY, "plan": _ANY, "host_suffixes": _ANY},
+    "platform": {"gateway": _ANY},
     "object": {
         **_MARKS,
         "namespace": _ANY,
@@ -53,6 +54,7 @@ KEPT: dict[str, Any] = {
         "host": _ANY,
         "path": _ANY,
         "tls_secret": _ANY,  # its name
+        "methods": _ANY,
         "schedule": {"text": _ANY, "interval": _ANY, "problem": _ANY},
         "time_zone": {"text": _ANY, "known": _ANY},
         "payload": {"bytes": _ANY},

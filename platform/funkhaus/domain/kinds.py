@@ -51,6 +51,7 @@ CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
 JOB = Kind("batch/v1", "Job", "jobs")
 AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 INGRESS = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+HTTP_ROUTE = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
@@ -70,8 +71,8 @@ VALIDATING_WEBHOOK = Kind(
 _ALL = (
     CRON_JOB_TRIGGER, CRON_JOB, JOB,
     FUNCTION, FUNCTION_REVISION, HTTP_TRIGGER, RUNTIME, TENANT_NAMESPACE, NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT,
-    SECRET, CONFIG_MAP, EVENT, RESOURCE_QUOTA, LIMIT_RANGE, DEPLOYMENT, AUTOSCALER, INGRESS, NETWORK_POLICY,
-    ROLE_BINDING, LEASE, MUTATING_WEBHOOK, VALIDATING_WEBHOOK,
+    SECRET, CONFIG_MAP, EVENT, RESOURCE_QUOTA, LIMIT_RANGE, DEPLOYMENT, AUTOSCALER, INGRESS, HTTP_ROUTE,
+    NETWORK_POLICY, ROLE_BINDING, LEASE, MUTATING_WEBHOOK, VALIDATING_WEBHOOK,
 )  # fmt: skip
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in _ALL}
 

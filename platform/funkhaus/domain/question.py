@@ -61,7 +61,8 @@ class Change:
 class Question:
     """`marks` are what the object carries, `owned` what it may carry; `annotations` the names of its other annotations.
 
-    `facts.host_suffixes` holds every suffix the tenant may claim hosts in, the default one first.
+    `facts.host_suffixes` holds every suffix the tenant may claim hosts in, the default one first. `gateway` is whether the
+    platform names a Gateway for what an Ingress can't say.
     """
 
     subject: Function | Trigger
@@ -70,6 +71,7 @@ class Question:
     owned: Marks = field(default_factory=Marks)
     annotations: tuple[str, ...] = ()
     change: Change = field(default_factory=Change)
+    gateway: bool = False
 
 
 @dataclass(frozen=True, slots=True)

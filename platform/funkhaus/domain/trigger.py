@@ -7,19 +7,28 @@ from dataclasses import dataclass
 PATH_LIMIT = 256
 PAYLOAD_LIMIT = 16 * 1024
 """Bytes of a payload as JSON."""
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""The methods a trigger may be narrowed to."""
 
 
 @dataclass(frozen=True, slots=True)
 class HTTPTriggerSpec:
     """Host and path below which a function answers; an empty host asks for the default one.
 
-    `tls_secret` names a Secret of type kubernetes.io/tls in the same namespace.
+    `tls_secret` names a Secret of type kubernetes.io/tls in the same namespace. `methods` are those it answers
+    to; none: all.
     """
 
     function: str
     host: str = ""
     path: str = "/"
     tls_secret: str = ""
+    methods: tuple[str, ...] = ()
+
+    @property
+    def routed(self) -> tuple[str, ...]:
+        """The fields that an Ingress can't say, as they are called in the object: with one, an HTTPRoute is made."""
+        return ("methods",) if self.methods else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from funkhaus.domain.kinds import HTTP_TRIGGER, INGRESS
+from funkhaus.domain.function import DEFAULT_PORT
+from funkhaus.domain.kinds import HTTP_ROUTE, HTTP_TRIGGER, INGRESS
 from funkhaus.domain.names import default_host
 from funkhaus.manifests import labels
 from funkhaus.manifests.labels import Owner, Site, metadata
 
 if TYPE_CHECKING:
+    from funkhaus.domain.gateway import Gateway
+    from funkhaus.domain.kinds import Kind
     from funkhaus.domain.trigger import HTTPTrigger
 
 HTTP_PORT = 80
@@ -51,14 +54,46 @@ def ingress(site: Site, trigger: HTTPTrigger, *, domain: str, ingress_class: str
     }
     if trigger.spec.tls_secret:
         spec["tls"] = [{"hosts": [name], "secretName": trigger.spec.tls_secret}]
+    return {**_head(INGRESS, site, trigger), "spec": spec}
+
+
+def http_route(
+    site: Site, trigger: HTTPTrigger, *, domain: str, gateway: Gateway
+) -> dict[str, Any]:
+    """The HTTPRoute: what an Ingress can say, certificate excepted, and the rest.
+
+    Every field that kube-apiserver would fill in is there, so that one somebody adds is seen.
+    """
+    path = {"type": "PathPrefix", "value": trigger.spec.path}
+    matches = [{"path": path, "method": method} for method in trigger.spec.methods]
+    rule: dict[str, Any] = {
+        "matches": matches or [{"path": path}],
+        "backendRefs": [_backend(trigger.spec.function, 1)],
+    }
+    parent = {
+        "group": "gateway.networking.k8s.io",
+        "kind": "Gateway",
+        "namespace": gateway.namespace,
+        "name": gateway.name,
+    }
     return {
-        "apiVersion": INGRESS.api_version,
-        "kind": INGRESS.name,
-        "metadata": metadata(
-            site,
-            trigger.name,
-            owner(trigger),
-            {labels.TRIGGER: trigger.name, labels.FUNCTION: trigger.spec.function},
-        ),
-        "spec": spec,
+        **_head(HTTP_ROUTE, site, trigger),
+        "spec": {
+            "parentRefs": [parent],
+            "hostnames": [host(site, trigger, domain)],
+            "rules": [rule],
+        },
+    }
+
+
+def _backend(service: str, weight: int) -> dict[str, Any]:
+    return {"group": "", "kind": "Service", "name": service, "port": DEFAULT_PORT, "weight": weight}
+
+
+def _head(kind: Kind, site: Site, trigger: HTTPTrigger) -> dict[str, Any]:
+    carried = {labels.TRIGGER: trigger.name, labels.FUNCTION: trigger.spec.function}
+    return {
+        "apiVersion": kind.api_version,
+        "kind": kind.name,
+        "metadata": metadata(site, trigger.name, owner(trigger), carried),
     }

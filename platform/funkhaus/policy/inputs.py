@@ -32,6 +32,7 @@ def document(question: Question) -> dict[str, Any]:
     return {
         "kind": kind,
         "tenant": _tenant(question.facts),
+        "platform": {"gateway": question.gateway},
         "object": {
             "namespace": subject.namespace,
             "name": subject.name,
@@ -128,6 +129,7 @@ def _http_trigger(trigger: HTTPTrigger) -> dict[str, Any]:
         "host": trigger.spec.host,
         "path": trigger.spec.path,
         "tls_secret": trigger.spec.tls_secret,
+        "methods": list(trigger.spec.methods),
     }
 
 

@@ -74,6 +74,7 @@ class DescriptionService:
             *_names("Pod", pods),
             *_names("HTTPTrigger", triggers),
             *_names("Ingress", triggers),
+            *_names("HTTPRoute", triggers),
             *_names(CRON_JOB_TRIGGER.name, crons),
             *_names(CRON_JOB.name, crons),
             ("HorizontalPodAutoscaler", name),

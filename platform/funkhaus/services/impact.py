@@ -56,7 +56,7 @@ class _Living:
 
 
 class ImpactService:
-    """`domain` is the platform's."""
+    """`domain` is the platform's, `gateway` whether it names a Gateway."""
 
     def __init__(
         self,
@@ -68,9 +68,11 @@ class ImpactService:
         trial: PolicyTrial,
         *,
         domain: str,
+        gateway: bool = False,
     ) -> None:
         self._stores, self._acts, self._cluster, self._clock = stores, acts, cluster, clock
-        self._compiler, self._trial, self._domain = compiler, trial, domain
+        self._compiler, self._trial = compiler, trial
+        self._domain, self._gateway = domain, gateway
         self._busy = False
 
     async def report(self, asker: Asker, candidate: PolicySet, back: timedelta) -> Impact:
@@ -165,7 +167,9 @@ class ImpactService:
             if (known := facts[namespace]) is None:
                 continue  # no tenant's
             try:
-                question = stored_question(kind, manifest, known, self._domain)
+                question = stored_question(
+                    kind, manifest, known, self._domain, gateway=self._gateway
+                )
             except FunkhausError:  # stored by another version's schema: nobody can judge it
                 impact.unread += 1
                 continue

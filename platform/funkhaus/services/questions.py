@@ -28,7 +28,9 @@ def full(facts: TenantFacts, domain: str) -> TenantFacts:
     return dataclasses.replace(facts, host_suffixes=(own, *granted))
 
 
-def stored_question(kind: Kind, manifest: Manifest, facts: TenantFacts, domain: str) -> Question:
+def stored_question(
+    kind: Kind, manifest: Manifest, facts: TenantFacts, domain: str, *, gateway: bool
+) -> Question:
     """The question about an object as it is stored, where nothing changes; raises `InvalidError` for a wrong shape."""
     marks, known = marks_of(manifest), full(facts, domain)
     return Question(
@@ -37,6 +39,7 @@ def stored_question(kind: Kind, manifest: Manifest, facts: TenantFacts, domain: 
         marks,
         owned_by_platform(marks, known),
         other_annotations(manifest),
+        gateway=gateway,
     )
 
 

@@ -121,8 +121,9 @@ class ReviewService:
     """Mutation, validation, and the controller's second question.
 
     `domain` is the platform's, `system_namespace` where its own processes' service accounts live, `members_namespace` where
-    those of members' credentials do, if any; `at_once` bounds the reviews worked on at the same time. Others wait within
-    their deadline, each tenant's in a row of its own. `note` is told every decision on a review.
+    those of members' credentials do, if any; `gateway` is whether the platform names a Gateway. `at_once` bounds the
+    reviews worked on at the same time: others wait within their deadline, each tenant's in a row of its own. `note` is told
+    every decision on a review.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class ReviewService:
         domain: str,
         system_namespace: str,
         members_namespace: str = "",
+        gateway: bool = False,
         at_once: int = 16,
         note: Callable[[Decision], None] = unkept,
     ) -> None:
@@ -143,7 +145,7 @@ class ReviewService:
         self._ledger = ledger
         self._holding = Holding(stores, clock)
         self._clock = clock
-        self._domain = domain
+        self._domain, self._gateway = domain, gateway
         self._platform_user = f"system:serviceaccount:{system_namespace}:"
         self._member_user = account_user(members_namespace) if members_namespace else ""
         self._turns = Turns(at_once)
@@ -174,7 +176,8 @@ class ReviewService:
         return await self._judge_stored(CRON_JOB_TRIGGER, manifest, facts)
 
     async def _judge_stored(self, kind: Kind, manifest: Manifest, facts: TenantFacts) -> Verdict:
-        return await self._decider.decide(stored_question(kind, manifest, facts, self._domain))
+        question = stored_question(kind, manifest, facts, self._domain, gateway=self._gateway)
+        return await self._decider.decide(question)
 
     async def _within(
         self, deadline: float, review: Review, work: Callable[[Review], Awaitable[Judgement]]
@@ -255,7 +258,7 @@ class ReviewService:
         others = other_annotations(review.manifest)
         now = self._clock.now()
         change = Change(Doing(review.operation.value), now)
-        question = Question(subject, facts, marks, owned, others, change)
+        question = Question(subject, facts, marks, owned, others, change, self._gateway)
         judgement = Judgement(await self._decider.decide(question), tenant=facts.tenant)
         self._note(decided(review, question, judgement.verdict, now))
         if judgement.refused:

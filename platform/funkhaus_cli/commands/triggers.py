@@ -1,24 +1,27 @@
-"""`funkhaus trigger http create|list|delete`; `cronjob` joins from its own module."""
+"""`funkhaus trigger http create|update|list|describe|delete`; `cronjob` joins from its own module."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from funkhaus_cli.commands import callers
 from funkhaus_cli.commands.cron import cronjob
 from funkhaus_cli.completion import FUNCTION, TRIGGER
+from funkhaus_cli.layout import pairs
 from funkhaus_cli.options import NAME, Noun, Seconds, flags_set, namespaced, output
 from funkhaus_cli.output import Column, show_one
 from funkhaus_cli.progress import Progress
 from funkhaus_cli.waiting import refused, sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from funkhaus_cli.session import Session
 
+F = TypeVar("F", bound="Callable[..., Any]")
 PLURAL, WORD = "httptriggers", "HTTP trigger"
 URL_SECONDS = 10.0
 
@@ -31,22 +34,72 @@ def trigger() -> None:
 trigger.add_command(cronjob)
 
 
-@trigger.group("http")
+@trigger.group("http", cls=Noun, aliases={"get": "describe"})
 def http() -> None:
     """Host and path below which a function answers."""
 
 
-@http.command("create", examples=("funkhaus trigger http create hello --function-name hello",))
+def _described(*, required: bool) -> Callable[[F], F]:
+    """The flags that say where a function answers, and to what. The names are Kubeless's where it had one."""
+    flags = (
+        click.option(
+            "--function-name",
+            required=required,
+            type=FUNCTION,
+            help="The function that answers.",
+        ),
+        click.option("--hostname", metavar="HOST", help="Host [FUNCTION.TENANT.DOMAIN]."),
+        click.option("--path", metavar="PATH", help="Path below which it answers [/]."),
+        click.option("--tls-secret", metavar="SECRET", help="Secret with the host's certificate."),
+        click.option(
+            "--method",
+            "methods",
+            multiple=True,
+            metavar="METHOD",
+            help="Method it answers to, repeatable or with commas between [all].",
+        ),
+        click.option(
+            "--dry-run", is_flag=True, help="Ask the server what it would store; store nothing."
+        ),
+    )
+
+    def decorate(command: F) -> F:
+        for flag in reversed(flags):
+            command = flag(command)
+        return command
+
+    return decorate
+
+
+def _spec(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What was named, and nothing else."""
+    path, secret = flags["path"], flags["tls_secret"]
+    if path is not None and not path.startswith("/"):
+        path = f"/{path}"  # Kubeless wrote paths without their first slash
+    named = [word.strip().upper() for text in flags["methods"] for word in text.split(",")]
+    fields = {
+        "function": flags["function_name"],
+        "host": flags["hostname"],
+        "path": path,
+        "tls": None if secret is None else {"secretName": secret},
+        "methods": named or None,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+@http.command(
+    "create",
+    examples=(
+        "funkhaus trigger http create hello --function-name hello",
+        "funkhaus trigger http create orders --function-name orders --path /orders --method GET,POST",
+    ),
+)
 @click.argument("name", type=NAME)
-@click.option("--function-name", required=True, type=FUNCTION, help="The function that answers.")
-@click.option("--hostname", metavar="HOST", help="Host [FUNCTION.TENANT.DOMAIN].")
-@click.option("--path", metavar="PATH", help="Path below which it answers [/].")
-@click.option("--tls-secret", metavar="SECRET", help="Secret with the host's certificate.")
+@_described(required=True)
 @click.option("--replace", is_flag=True, help="Replace a trigger of that name, if there is one.")
 @click.option(
     "--force", is_flag=True, help="With --replace: also what kubectl or GitOps set there."
 )
-@click.option("--dry-run", is_flag=True, help="Ask the server what it would store; store nothing.")
 @click.option(
     "--wait-timeout",
     type=Seconds(0),
@@ -58,18 +111,11 @@ def http() -> None:
 @namespaced
 @click.pass_obj
 def create(
-    session: Session, name: str, *, function_name: str, hostname: str | None, path: str | None, tls_secret: str | None,
-    replace: bool, force: bool, dry_run: bool, wait_timeout: float, output: str,
+    session: Session, /, name: str, *, replace: bool, force: bool, dry_run: bool, wait_timeout: float, output: str,
+    **flags: Any,  # noqa: ANN401 - click's
 ) -> None:  # fmt: skip
     """Make a function reachable, and print its URL."""
-    spec: dict[str, Any] = {"function": function_name}
-    if hostname is not None:
-        spec["host"] = hostname
-    if path is not None:
-        # Kubeless wrote paths without their first slash.
-        spec["path"] = path if path.startswith("/") else f"/{path}"
-    if tls_secret is not None:
-        spec["tls"] = {"secretName": tls_secret}
+    spec = _spec(flags)
     params = flags_set(dryRun=dry_run, force=force and replace)
     if replace:
         document = session.api.put(session.path(PLURAL, name), {"spec": spec}, params)
@@ -79,7 +125,8 @@ def create(
         callers.told(document, output, name, "", dry_run=True)
         return
     if output == "table":
-        click.echo(f"Created HTTP trigger {name} for function {function_name} in {session.place}.")
+        function = spec["function"]
+        click.echo(f"Created HTTP trigger {name} for function {function} in {session.place}.")
     if wait_timeout:
         document = _until_url(session, name, document, wait_timeout)
     url = (document.get("status") or {}).get("url")
@@ -88,6 +135,42 @@ def create(
         click.echo(
             f"No URL yet. {sentence(document)}. `funkhaus trigger http list` shows it.", err=True
         )
+
+
+@http.command(
+    "update",
+    examples=(
+        "funkhaus trigger http update orders --path /v2/orders",
+        "funkhaus trigger http update orders --any-method",
+    ),
+)
+@click.argument("name", type=TRIGGER)
+@_described(required=False)
+@click.option("--no-tls", is_flag=True, help="Without a certificate of its own from now on.")
+@click.option("--any-method", is_flag=True, help="Answer to every method from now on.")
+@output(("table", "json", "yaml", "name"))
+@namespaced
+@click.pass_obj
+def update(
+    session: Session, /, name: str, *, no_tls: bool, any_method: bool, dry_run: bool, output: str,
+    **flags: Any,  # noqa: ANN401 - click's
+) -> None:  # fmt: skip
+    """Change what the flags name, and nothing else."""
+    patch = _spec(flags)
+    for flag, field, given in (
+        ("--no-tls", "tls", no_tls),
+        ("--any-method", "methods", any_method),
+    ):
+        if given and field in patch:
+            raise click.UsageError(f"{flag} and a value for {field}: one of the two passes")
+        if given:
+            patch[field] = None
+    if not patch:
+        raise click.UsageError("nothing to change: name at least one flag, for example --path /")
+    params = flags_set(dryRun=dry_run)
+    document = session.api.patch(session.path(PLURAL, name), {"spec": patch}, params)
+    said = f"Updated {WORD} {name} in {session.place}."
+    callers.told(document, output, name, said, dry_run=dry_run)
 
 
 def _until_url(
@@ -110,8 +193,36 @@ def _columns(now: datetime) -> list[Column]:
         Column("URL", lambda item: item["status"].get("url")),
         Column("HOST", lambda item: item["spec"].get("host"), wide=True),
         Column("PATH", lambda item: item["spec"].get("path"), wide=True),
+        Column("METHODS", lambda item: ",".join(item["spec"].get("methods") or []), wide=True),
         Column("TLS", lambda item: (item["spec"].get("tls") or {}).get("secretName"), wide=True),
     ]
+
+
+@http.command("describe")
+@click.argument("name", type=TRIGGER)
+@output(("text", "json", "yaml"))
+@namespaced
+@click.pass_obj
+def describe(session: Session, name: str, *, output: str) -> None:
+    """A trigger on one page: where it answers, to what, and what is wrong."""
+    document = session.api.get(session.path(PLURAL, name))
+    if output == "text":
+        click.echo("\n".join(_page(document)))
+    else:
+        show_one(document, output, name=name, said="")
+
+
+def _page(document: Mapping[str, Any]) -> Iterator[str]:
+    spec, status = document.get("spec") or {}, document.get("status") or {}
+    yield from pairs(
+        ("HTTP trigger", document.get("name")),
+        ("Where", f"{document.get('tenant')}/{document.get('namespace')}"),
+        ("Function", spec.get("function")),
+        ("URL", status.get("url") or "none yet"),
+        ("State", sentence(document)),
+        ("Methods", ", ".join(spec.get("methods") or []) or "all"),
+        ("Certificate", (spec.get("tls") or {}).get("secretName") or ""),
+    )
 
 
 callers.lists(http, PLURAL, f"{WORD}s", _columns, "HTTP triggers with their URLs.")

@@ -12,6 +12,7 @@ from funkhaus.manifests.labels import Site
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from funkhaus.domain.gateway import Gateway
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.verdict import Finding, Verdict
     from funkhaus.ports import Manifest, Stores
@@ -33,7 +34,7 @@ class Judge(Protocol):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What of the settings ends up in objects. `dns_cidrs` are DNS servers that are no pods;
-    `caller_runtime` is the runtime whose image makes the calls of cron triggers.
+    `caller_runtime` is the runtime whose image makes the calls of cron triggers, `gateway` what carries HTTPRoutes, if any.
     """
 
     domain: str
@@ -43,6 +44,7 @@ class Surroundings:
     system_namespace: str
     dns_cidrs: tuple[str, ...] = ()
     caller_runtime: str = "python3.11"
+    gateway: Gateway | None = None
     builds: BuildRules = field(default_factory=BuildRules)
 
 

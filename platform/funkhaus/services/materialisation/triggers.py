@@ -1,4 +1,5 @@
-"""An HTTPTrigger: the Ingress that makes a function reachable, there as soon as the trigger is let in and as long as it is.
+"""An HTTPTrigger: the Ingress or HTTPRoute that makes a function reachable, there as soon as the trigger is let in and as
+long as it is.
 
 A trigger whose function is missing keeps its host and says so; it heals when the function appears.
 """
@@ -15,18 +16,20 @@ from funkhaus.manifests import trigger as builders
 from funkhaus.services.materialisation import resting
 from funkhaus.services.materialisation.calling import Calling, CallingMaterialiser
 from funkhaus.services.materialisation.parts import Next, site
+from funkhaus.services.materialisation.ways import WaysIn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import HTTPTrigger
-    from funkhaus.ports import Cluster, Manifest, Stores
+    from funkhaus.ports import Clock, Cluster, Manifest, Stores
     from funkhaus.services.holding import Holding
     from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.parts import Judge, Surroundings
     from funkhaus.services.materialisation.standing import Standing
     from funkhaus.services.materialisation.upkeep import Upkeep
+    from funkhaus.services.materialisation.ways import Way
 
 
 class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
@@ -40,6 +43,7 @@ class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
         ledger: LedgerService,
         holding: Holding,
         stores: Stores,
+        clock: Clock,
         standing: Standing,
         upkeep: Upkeep,
         surroundings: Surroundings,
@@ -54,24 +58,19 @@ class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
             upkeep=upkeep,
             surroundings=surroundings,
         )
+        self._ways = WaysIn(cluster, upkeep, clock, surroundings)
 
     async def _rest(self, manifest: Manifest, trigger: HTTPTrigger, facts: TenantFacts) -> None:
-        """The Ingress stays, and with it the host; behind it there is no replica."""
+        """The way in stays, and with it the host; behind it there is no replica."""
         del trigger
         said = resting.conditions(facts.objections, "the URL answers 503")
         await self._standing.write(manifest, said)
 
     async def _hold(self, manifest: Manifest, facts: TenantFacts) -> None:
-        """The books hold the host that is asked for; the Ingress answers for the one before until somebody says yes."""
+        """The books hold the host that is asked for; the way in answers for the one before until somebody says yes."""
         meta = manifest["metadata"]
-        live = await self._cluster.get(INGRESS, meta["namespace"], meta["name"])
-        owner = builders.owner(http_trigger_crd.parse(manifest))
-        if live is None or not owner.owns(live):
-            return
         key = Key(HTTP_TRIGGER.name, facts.namespace, meta["name"])
-        for host in {str(rule.get("host") or "") for rule in live["spec"].get("rules") or []} - {
-            ""
-        }:
+        for host in sorted(await self._ways.hosts(http_trigger_crd.parse(manifest))):
             await self._holding.goes_on_answering(facts.tenant, key, host)
 
     async def _materialise(
@@ -82,19 +81,16 @@ class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
         let_in: Sequence[Condition],
     ) -> Next:
         place, around = site(trigger.namespace, facts), self._around
-        wanted = builders.ingress(
-            place, trigger, domain=around.domain, ingress_class=around.ingress_class
-        )
-        await self._upkeep.ensure(wanted, builders.owner(trigger))
+        way = await self._ways.ensure(place, trigger)
         function = await self._cluster.get(FUNCTION, trigger.namespace, trigger.spec.function)
         url = builders.url(place, trigger, around.domain, around.ingress_port)
-        ready = _ready(trigger, url, function)
+        ready = _ready(trigger, url, function, way)
         fine = Condition(DEGRADED, status=False, reason="AsExpected", message="nothing is wrong")
         await self._standing.write(manifest, [*let_in, ready, fine], {"url": url})
-        return Next("done" if ready.status else "held")
+        return Next("done" if ready.status else "held", way.after)
 
 
-def _ready(trigger: HTTPTrigger, url: str, function: Manifest | None) -> Condition:
+def _ready(trigger: HTTPTrigger, url: str, function: Manifest | None, way: Way) -> Condition:
     if function is None:
         return Condition(
             READY,
@@ -102,6 +98,8 @@ def _ready(trigger: HTTPTrigger, url: str, function: Manifest | None) -> Conditi
             reason="FunctionMissing",
             message=f"there is no function {trigger.spec.function!r} in this namespace; the trigger works once it is there",
         )
-    return Condition(
-        READY, status=True, reason="Routed", message=f"{url} leads to {trigger.spec.function}"
-    )
+    if not way.open:
+        return Condition(READY, status=way.open, reason=way.reason, message=way.message)
+    methods = f" ({', '.join(trigger.spec.methods)})" if trigger.spec.methods else ""
+    message = f"{url} leads to {trigger.spec.function}{methods}"
+    return Condition(READY, status=True, reason=way.reason, message=message)

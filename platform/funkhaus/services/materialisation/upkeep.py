@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.errors import ConflictError
 from funkhaus.domain.kinds import (
+    HTTP_ROUTE,
     INGRESS,
     NETWORK_POLICY,
     RESOURCE_QUOTA,
@@ -32,6 +33,7 @@ EXACT: dict[str, tuple[tuple[str, ...], ...]] = {
     NETWORK_POLICY.name: (("spec",),),
     RESOURCE_QUOTA.name: (("spec",),),
     INGRESS.name: (("spec",),),
+    HTTP_ROUTE.name: (("spec",),),
     SERVICE.name: (("spec", "selector"), ("spec", "externalIPs")),
 }
 """Where a field that we do not write must not be there at all: one more rule is a way in, one more label selects no pod.

@@ -3,6 +3,7 @@ package funkhaus.lib.samples_test
 
 function := {
 	"kind": "Function",
+	"platform": {"gateway": false},
 	"tenant": {"id": "demo", "namespace": "default", "plan": "small", "host_suffixes": ["demo.example.com"]},
 	"object": {
 		"namespace": "demo--default",
@@ -26,6 +27,7 @@ function := {
 
 trigger := {
 	"kind": "HTTPTrigger",
+	"platform": {"gateway": false},
 	"tenant": {
 		"id": "demo",
 		"namespace": "default",
@@ -42,6 +44,7 @@ trigger := {
 		"host": "hello.demo.example.com",
 		"path": "/",
 		"tls_secret": "",
+		"methods": [],
 	},
 	"owned": {"labels": {}, "annotations": {}},
 	"change": {"operation": "CREATE", "at": "2026-01-01T00:00:00Z"},
@@ -49,6 +52,7 @@ trigger := {
 
 cron_trigger := {
 	"kind": "CronJobTrigger",
+	"platform": {"gateway": false},
 	"tenant": {"id": "demo", "namespace": "default", "plan": "small", "host_suffixes": ["demo.example.com"]},
 	"object": {
 		"namespace": "demo--default",
