@@ -21,6 +21,16 @@ SHAPES = {
     ],
     "older cluster": ["--set", "registry.host=r", "--set", "impersonation.constrained=false"],
     "token webhook": ["--set", "registry.host=r", "--set", "kubectl=webhook"],
+    "a gateway": [
+        *(
+            "--set",
+            "registry.host=r",
+            "--set",
+            "gateway.namespace=edge",
+            "--set",
+            "gateway.name=public",
+        ),
+    ],
     "one of each": [
         *("--set", "registry.host=r", "--set", "api.replicas=1"),
         *("--set", "controller.replicas=1", "--set", "webhook.replicas=1"),
@@ -77,6 +87,8 @@ def test_every_workload_is_restricted() -> None:
         ["--set", "registry.host=r", "--set", "webhook.timeoutSeconds=30"],
         ["--set", "registry.host=r", "--set", "logLevel=loud"],
         ["--set", "registry.host=r", "--set", "kubectl=token"],
+        ["--set", "registry.host=r", "--set", "gateway.name=public"],
+        ["--set", "registry.host=r", "--set", "gateway.namespace=edge"],
         ["--set", "registry.host=r", "--set", "tenants.deletionGraceDays=-1"],
         [],
     ],
@@ -163,3 +175,24 @@ def test_both_processes_hear_how_kubectl_gets_in(way: str) -> None:
         item for item in documents if "serviceaccounts/token" in json.dumps(item.get("rules"))
     ]
     assert bool(members) == bool(minting) == (way == "token-request")
+
+
+def test_a_gateway_is_told_to_every_process_and_its_routes_to_the_controller_alone() -> None:
+    told, writers = set(), set()
+    for document in render(*SHAPES["a gateway"]):
+        name = document["metadata"]["name"]
+        if document["kind"] == "Deployment":
+            containers = document["spec"]["template"]["spec"]["containers"]
+            env = [item for one in containers for item in one.get("env") or []]
+            told |= {
+                name for item in env if item == {"name": "FUNKHAUS_GATEWAY", "value": "edge/public"}
+            }
+        for rule in document.get("rules") or [] if document["kind"] == "ClusterRole" else []:
+            if "gateway.networking.k8s.io" in rule["apiGroups"]:
+                assert rule["resources"] == ["httproutes"]
+                writers |= {name} if "create" in rule["verbs"] else set()
+    assert told == {"funkhaus-api", "funkhaus-webhook", "funkhaus-controller"}
+    assert writers == {"funkhaus-controller"}
+    text = json.dumps(render(*SHAPES["defaults"]))
+    assert "FUNKHAUS_GATEWAY" not in text
+    assert "httproutes" not in text

@@ -46,6 +46,7 @@ from funkhaus_controller import schedule
 from funkhaus_controller.assembly import World
 from funkhaus_controller.election import LeaseLostError
 from funkhaus_controller.operate import Operator
+from funkhaus_controller.owners import ROUTED
 from funkhaus_controller.watching import Watching
 from tests.support.builds import FakeResults
 from tests.support.decider import FakeDecider
@@ -95,8 +96,8 @@ class Stage:
         )
 
     @asynccontextmanager
-    async def controller(self, resync: float = 3600) -> AsyncIterator[Operator]:
-        """A running controller."""
+    async def controller(self, resync: float = 3600, **more: Any) -> AsyncIterator[Operator]:
+        """A running controller; `more` are further settings."""
         cluster = await KubeCluster.connect(str(self.account), manager="funkhaus-controller")
         lease = KubeLease(
             await KubeCluster.connect(str(self.admin_config), manager="funkhaus-controller"),
@@ -122,9 +123,12 @@ class Stage:
             build_index_url="https://index.test/simple/",
             build_index_cidrs="192.0.2.0/24",
             resync=resync,
+            **more,
         )
         stop = asyncio.Event()
-        operator = Operator(settings, world, partial(Watching, str(self.account)))
+        also = ROUTED if settings.route_gateway else ()
+        watcher = partial(Watching, str(self.account), also=also)
+        operator = Operator(settings, world, watcher)
         running = asyncio.create_task(operator.run(stop))
         self.running.append(running)
         try:
@@ -219,9 +223,11 @@ class Stage:
         )
         return revision
 
-    async def until(self, probe: Callable[[], Awaitable[object]]) -> None:
+    async def until(
+        self, probe: Callable[[], Awaitable[object]], seconds: float = SECONDS
+    ) -> None:
         """Wait for something to become true."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             while not await probe():  # noqa: ASYNC110 - what is waited for is another process's
                 await asyncio.sleep(0.05)
 

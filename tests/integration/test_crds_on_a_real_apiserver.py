@@ -74,6 +74,12 @@ def test_a_wrong_path_is_refused(apiserver: ApiServer, path: str) -> None:
         apply(apiserver, "HTTPTrigger", {"function": "x", "path": path})
 
 
+@pytest.mark.parametrize("methods", [[], ["GET"] * 17, [7], [""], "GET"])
+def test_methods_of_a_wrong_shape_are_refused(apiserver: ApiServer, methods: Any) -> None:
+    with pytest.raises(AssertionError, match="methods"):
+        apply(apiserver, "HTTPTrigger", {"function": "x", "methods": methods})
+
+
 def test_a_cron_trigger_has_defaults_and_a_payload_of_any_shape(apiserver: ApiServer) -> None:
     asked = {"function": "x", "schedule": "@daily", "payload": {"a": [1, {"b": None}]}}
     spec = apply(apiserver, "CronJobTrigger", asked)["spec"]

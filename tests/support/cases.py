@@ -98,6 +98,7 @@ TRIGGERS: dict[str, tuple[dict[str, Any], str]] = {
         http_trigger(tls={"secretName": "other/tls"}),
         "tls-secret-malformed",
     ),
+    "methods where no Gateway is": (http_trigger(methods=["GET"]), "route-without-gateway"),
 }
 CRON_TRIGGERS: dict[str, tuple[dict[str, Any], str]] = {
     "a schedule in words": (cron_job_trigger(schedule="at noon"), "schedule-malformed"),

@@ -271,9 +271,9 @@ def echo(name: str) -> Iterator[int]:
         thread.join(10)
 
 
-def endpoints(namespace: str, service: str, port: int) -> dict[str, Any]:
-    """The EndpointSlice that Kubernetes would make for a Service with a ready pod: there are no controllers here."""
-    return {
+def answered(edge: Edge, namespace: str, service: str, port: int) -> None:
+    """Have a Service lead to `port`, as Kubernetes would for one with a ready pod: there are no controllers here."""
+    made = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
@@ -285,3 +285,4 @@ def endpoints(namespace: str, service: str, port: int) -> dict[str, Any]:
         "endpoints": [{"addresses": [address()], "conditions": {"ready": True}}],
         "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
     }
+    edge.apiserver.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(made))

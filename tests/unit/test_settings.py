@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from funkhaus.domain.errors import InvalidError
+from funkhaus.domain.gateway import Gateway
 from funkhaus.settings import Api, Controller, Webhook, load
 
 if TYPE_CHECKING:
@@ -63,6 +64,16 @@ def test_how_kubectl_gets_in_is_one_of_two_ways() -> None:
     with pytest.raises(InvalidError, match="webhook or token-request passes") as caught:
         _ = load(Api, NEEDED | {"FUNKHAUS_KUBECTL": "magic"}).members_namespace
     assert caught.value.findings[0].path == "FUNKHAUS_KUBECTL"
+
+
+def test_a_gateway_is_named_with_its_namespace() -> None:
+    assert load(Api, NEEDED).route_gateway is None
+    found = load(Api, NEEDED | {"FUNKHAUS_GATEWAY": "edge/public.example"}).route_gateway
+    assert found == Gateway("edge", "public.example")
+    for text in ("public", "edge/", "/public", "a/b/c", "Edge/public", "edge/pub lic"):
+        with pytest.raises(InvalidError, match="<namespace>/<name> passes") as caught:
+            _ = load(Api, NEEDED | {"FUNKHAUS_GATEWAY": text}).route_gateway
+        assert caught.value.findings[0].path == "FUNKHAUS_GATEWAY"
 
 
 def test_a_setting_that_is_a_path_is_known_to_every_process() -> None:

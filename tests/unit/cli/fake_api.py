@@ -286,6 +286,11 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
             held["status"] = serving(held["name"], held["generation"])
         return httpx.Response(200, json=_kept(self.functions, held, request))
 
+    def updateHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        held = dict(_held(self.triggers, request))
+        held["spec"] = merge(held["spec"], json.loads(request.content)["spec"])
+        return httpx.Response(200, json=_kept(self.triggers, held, request))
+
     def deleteFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         del self.functions[_held(self.functions, request)["name"]]
         return httpx.Response(204)

@@ -39,6 +39,55 @@ def test_every_flag_has_its_field(funkhaus: Terminal, api: FakeApi) -> None:
     }  # fmt: skip
 
 
+def test_methods_are_named_one_by_one_or_with_commas(funkhaus: Terminal, api: FakeApi) -> None:
+    assert funkhaus(*CREATE, "--method", "get,head", "--method", "POST").code == 0
+    ((_, _, body),) = api.asked("POST")
+    assert body["spec"]["methods"] == ["GET", "HEAD", "POST"]
+
+
+def test_an_update_changes_what_it_names_and_nothing_else(funkhaus: Terminal, api: FakeApi) -> None:
+    spec = {"function": "hello", "path": "/a", "methods": ["GET"], "tls": {"secretName": "cert"}}
+    api.triggers["hello"] = trigger(spec=dict(spec))
+    ran = funkhaus("trigger", "http", "update", "hello", "--path", "b")
+    assert (ran.code, ran.out) == (0, "Updated HTTP trigger hello in demo/default.\n")
+    assert api.triggers["hello"]["spec"] == {**spec, "path": "/b"}
+    ran = funkhaus("trigger", "http", "update", "hello", "--any-method", "--no-tls")
+    assert ran.code == 0
+    assert api.triggers["hello"]["spec"] == {"function": "hello", "path": "/b"}
+    assert [body for _, _, body in api.asked("PATCH")] == [
+        {"spec": {"path": "/b"}},
+        {"spec": {"tls": None, "methods": None}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ((), "nothing to change"),
+        (("--any-method", "--method", "GET"), "--any-method and a value for methods"),
+        (("--no-tls", "--tls-secret", "x"), "--no-tls and a value for tls"),
+    ],
+)
+def test_an_update_that_makes_no_sense(
+    funkhaus: Terminal, api: FakeApi, flags: tuple[str, ...], words: str
+) -> None:
+    ran = funkhaus("trigger", "http", "update", "hello", *flags)
+    assert ran.code == 2
+    assert words in ran.err
+    assert not api.requests
+
+
+def test_a_trigger_on_one_page(funkhaus: Terminal, api: FakeApi) -> None:
+    spec = {"function": "hello", "path": "/a", "methods": ["GET", "POST"]}
+    api.triggers["hello"] = trigger(spec=spec)
+    ran = funkhaus("trigger", "http", "describe", "hello")
+    lines = {line.split(":")[0]: line.partition(":")[2].strip() for line in ran.out.splitlines()}
+    assert lines["Function"] == "hello"
+    assert lines["URL"] == "http://hello.demo.example.com/"
+    assert lines["Methods"] == "GET, POST"
+    assert "methods:" in funkhaus("trigger", "http", "describe", "hello", "-o", "yaml").out
+
+
 def test_a_dry_run(funkhaus: Terminal, api: FakeApi) -> None:
     for flags in ((), ("--replace",)):
         ran = funkhaus(*CREATE, "--dry-run", *flags)

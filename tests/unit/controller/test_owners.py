@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from funkhaus.domain.gateway import Gateway
 from funkhaus.domain.kinds import TENANT_NAMESPACE
 from funkhaus.domain.trigger import (
     CronJobTrigger,
@@ -55,6 +56,13 @@ NIGHTLY = Key("CronJobTrigger", "demo--main", "nightly")
         (functions.revision_object(SITE, FUNCTION, REVISION), [FN]),
         ({"kind": "Pod", **functions.deployment(SITE, FUNCTION, REVISION)["spec"]["template"]}, []),
         (named("CronJobTrigger", "x", spec={"function": "hello"}), [Key("CronJobTrigger", "demo--main", "x")]),
+        (
+            triggers.http_route(
+                SITE, HTTPTrigger("demo--main", "web", HTTPTriggerSpec("hello"), uid="1"),
+                domain="example.com", gateway=Gateway("edge", "public"),
+            ),
+            [Key("HTTPTrigger", "demo--main", "web")],
+        ),
         (cron.cron_job(SITE, CRON, image="i", timeout=1, suspend=False), [NIGHTLY]),
         (called("Job"), [NIGHTLY]),
         (called("Pod"), [NIGHTLY]),

@@ -98,8 +98,19 @@ def test_a_revision_with_packages() -> None:
 
 
 def test_http_trigger() -> None:
-    trigger = HTTPTrigger("n", "t", HTTPTriggerSpec("hello", "h.example.com", "/x", "tls"))
-    assert http_trigger.parse(http_trigger.manifest(trigger)) == trigger
+    for spec in (
+        HTTPTriggerSpec("hello", "h.example.com", "/x", "tls"),
+        HTTPTriggerSpec("hello", methods=("GET", "POST")),
+    ):
+        trigger = HTTPTrigger("n", "t", spec)
+        assert http_trigger.parse(http_trigger.manifest(trigger)) == trigger
+
+
+def test_a_method_that_is_no_text_is_named() -> None:
+    manifest = {"metadata": {"name": "t"}, "spec": {"function": "f", "methods": ["GET", 7]}}
+    with pytest.raises(InvalidError) as caught:
+        http_trigger.parse(manifest)
+    assert caught.value.findings[0].path == "spec.methods[1]"
 
 
 def test_cron_job_trigger() -> None:

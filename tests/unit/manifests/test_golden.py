@@ -17,6 +17,7 @@ from funkhaus.domain.function import (
     Scaling,
     Source,
 )
+from funkhaus.domain.gateway import Gateway
 from funkhaus.domain.names import revision_name
 from funkhaus.domain.runtime import Builder
 from funkhaus.domain.tenant import Namespace, NamespaceQuota
@@ -111,6 +112,10 @@ def test_trigger(*, update_data: bool) -> None:
         trigger.ingress(SITE, item, domain="example.com", ingress_class="contour")
         for item in (plain, secure)
     ]
+    routed = replace(plain, spec=HTTPTriggerSpec("hello", path="/cart", methods=("GET", "POST")))
+    documents.append(
+        trigger.http_route(SITE, routed, domain="example.com", gateway=Gateway("edge", "public"))
+    )
     compare("manifests/trigger.yaml", documents, update=update_data)
 
 

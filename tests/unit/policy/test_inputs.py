@@ -15,7 +15,7 @@ from tests.support.questions import cron_job_trigger, function, http_trigger, qu
 def test_the_documents(*, update_data: bool) -> None:
     good = {
         "a function": function(),
-        "a trigger": http_trigger(),
+        "a trigger": http_trigger(methods=["GET"]),
         "a cron trigger": cron_job_trigger(),
     }
     bad = {name: manifest for name, (manifest, _) in cases.ALL.items()}
