@@ -93,6 +93,9 @@ HARMLESS = {
     ("object", "annotation_keys"),
     ("object", "env"),
     ("object", "tls_secret"),
+    ("object", "methods"),
+    ("platform",),
+    ("platform", "gateway"),
     # What may be there, when nothing is.
     ("owned",),
     ("owned", "labels"),
