@@ -223,9 +223,7 @@ class Stage:
         )
         return revision
 
-    async def until(
-        self, probe: Callable[[], Awaitable[object]], seconds: float = SECONDS
-    ) -> None:
+    async def until(self, probe: Callable[[], Awaitable[object]], seconds: float = SECONDS) -> None:
         """Wait for something to become true."""
         async with asyncio.timeout(seconds):
             while not await probe():  # noqa: ASYNC110 - what is waited for is another process's
