@@ -81,7 +81,7 @@ async def _measure(stack: AsyncExitStack, url: str, folder: Path, changes: int, 
         changed = plans.replace("max: 300}", f"max: {200 + number}}}")
         body = {"files": {**RULES.files, "data/plans.yaml": changed}, "reason": "measured"}
         began = time.monotonic()
-        done = await admin.post("/v1/policy/activations", body)
+        done = await admin.post("/v1/policy/activations", body, headers={"If-Match": "*"})
         accepted = time.monotonic()
         if done.status != 201:
             raise SystemExit(done.body.decode())

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
+ANY = {"If-Match": "*"}
+"""Whatever rules are in force."""
 
 
 def rules(approval: str) -> dict[str, str]:
@@ -42,11 +44,11 @@ def rules(approval: str) -> dict[str, str]:
 def softly(house: House, admin_token: str) -> Iterator[None]:
     """Other rules for a while."""
     path, body = "/v1/policy/activations", {"files": rules("300m"), "reason": "a soft ceiling"}
-    done = house.rest(admin_token, "POST", path, json=body)
+    done = house.rest(admin_token, "POST", path, json=body, headers=ANY)
     assert done.status_code == 201, done.text
     yield
     back = {"revision": "previous", "reason": "as it was"}
-    assert house.rest(admin_token, "POST", path, json=back).status_code == 201
+    assert house.rest(admin_token, "POST", path, json=back, headers=ANY).status_code == 201
 
 
 def approved(tenant: Tenant) -> dict[str, Any]:

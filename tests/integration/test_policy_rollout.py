@@ -18,7 +18,7 @@ from funkhaus.policy.client import OpaDecider
 from funkhaus.policy.folder import read_folder
 from funkhaus_api.keys import Limits
 from tests.support import opa, webhook
-from tests.support.api import Client, World, serving
+from tests.support.api import Client, Reply, World, serving
 from tests.support.cluster import MemoryCluster
 from tests.support.ports import free_port
 from tests.support.questions import function, question
@@ -95,6 +95,11 @@ async def _kept(folder: Path) -> None:
             await asyncio.sleep(0.01)
 
 
+async def activated(client: Client, body: dict[str, Any], seen: str = "*") -> Reply:
+    """Ask for it, whatever is in force."""
+    return await client.post(ACTIVATIONS, body, headers={"If-Match": seen})
+
+
 async def said(decider: OpaDecider) -> set[str]:
     return {finding.code for finding in (await decider.decide(question(function()))).findings}
 
@@ -107,7 +112,7 @@ async def test_b61_from_the_edit_of_a_limit_to_the_refusal_and_back(
     admin: Client, decider: OpaDecider, world: World
 ) -> None:
     assert await said(decider) == set()
-    done = await admin.post(ACTIVATIONS, changed(STRICTER, "calls got slow"))
+    done = await activated(admin, changed(STRICTER, "calls got slow"))
     assert done.status == 201, done.body
     await followed(decider, done.json["revision"])
     assert await said(decider) == {"timeout-above-ceiling"}
@@ -116,7 +121,7 @@ async def test_b61_from_the_edit_of_a_limit_to_the_refusal_and_back(
     shown = [line for line in render()[0].decode().splitlines() if "policy_revision_info{" in line]
     assert shown == [f'funkhaus_policy_revision_info{{revision="{verdict.revision}"}} 1.0']
 
-    back = await admin.post(ACTIVATIONS, {"revision": "previous", "reason": "too strict"})
+    back = await activated(admin, {"revision": "previous", "reason": "too strict"})
     assert back.json["revision"] == RULES.revision
     await followed(decider, RULES.revision)
     assert await said(decider) == set()
@@ -133,6 +138,22 @@ async def test_b61_from_the_edit_of_a_limit_to_the_refusal_and_back(
         ("policy:activate", "done", False),
         ("policy:reactivate", "done", False),
     ]
+
+
+async def test_the_last_word_is_nobody_s_by_accident(admin: Client, world: World) -> None:
+    (await admin.post(ACTIVATIONS, changed(STRICTER))).problem(428, "precondition-required")
+    seen = (await admin.get("/v1/policy/active")).headers["ETag"]
+    assert (await activated(admin, changed(STRICTER), seen)).status == 201
+    back = {"revision": "previous", "reason": "too strict"}
+    for stale in (changed(STRICTER, "again"), back):
+        (await activated(admin, stale, seen)).problem(412, "precondition-failed")
+    newer = await admin.get("/v1/policy/active")
+    assert newer.json["revision"] == PolicySet(STRICTER).revision
+    assert len(world.memory.state.policies.activations) == 2
+    both = [
+        activated(admin, body, newer.headers["ETag"]) for body in (back, changed({**RULES.files}))
+    ]
+    assert sorted(reply.status for reply in await asyncio.gather(*both)) == [201, 412]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +191,7 @@ async def test_b55_what_is_not_fit_changes_nothing(
     admin: Client, world: World, name: str, text: str, code: str, place: str
 ) -> None:
     before = (await admin.get(ACTIVATIONS)).json
-    refused = await admin.post(ACTIVATIONS, changed({**RULES.files, name: text}))
+    refused = await activated(admin, changed({**RULES.files, name: text}))
     problem = refused.problem(422, "invalid")
     found = {finding["code"]: finding["path"] for finding in problem["findings"]}
     assert code in found, problem
@@ -185,7 +206,7 @@ async def test_b54_b62_only_admins_change_rules_and_only_opa_gets_them(
 ) -> None:
     await world.tenant("blue", "default")
     owner = admin.holding(await world.token("blue", Role.OWNER))
-    (await owner.post(ACTIVATIONS, changed(STRICTER))).problem(403, "forbidden")
+    (await activated(owner, changed(STRICTER))).problem(403, "forbidden")
     (await owner.get(ACTIVATIONS)).problem(403, "forbidden")
     (await admin.get(BUNDLE)).problem(401, "unauthenticated")
     (await admin.holding("").get(BUNDLE)).problem(401, "unauthenticated")
@@ -203,7 +224,7 @@ async def test_a_known_bundle_is_waited_for_and_news_come_at_once(admin: Client)
     waiting = asyncio.create_task(
         admin.get(BUNDLE, headers={**known, "Prefer": "modes=snapshot,delta;wait=60"})
     )
-    assert (await admin.post(ACTIVATIONS, changed(STRICTER))).status == 201
+    assert (await activated(admin, changed(STRICTER))).status == 201
     news = await asyncio.wait_for(waiting, SECONDS)
     assert news.status == 200
     assert news.headers["ETag"] != first.headers["ETag"]
@@ -287,7 +308,7 @@ async def test_an_api_server_that_comes_back_is_followed_again(
             again = world.services()
             async with serving(again, LIMITS, port=port) as client:
                 admin = client.holding(await world.token("", None))
-                done = await admin.post(ACTIVATIONS, changed(STRICTER))
+                done = await activated(admin, changed(STRICTER))
                 await followed(decider, done.json["revision"])
                 assert await said(decider) == {"timeout-above-ceiling"}
     finally:
@@ -371,16 +392,16 @@ async def test_a_release_does_not_touch_an_admin_s_rules(admin: Client, services
     assert not await services.policies.come_with_the_release(RULES), "in force already"
     newer = PolicySet({**RULES.files, "data/hosts.yaml": "hosts: {reserved_suffixes: [local]}\n"})
     assert await services.policies.come_with_the_release(newer)
-    assert (await admin.post(ACTIVATIONS, changed(STRICTER))).status == 201
+    assert (await activated(admin, changed(STRICTER))).status == 201
     assert not await services.policies.come_with_the_release(RULES)
     listed = (await admin.get(ACTIVATIONS)).json["items"]
     assert listed[0]["revision"] == PolicySet(STRICTER).revision
     back = {"revision": "previous", "reason": "as the house has it"}
-    assert (await admin.post(ACTIVATIONS, back)).json["revision"] == newer.revision
+    assert (await activated(admin, back)).json["revision"] == newer.revision
     assert not await services.policies.come_with_the_release(RULES, first=True)
     assert await services.policies.come_with_the_release(RULES), "releases are followed again"
     older = {"revision": newer.revision, "reason": "the release refuses deploys"}
-    assert (await admin.post(ACTIVATIONS, older)).status == 201
+    assert (await activated(admin, older)).status == 201
     assert not await services.policies.come_with_the_release(RULES), "whoever goes back stays there"
 
 
@@ -388,7 +409,7 @@ async def test_where_opa_has_files_nothing_is_taken_in() -> None:
     plain = World(MemoryStores())
     async with serving(plain.services()) as client:
         admin = client.holding(await plain.token("", None))
-        (await admin.post(ACTIVATIONS, changed(STRICTER))).problem(503, "unavailable")
+        (await activated(admin, changed(STRICTER))).problem(503, "unavailable")
         (await admin.get(BUNDLE, headers=OPA_S)).problem(401, "unauthenticated")
 
 
@@ -399,7 +420,7 @@ async def test_bodies_say_one_of_two(admin: Client) -> None:
         {"reason": "", "revision": "previous"},
         {"reason": "x", "files": {"data/x.yaml": 5}},
     ):
-        (await admin.post(ACTIVATIONS, body)).problem(422, "invalid")
-    none = await admin.post(ACTIVATIONS, {"revision": "previous", "reason": "x"})
+        (await activated(admin, body)).problem(422, "invalid")
+    none = await activated(admin, {"revision": "previous", "reason": "x"})
     none.problem(404, "not-found")
     assert json.loads(none.body)["detail"]

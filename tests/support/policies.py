@@ -51,6 +51,9 @@ class MemoryPolicies:
     async def active(self) -> Activation | None:
         return self._shelf.activations[-1] if self._shelf.activations else None
 
+    async def held(self) -> Activation | None:
+        return await self.active()
+
     async def history(self, *, before: int = 0, limit: int = 100) -> Sequence[Activation]:
         found = [item for item in self._shelf.activations if not before or item.sequence < before]
         return found[::-1][:limit]

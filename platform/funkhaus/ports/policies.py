@@ -27,6 +27,9 @@ class Policies(Protocol):
     async def active(self) -> Activation | None:
         """The latest activation; ``None`` before the first."""
 
+    async def held(self) -> Activation | None:
+        """Likewise, and nobody else activates until this transaction's end."""
+
     async def history(self, *, before: int = 0, limit: int = 100) -> Sequence[Activation]:
         """Activations, latest first; with `before` those below that sequence."""
 

@@ -35,6 +35,7 @@ HISTORY_LIMIT = 500
 PREVIOUS = "previous"
 """In place of a revision: the one that was in force before the present one."""
 Bundler = Callable[[PolicySet], bytes]
+Agreed = Callable[[Activation | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ class PolicyFeed:
     token: str = field(default="", repr=False)
 
 
+def _whatever(_: Activation | None) -> None:
+    """Whatever is in force is agreed to."""
+
+
 class PolicyService:
     """Use cases on the rules. Where OPA has them as files nothing is taken in: it would not be obeyed."""
 
@@ -73,36 +78,65 @@ class PolicyService:
         self._news = asyncio.Event()
         self._waiting = 0
 
-    async def activate(self, asker: Asker, policies: PolicySet, reason: str) -> Activation:
-        """Put a set in force (platform admins); raises `InvalidError` with everything that keeps it from being fit."""
+    async def active(self, asker: Asker) -> Activation:
+        """What is in force; raises `NotFoundError` before the first."""
+        async with (
+            self._acts.reading(asker, Permission.POLICY_READ),
+            self._stores.begin_platform() as work,
+        ):
+            found = await work.policies.active()
+        if found is None:
+            raise NotFoundError("no policy set is in force yet")
+        return found
+
+    async def activate(
+        self, asker: Asker, policies: PolicySet, reason: str, agreed: Agreed = _whatever
+    ) -> Activation:
+        """Put a set in force (platform admins); raises `InvalidError` with everything that keeps it from being fit.
+
+        `agreed` is given what is in force, before the set is tried and once more when nobody else can change it, and raises
+        where that is not what whoever asks has seen.
+        """
         revision = policies.revision
         async with self._acts.doing(
             asker, Permission.POLICY_WRITE, None, revision, action="policy:activate"
         ) as act:
             act.detail |= {"reason": _reasoned(reason), "files": len(policies.files)}
+            async with self._stores.begin_platform() as work:
+                agreed(await work.policies.active())
             await self._fit(policies)
             async with self._stores.begin_platform() as work:
+                present = await work.policies.held()
+                agreed(present)
                 await work.policies.add(policies)
-                act.before, act.after = await _in_force(work), revision
+                act.before, act.after = _revision(present), revision
                 done = await self._put(work, asker.subject.username, revision, reason)
                 await work.audit(act.row("done"))
                 act.recorded = True
         self._tell()
         return done
 
-    async def reactivate(self, asker: Asker, revision: str, reason: str) -> Activation:
-        """Bring an earlier set back (platform admins), or the `PREVIOUS` one; raises `NotFoundError`, `InvalidError`."""
+    async def reactivate(
+        self, asker: Asker, revision: str, reason: str, agreed: Agreed = _whatever
+    ) -> Activation:
+        """Bring an earlier set back (platform admins), or the `PREVIOUS` one; raises `NotFoundError`, `InvalidError`.
+
+        `agreed` is as in `activate`.
+        """
         async with self._acts.doing(
             asker, Permission.POLICY_WRITE, None, revision, action="policy:reactivate"
         ) as act:
             act.detail["reason"] = _reasoned(reason)
             async with self._stores.begin_platform() as work:
+                agreed(await work.policies.active())
                 wanted = await _before(work) if revision == PREVIOUS else revision
                 policies = await work.policies.find(wanted)
             act.detail["revision"] = wanted
             await self._fit(policies)
             async with self._stores.begin_platform() as work:
-                act.before, act.after = await _in_force(work), wanted
+                present = await work.policies.held()
+                agreed(present)
+                act.before, act.after = _revision(present), wanted
                 done = await self._put(work, asker.subject.username, wanted, reason)
                 await work.audit(act.row("done"))
                 act.recorded = True
@@ -242,10 +276,9 @@ def objections(policies: PolicySet) -> list[Finding]:
         return list(error.findings)
 
 
-async def _in_force(work: PlatformWork) -> str:
-    """The revision that judges now, which is a digest itself; empty before the first."""
-    active = await work.policies.active()
-    return active.revision if active else ""
+def _revision(present: Activation | None) -> str:
+    """Of what judges now, which is a digest itself; empty before the first."""
+    return present.revision if present else ""
 
 
 def _reasoned(reason: str) -> str:

@@ -46,7 +46,7 @@ class PostgresPolicies(rows.Statements):
 
     async def activate(self, activation: Activation) -> Activation:
         """Append; raises `NotFoundError` for a revision that is not kept."""
-        await self._run(select(func.pg_advisory_xact_lock(LOCK)))
+        await self._lock()
         await self.find(activation.revision)
         statement = (
             insert(PolicyActivationRow)
@@ -64,6 +64,14 @@ class PostgresPolicies(rows.Statements):
         """The latest."""
         found = await self.history(limit=1)
         return found[0] if found else None
+
+    async def held(self) -> Activation | None:
+        """The latest, with the lock that activations take."""
+        await self._lock()
+        return await self.active()
+
+    async def _lock(self) -> None:
+        await self._run(select(func.pg_advisory_xact_lock(LOCK)))
 
     async def history(self, *, before: int = 0, limit: int = 100) -> Sequence[Activation]:
         """Latest first."""

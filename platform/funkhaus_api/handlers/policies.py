@@ -7,6 +7,7 @@ OPA speaks its bundle protocol (https://www.openpolicyagent.org/docs/management-
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -15,9 +16,13 @@ from funkhaus.domain.policy_set import PolicySet
 from funkhaus_api.keys import asker, services
 from funkhaus_api.pages import Page
 from funkhaus_api.places import CREATED, answer
+from funkhaus_api.preconditions import guarded, matching
 from funkhaus_api.wire.policies import NewActivation, NewImpact, activation, back
 from funkhaus_api.wire.policies import impact as wire_impact
 from funkhaus_api.wire.reading import Query, read_body
+
+if TYPE_CHECKING:
+    from funkhaus.domain.policy_set import Activation
 
 BUNDLE_TYPE = "application/vnd.openpolicyagent.bundles"
 """Says that waiting is understood here."""
@@ -37,14 +42,25 @@ async def listed(request: web.Request) -> web.Response:
     return page.answer([activation(item) for item in here], after)
 
 
+async def active(request: web.Request) -> web.Response:
+    """What is in force; its ETag is what an activation has to show."""
+    Query(request)
+    return _in_force(await services(request).policies.active(asker(request)))
+
+
+def _in_force(found: Activation | None) -> web.Response:
+    return answer(activation(found) if found else {})
+
+
+@guarded(required=True, inside=True)
 async def activate(request: web.Request) -> web.Response:
     """A new set, or one of before."""
     body = await read_body(request, NewActivation)
-    policies = services(request).policies
+    policies, agreed = services(request).policies, matching(request, _in_force)
     done = (
-        await policies.reactivate(asker(request), body.revision, body.reason)
+        await policies.reactivate(asker(request), body.revision, body.reason, agreed)
         if body.revision
-        else await policies.activate(asker(request), body.policies(), body.reason)
+        else await policies.activate(asker(request), body.policies(), body.reason, agreed)
     )
     return answer(activation(done), CREATED)
 
@@ -76,6 +92,7 @@ async def bundle(request: web.Request) -> web.Response:
 
 
 ROUTES = [
+    web.get("/v1/policy/active", active, allow_head=False),
     web.get("/v1/policy/activations", listed, allow_head=False),
     web.post("/v1/policy/activations", activate),
     web.post("/v1/policy/impact", impact),

@@ -18,7 +18,7 @@ from funkhaus_cli.policies.tree import Tree
 if TYPE_CHECKING:
     from funkhaus_cli.session import Session
 
-PATH = "/v1/policy/activations"
+PATH, ACTIVE = "/v1/policy/activations", "/v1/policy/active"
 PARTS = ("funkhaus/", "data/")
 """What of a folder decides; who may ask OPA (``system/``) stays with OPA."""
 SHORT = 19
@@ -67,9 +67,11 @@ def activate(session: Session, *, folder: Path, reason: str, output: str) -> Non
                 f"{folder} is not fit to decide: {step.name}: {first.place}: {first.message}",
                 hint=f"`funkhaus policy check {folder}` says all of it; nothing was changed",
             )
+    # What another admin puts in force while the API server tries this set is not undone.
+    _, seen = session.api.read(ACTIVE)
     tree = Tree.of(opa.folder)
     files = {name: tree.text(name) for name in tree.files if name.startswith(PARTS)}
-    document = session.api.post(PATH, {"files": files, "reason": reason})
+    document = session.api.post(PATH, {"files": files, "reason": reason}, headers=seen)
     _show(document, output, "is in force")
 
 
@@ -87,8 +89,9 @@ def activate(session: Session, *, folder: Path, reason: str, output: str) -> Non
 @click.pass_obj
 def rollback(session: Session, *, revision: str, reason: str, output: str) -> None:
     """Bring an earlier revision back in force, without one the revision before the present (platform admins)."""
+    _, seen = session.api.read(ACTIVE)
     wanted = revision if revision == "previous" else _whole(session, revision)
-    document = session.api.post(PATH, {"revision": wanted, "reason": reason})
+    document = session.api.post(PATH, {"revision": wanted, "reason": reason}, headers=seen)
     _show(document, output, "is in force again")
 
 

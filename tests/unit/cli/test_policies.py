@@ -31,10 +31,13 @@ class Rules:
         self.posted: list[Any] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/policy/active":
+            return httpx.Response(200, json=item(2, NEW), headers={"ETag": '"seen"'})
         assert request.url.path == "/v1/policy/activations"
         if request.method == "GET":
             items = [item(2, NEW), item(1, OLD, "house", "comes with the release")]
             return httpx.Response(200, json={"items": items, "next": ""})
+        assert request.headers["If-Match"] == '"seen"'
         self.posted.append(json.loads(request.content))
         return httpx.Response(201, json=item(3, OLD))
 
