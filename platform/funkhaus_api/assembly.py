@@ -179,7 +179,7 @@ def wired(
         invitations=InvitationService(stores, acts, mint, clock),
         grants=GrantService(stores, acts, clock),
         disabling=DisablingService(stores, acts, clock),
-        namespaces=NamespaceService(stores, acts, cluster, bell.ring),
+        namespaces=NamespaceService(stores, acts, cluster, clock, bell.ring),
         adoption=AdoptionService(stores, acts, cluster, clock, bell.ring),
         tokens=TokenService(stores, acts, mint, clock),
         kubectl=KubectlService(stores, acts, mint, clock, accounts),

@@ -179,7 +179,7 @@ class Import:
             return
         found = self.session.api.get(self._path("quota"))
         held = found.get("override") or {}
-        if held.get("reason") == asked.get("reason") and found["base"] == limits:
+        if held.get("reason") == asked.get("reason") and found["base"] == found["base"] | limits:
             self._note(UNCHANGED, what)
             return
         body = {**limits, "reason": asked.get("reason"), "days": min(days, DAYS_LIMIT)}

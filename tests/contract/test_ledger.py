@@ -176,6 +176,11 @@ async def test_an_override_is_kept_until_somebody_takes_it_away(stores: Stores) 
         await work.ledger.set_override(override)
     async with stores.begin("blue") as work:
         assert await work.ledger.override() == override
+        counted = replace(override, namespaces=0, tokens=7)
+        await work.ledger.set_override(counted)
+        assert await work.ledger.override() == counted
+        await work.ledger.set_override(override)
+        assert await work.ledger.override() == override
     async with stores.begin_platform() as platform:
         assert await platform.ledger.expired_overrides(NOW) == ["blue"]
         assert await platform.ledger.expired_overrides(NOW - timedelta(seconds=1)) == []

@@ -11,7 +11,7 @@ import pytest
 
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.keyset import Moment
-from funkhaus.domain.quota import NO_QUOTA
+from funkhaus.domain.quota import NO_QUOTA, Counts
 from funkhaus.domain.quota_request import QuotaRequest, RequestState
 from funkhaus.domain.tenant import Tenant
 from funkhaus.storage import PostgresStores, open_engine
@@ -60,7 +60,7 @@ async def put(stores: Stores, *requests: QuotaRequest) -> None:
 
 
 async def test_what_is_put_in_comes_out_and_what_became_of_it(stores: Stores) -> None:
-    request = asked()
+    request = replace(asked(), counts=Counts(namespaces=1, tokens=2))
     await put(stores, request)
     async with stores.begin("blue") as work:
         assert await work.quota_requests.find(request.id) == request

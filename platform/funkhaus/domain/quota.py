@@ -101,6 +101,22 @@ NO_QUOTA = Quota(*(0 for _ in LIMITS))
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """What is counted over a whole tenant and not summed up over objects: namespaces, and tokens valid at the same time."""
+
+    namespaces: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.namespaces + other.namespaces, self.tokens + other.tokens)
+
+
+COUNTS = tuple(field.name for field in fields(Counts))
+"""The names of what is counted; people write them so, too."""
+NO_COUNTS = Counts()
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One level's books: `used` by what was seen in the cluster, `reserved` for what admission let in and nobody saw yet.
 

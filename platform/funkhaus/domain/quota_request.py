@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from funkhaus.domain.quota import NO_COUNTS, Counts
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -30,7 +32,8 @@ class RequestState(StrEnum):
 class QuotaRequest:
     """`extra` comes on top of the tenant's quota, and of its `namespace`'s where one is named, for `days` from approval.
 
-    `behind` are the people who had issued the requester's tokens when it asked.
+    `counts` come on top of what the tenant may have of namespaces and tokens; they are no namespace's. `behind` are
+    the people who had issued the requester's tokens when it asked.
     """
 
     id: str
@@ -47,3 +50,4 @@ class QuotaRequest:
     note: str = ""
     expires_at: datetime | None = None
     behind: tuple[str, ...] = ()
+    counts: Counts = NO_COUNTS

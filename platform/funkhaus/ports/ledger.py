@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A tenant's quota as an admin set it in place of the plan's, until `expires_at`."""
+    """A tenant's quota as an admin set it in place of the plan's, until `expires_at`. A count of ``None`` is the plan's."""
 
     quota: Quota
     reason: str
     by: str
     expires_at: datetime
+    namespaces: int | None = None
+    tokens: int | None = None
 
 
 class Ledger(Protocol):

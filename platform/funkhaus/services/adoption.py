@@ -20,8 +20,7 @@ from funkhaus.domain.verdict import Finding
 from funkhaus.manifests import labels
 from funkhaus.services import states
 from funkhaus.services.ledger import amounts_of, host_of, taken, version_of
-from funkhaus.services.namespaces import check_room
-from funkhaus.services.quotas import share
+from funkhaus.services.quotas import check_room, counts_of, share
 from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
@@ -66,8 +65,10 @@ class AdoptionService:
             charges = await self._charges(place, name)
             async with self._stores.begin(tenant) as work:
                 await work.lock()
-                check_room(await work.plan(), len(await work.namespaces()))
                 await work.ledger.lock()
+                hard = await counts_of(work, self._clock.now())
+                used = len(await work.namespaces())
+                check_room(tenant, "namespaces", hard.namespaces, used)
                 rests = (await work.tenant()).suspended
                 namespace = Namespace(tenant, name, await share(work), rests, adopted=True)
                 await work.add_namespace(namespace)

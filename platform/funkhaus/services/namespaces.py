@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING
 
 from funkhaus.crd import conditions, tenant_namespace
 from funkhaus.domain import names
-from funkhaus.domain.errors import PolicyError, UnavailableError
+from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.kinds import TENANT_NAMESPACE
 from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Namespace
-from funkhaus.domain.verdict import Finding
 from funkhaus.services import states
 from funkhaus.services.pages import cut
-from funkhaus.services.quotas import share
+from funkhaus.services.quotas import check_room, counts_of, share
 from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from funkhaus.domain.tenant import Plan
-    from funkhaus.ports import Cluster, Stores
+    from funkhaus.ports import Clock, Cluster, Stores
     from funkhaus.services.acts import Acts, Asker
 
 
@@ -37,14 +35,20 @@ class NamespaceService:
     """Use cases on namespaces. `wake` is called after a transaction that put something into the outbox."""
 
     def __init__(
-        self, stores: Stores, acts: Acts, cluster: Cluster, wake: Callable[[], None]
+        self,
+        stores: Stores,
+        acts: Acts,
+        cluster: Cluster,
+        clock: Clock,
+        wake: Callable[[], None],
     ) -> None:
-        self._stores, self._acts, self._cluster, self._wake = stores, acts, cluster, wake
+        self._stores, self._acts, self._cluster = stores, acts, cluster
+        self._clock, self._wake = clock, wake
 
     async def create(self, asker: Asker, tenant: str, name: str) -> Namespace:
         """A new namespace with the plan's quota, as far as the tenant's has that left.
 
-        Raises `InvalidError` (name), `PolicyError` (the plan has no room for one more), `ConflictError` (the name is or
+        Raises `InvalidError` (name), `PolicyError` (the tenant may have no more), `ConflictError` (the name is or
         was taken), `NotFoundError`/`ForbiddenError`.
         """
         async with self._acts.doing(
@@ -53,9 +57,10 @@ class NamespaceService:
             names.namespace_name(name)
             async with self._stores.begin(tenant) as work:
                 await work.lock()
-                plan = await work.plan()
-                check_room(plan, len(await work.namespaces()))
                 await work.ledger.lock()
+                hard = await counts_of(work, self._clock.now())
+                used = len(await work.namespaces())
+                check_room(tenant, "namespaces", hard.namespaces, used)
                 rests = (await work.tenant()).suspended
                 namespace = Namespace(tenant, name, await share(work), rests)
                 await work.add_namespace(namespace)
@@ -113,17 +118,3 @@ class NamespaceService:
             act.changed(states.namespace(namespace), None)
             await act.done_in(work)
         self._wake()
-
-
-def check_room(plan: Plan, used: int) -> None:
-    """Pass if the plan has room for one more; raises `PolicyError`."""
-    if used >= plan.namespaces:
-        finding = Finding(
-            "namespaces-above-plan",
-            f"plan {plan.id!r} holds {plan.namespaces} namespaces and all are in use: delete one, or ask for a larger plan",
-            "name",
-            limit=plan.namespaces,
-            value=used + 1,
-            passes=plan.namespaces,
-        )
-        raise PolicyError(finding.message, findings=[finding])

@@ -17,13 +17,20 @@ from funkhaus.domain.errors import (
 )
 from funkhaus.domain.keyset import Moment
 from funkhaus.domain.permission import Permission
-from funkhaus.domain.quota import NO_QUOTA, Quota
+from funkhaus.domain.quota import NO_COUNTS, NO_QUOTA, Counts, Quota
 from funkhaus.domain.quota_request import PENDING_LIMIT, QuotaRequest, RequestState
 from funkhaus.domain.subject import Role
 from funkhaus.domain.verdict import Finding
 from funkhaus.services import states
 from funkhaus.services.pages import cut
-from funkhaus.services.quotas import by_calendar, check, reasoned, refresh, wire
+from funkhaus.services.quotas import (
+    by_calendar,
+    check,
+    no_namespace_s,
+    reasoned,
+    refresh,
+    wire_whole,
+)
 from funkhaus.services.rounds import each
 from funkhaus.services.telling import tell
 
@@ -42,20 +49,29 @@ class QuotaRequestService:
         self._stores, self._acts, self._clock, self._wake = stores, acts, clock, wake
 
     async def ask(
-        self, asker: Asker, tenant: str, namespace: str, extra: Quota, reason: str, days: int
+        self,
+        asker: Asker,
+        tenant: str,
+        namespace: str,
+        extra: Quota,
+        reason: str,
+        days: int,
+        counts: Counts = NO_COUNTS,
     ) -> QuotaRequest:
         """A new request; raises `InvalidError`, `NotFoundError`, `PolicyError` (too many wait)."""
         async with self._acts.doing(asker, Permission.QUOTA_REQUEST, tenant, namespace) as act:
-            check(extra)
-            if extra == NO_QUOTA:
+            check(extra, counts)
+            if namespace and counts != NO_COUNTS:
+                raise InvalidError.at(*no_namespace_s(counts, "extra."))
+            if (extra, counts) == (NO_QUOTA, NO_COUNTS):
                 raise InvalidError.at(
                     Finding("request-empty", "ask for more of something", "extra")
                 )
             request = QuotaRequest(
                 str(uuid4()), tenant, namespace, extra, reasoned(reason), days,
-                asker.subject.username, self._clock.now(),
+                asker.subject.username, self._clock.now(), counts=counts,
             )  # fmt: skip
-            act.detail |= {"request": request.id, "extra": wire(extra), "days": days}
+            act.detail |= {"request": request.id, "extra": wire_whole(extra, counts), "days": days}
             async with self._stores.begin(tenant) as work:
                 await work.lock()
                 if namespace:
@@ -111,7 +127,11 @@ class QuotaRequestService:
         ):
             await work.ledger.lock()
             request = await work.quota_requests.find(request_id)
-            act.detail |= {"tenant": tenant, "extra": wire(request.extra), "note": note}
+            act.detail |= {
+                "tenant": tenant,
+                "extra": wire_whole(request.extra, request.counts),
+                "note": note,
+            }
             by, behind = request.requested_by, await work.approvals.issuers(request.requested_by)
             if asker.subject.speaks_for(by, *request.behind, *behind):
                 raise ForbiddenError(

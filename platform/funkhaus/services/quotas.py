@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 from funkhaus.domain.audit import digest_of, instant
 from funkhaus.domain.errors import InvalidError, PolicyError
 from funkhaus.domain.permission import Permission
-from funkhaus.domain.quota import LIMITS, NO_QUOTA, Account, Quota, shown
+from funkhaus.domain.quota import (
+    COUNTS,
+    LIMITS,
+    NO_COUNTS,
+    NO_QUOTA,
+    Account,
+    Counts,
+    Quota,
+    shown,
+)
 from funkhaus.domain.quota_request import RequestState
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow, Override
@@ -42,8 +51,8 @@ AMOUNT_LIMIT = 2**53
 class QuotaState:
     """The tenant's account, its namespaces', the largest charges and the override in force.
 
-    `base` is the tenant's quota without what was `approved` on top of it for a time: what an override starts from. Of
-    `tokens` those count that are valid now; how many there may be, and how many namespaces, is the `plan`'s alone.
+    `base` is the tenant's quota without what was `approved` on top of it for a time: what an override starts from. So are
+    `base_counts` of the `counts` there may be. Of `tokens` those count that are valid now.
     """
 
     tenant: Account
@@ -54,6 +63,19 @@ class QuotaState:
     approved: Sequence[QuotaRequest]
     plan: Plan
     tokens: int
+    counts: Counts
+    base_counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an override is to say, for how many days and why; a count that is ``None`` stays the plan's."""
+
+    quota: Quota
+    reason: str
+    days: int
+    namespaces: int | None = None
+    tokens: int | None = None
 
 
 Expectation = Callable[[QuotaState], None]
@@ -113,34 +135,35 @@ class QuotaService:
         self,
         asker: Asker,
         tenant: str,
-        quota: Quota,
-        reason: str,
-        days: int,
+        terms: Terms,
         expected: Expectation,
-    ) -> Account:
+    ) -> QuotaState:
         """Give a tenant another quota than its plan's for some days (platform admins).
 
         Raises `InvalidError`, `NotFoundError`, `ForbiddenError`.
         """
         async with self._acts.doing(asker, Permission.QUOTA_OVERRIDE, None, tenant) as act:
-            check(quota)
-            reason = reasoned(reason)
-            act.detail |= {"tenant": tenant, "quota": wire(quota), "reason": reason, "days": days}
-            expires = self._clock.now() + timedelta(days=days)
+            counts = {name: getattr(terms, name) for name in COUNTS}
+            asked = Counts(**{name: count or 0 for name, count in counts.items()})
+            check(terms.quota, asked)
+            reason = reasoned(terms.reason)
+            quota = wire(terms.quota) | counts
+            act.detail |= {"tenant": tenant, "quota": quota, "reason": reason, "days": terms.days}
+            expires = self._clock.now() + timedelta(days=terms.days)
             async with self._stores.begin(tenant) as work:
                 await work.tenant()
                 await work.ledger.lock()
                 expected(await self._state(work))
                 before = await work.ledger.override()
-                override = Override(quota, reason, asker.subject.username, expires)
+                by = asker.subject.username
+                override = Override(terms.quota, reason, by, expires, **counts)
                 act.changed(_override(before), _override(override))
                 await work.ledger.set_override(override)
                 await refresh(work, self._clock)
                 await act.done_in(work, tenant)
-                account = await work.ledger.account()
-        return account
+                return await self._state(work)
 
-    async def clear_override(self, asker: Asker, tenant: str, expected: Expectation) -> Account:
+    async def clear_override(self, asker: Asker, tenant: str, expected: Expectation) -> QuotaState:
         """Back to what the plan gives; raises `NotFoundError`, `ForbiddenError`."""
         async with self._acts.doing(asker, Permission.QUOTA_OVERRIDE, None, tenant) as act:
             act.detail |= {"tenant": tenant, "cleared": True}
@@ -152,7 +175,7 @@ class QuotaService:
                 await work.ledger.set_override(None)
                 await refresh(work, self._clock)
                 await act.done_in(work, tenant)
-                return await work.ledger.account()
+                return await self._state(work)
 
     async def _state(self, work: TenantWork) -> QuotaState:
         now = self._clock.now()
@@ -166,6 +189,8 @@ class QuotaService:
             await _approved(work, now),
             await work.plan(),
             await work.tokens.valid(now),
+            await counts_of(work, now),
+            await _base_counts(work, now),
         )
 
     async def expire(self) -> int:
@@ -191,7 +216,8 @@ def _override(item: Override | None) -> dict[str, Any] | None:
     if item is None:
         return None
     expires = instant(item.expires_at)
-    return {"quota": wire(item.quota), "reason": item.reason, "by": item.by, "expiresAt": expires}
+    quota = wire(item.quota) | {name: getattr(item, name) for name in COUNTS}
+    return {"quota": quota, "reason": item.reason, "by": item.by, "expiresAt": expires}
 
 
 def by_calendar(tenant: str, action: str, target: str) -> AuditRow:
@@ -214,6 +240,42 @@ async def _base(work: TenantWork, now: datetime) -> Quota:
     if override and override.expires_at > now:
         return override.quota
     return (await work.plan()).tenant_quota
+
+
+async def counts_of(work: TenantWork, now: datetime) -> Counts:
+    """How many namespaces and valid tokens the tenant may have now; an override's, else the plan's, and what was approved.
+
+    Whoever lets one more in holds the books' lock: an override, an approval and the end of either are written under it.
+    """
+    extras = (request.counts for request in await _approved(work, now))
+    return sum(extras, await _base_counts(work, now))
+
+
+async def _base_counts(work: TenantWork, now: datetime) -> Counts:
+    override, plan = await work.ledger.override(), await work.plan()
+    if override is None or override.expires_at <= now:
+        return Counts(plan.namespaces, plan.tokens)
+    return Counts(
+        plan.namespaces if override.namespaces is None else override.namespaces,
+        plan.tokens if override.tokens is None else override.tokens,
+    )
+
+
+def check_room(tenant: str, what: str, hard: int, used: int) -> None:
+    """Pass if there is room for one more of `what`, a name of `COUNTS`; raises `PolicyError` with how to ask for it."""
+    if used < hard:
+        return
+    way = {"namespaces": "delete one", "tokens": "revoke one"}[what]
+    finding = Finding(
+        f"{what}-above-plan",
+        f'tenant "{tenant}" may have {hard} {what}, and all are in use: {way}, or ask for more with '
+        f"`funkhaus quota request --{what} 1`",
+        "name" if what == "namespaces" else "",
+        limit=hard,
+        value=used + 1,
+        passes=hard,
+    )
+    raise PolicyError(finding.sentence, findings=[finding])
 
 
 async def _approved(work: TenantWork, now: datetime) -> list[QuotaRequest]:
@@ -267,18 +329,40 @@ def wire(quota: Quota) -> dict[str, int | str]:
     return {WIRE[name]: shown(name, getattr(quota, name)) for name in LIMITS}
 
 
-def check(quota: Quota) -> None:
+def no_namespace_s(counts: Counts, path: str = "") -> list[Finding]:
+    """What is said to who names a count for one namespace."""
+    return [
+        Finding(
+            "count-of-tenant",
+            f"{name} are counted over the whole tenant, so a namespace has no number of them: leave it out, or ask for the "
+            f"tenant with `funkhaus quota request --{name} N`",
+            path + name,
+            value=getattr(counts, name),
+        )
+        for name in COUNTS
+        if getattr(counts, name)
+    ]
+
+
+def wire_whole(quota: Quota, counts: Counts) -> dict[str, int | str]:
+    """A tenant's, with what is counted."""
+    return wire(quota) | {name: getattr(counts, name) for name in COUNTS}
+
+
+def check(quota: Quota, counts: Counts = NO_COUNTS) -> None:
     """Pass if every limit is a number we can count with; raises `InvalidError`."""
+    amounts = [(name, WIRE[name], getattr(quota, name)) for name in LIMITS]
+    amounts += [(name, name, getattr(counts, name)) for name in COUNTS]
     findings = [
         Finding(
             "quota-amount",
             f"a number from 0 to {shown(name, AMOUNT_LIMIT)} passes",
-            WIRE[name],
+            path,
             limit=AMOUNT_LIMIT,
-            value=getattr(quota, name),
+            value=value,
         )
-        for name in LIMITS
-        if not 0 <= getattr(quota, name) <= AMOUNT_LIMIT
+        for name, path, value in amounts
+        if not 0 <= value <= AMOUNT_LIMIT
     ]
     if findings:
         raise InvalidError.at(*findings)

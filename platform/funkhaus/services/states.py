@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.audit import instant
-from funkhaus.services.quotas import wire
+from funkhaus.services.quotas import wire, wire_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ def quota_request(item: QuotaRequest) -> State:
     return {
         "id": item.id,
         "namespace": item.namespace,
-        "extra": wire(item.extra),
+        "extra": wire_whole(item.extra, item.counts),
         "days": item.days,
         "reason": item.reason,
         "state": item.state.value,

@@ -12,7 +12,6 @@ from funkhaus.domain.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
-    PolicyError,
 )
 from funkhaus.domain.keyset import Moment, unplaced
 from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission
@@ -23,13 +22,13 @@ from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow
 from funkhaus.services import states
 from funkhaus.services.pages import cut
+from funkhaus.services.quotas import check_room, counts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from funkhaus.domain.subject import Role
-    from funkhaus.domain.tenant import Plan
     from funkhaus.ports import Clock, Stores, TokenMint
     from funkhaus.services.acts import Act, Acts, Asker
 
@@ -77,7 +76,7 @@ class TokenService:
         """A token for a new subject, or for a service account.
 
         Raises `InvalidError` naming every field that is wrong, `ForbiddenError` when it would be more than the asker's
-        own credential, `PolicyError` when as many are valid as the plan has, `NotFoundError`.
+        own credential, `PolicyError` when as many are valid as there may be, `NotFoundError`.
         """
         async with self._acts.doing(asker, Permission.TOKEN_ISSUE, tenant, order.name) as act:
             restriction = _checked(order)
@@ -89,7 +88,10 @@ class TokenService:
                     kind, subject_id, role = (
                         TokenKind.SERVICE, account.id, _bounded(account.role, order.role),
                     )  # fmt: skip
-                _check_room(await work.plan(), await work.tokens.valid(self._clock.now()))
+                await work.ledger.lock()  # how many there may be stays so until this one is there
+                now = self._clock.now()
+                hard = await counts_of(work, now)
+                check_room(tenant, "tokens", hard.tokens, await work.tokens.valid(now))
                 if role is None:
                     raise InvalidError.at(Finding("field-missing", "is required", "role"))
                 known = {namespace.name for namespace in await work.namespaces()}
@@ -368,16 +370,3 @@ def _check_width(asker: Asker, token: Token) -> None:
 def _check_alive(token: Token, clock: Clock) -> None:
     if not token.is_valid(clock.now()):
         raise ConflictError("this token was revoked or expired: issue another")
-
-
-def _check_room(plan: Plan, used: int) -> None:
-    if used >= plan.tokens:
-        finding = Finding(
-            "tokens-above-plan",
-            f"plan {plan.id!r} holds {plan.tokens} tokens that are valid at the same time, and all are in use: revoke one, "
-            "or ask for a larger plan",
-            limit=plan.tokens,
-            value=used + 1,
-            passes=plan.tokens,
-        )
-        raise PolicyError(finding.sentence, findings=[finding])

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from funkhaus.domain.charge import Charge, Key
 from funkhaus.domain.errors import ConflictError, NotFoundError
-from funkhaus.domain.quota import AMOUNTS, LIMITS, NOTHING, Account, Amounts
+from funkhaus.domain.quota import AMOUNTS, COUNTS, LIMITS, NOTHING, Account, Amounts
 from funkhaus.ports import Override
 from funkhaus.storage import rows
 from funkhaus.storage.fixed import fixed
@@ -272,7 +272,8 @@ class PostgresLedger(rows.Statements):
         statement = select(OverrideRow.__table__).where(OverrideRow.tenant_id == self._tenant)
         if (row := (await self._run(statement)).one_or_none()) is None:
             return None
-        return Override(rows.quota(row), row.reason, row.by, row.expires_at)
+        counts = {name: getattr(row, name) for name in COUNTS}
+        return Override(rows.quota(row), row.reason, row.by, row.expires_at, **counts)
 
     async def set_override(self, override: Override | None) -> None:
         """Note an override, or that there is none."""
@@ -281,6 +282,7 @@ class PostgresLedger(rows.Statements):
             return
         facts = {
             **rows.limits(override.quota),
+            **{name: getattr(override, name) for name in COUNTS},
             "reason": override.reason,
             "by": override.by,
             "expires_at": override.expires_at,

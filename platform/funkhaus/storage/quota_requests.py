@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from funkhaus.domain.errors import NotFoundError
+from funkhaus.domain.quota import COUNTS, Counts
 from funkhaus.domain.quota_request import QuotaRequest, RequestState
 from funkhaus.storage import rows
 from funkhaus.storage.schema import QuotaRequestRow
@@ -42,6 +43,7 @@ class PostgresQuotaRequests(rows.Statements):
         if request.tenant != self._tenant:
             raise ValueError(f"a row of tenant {request.tenant!r} in one of {self._tenant!r}")
         values = {name: getattr(request, name) for name in _FACTS} | rows.limits(request.extra)
+        values |= {name: getattr(request.counts, name) for name in COUNTS}
         values |= {"state": request.state.value, "behind": list(request.behind)}
         await self._run(
             insert(QuotaRequestRow)
@@ -105,5 +107,6 @@ def _request(row: Row) -> QuotaRequest:
         extra=rows.quota(row),
         state=RequestState(row.state),
         behind=tuple(row.behind),
+        counts=Counts(**{name: getattr(row, name) for name in COUNTS}),
         **{name: getattr(row, name) for name in _FACTS},
     )

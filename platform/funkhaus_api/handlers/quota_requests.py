@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from funkhaus.domain.quota import Counts
 from funkhaus_api.keys import asker, services
 from funkhaus_api.pages import Page
 from funkhaus_api.places import CREATED, TENANT, answer
@@ -24,7 +25,7 @@ async def ask(request: web.Request) -> web.Response:
     body = await read_body(request, NewQuotaRequest)
     made = await services(request).quota_requests.ask(
         asker(request), request.match_info["tenant"], body.namespace, body.extra.quota(),
-        body.reason, body.days,
+        body.reason, body.days, Counts(body.extra.namespaces, body.extra.tokens),
     )  # fmt: skip
     return answer(shown(made), CREATED)
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from funkhaus_api.keys import asker, services
 from funkhaus_api.places import NAMESPACE, TENANT, answer, place
 from funkhaus_api.preconditions import guarded, matching
-from funkhaus_api.wire.quotas import Limits, NewOverride, account, namespace_account, state
+from funkhaus_api.wire.quotas import NewOverride, Share, namespace_account, state, tenant_account
 from funkhaus_api.wire.reading import Query, read_body
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ async def show(request: web.Request) -> web.Response:
 @guarded(required=True, inside=True)
 async def divide(request: web.Request) -> web.Response:
     """A namespace's share."""
-    where, body = place(request), await read_body(request, Limits)
+    where, body = place(request), await read_body(request, Share)
     changed = await services(request).quotas.set_namespace(
         asker(request), where.tenant, where.namespace, body.quota(),
         matching(request, _books),
@@ -45,9 +45,9 @@ async def override(request: web.Request) -> web.Response:
     """Another quota than the plan's."""
     tenant, body = request.match_info["tenant"], await read_body(request, NewOverride)
     changed = await services(request).quotas.set_override(
-        asker(request), tenant, body.quota(), body.reason, body.days, matching(request, _books)
+        asker(request), tenant, body.terms(), matching(request, _books)
     )
-    return answer(account(changed))
+    return answer(tenant_account(changed))
 
 
 @guarded(required=True, inside=True)
@@ -58,7 +58,7 @@ async def back(request: web.Request) -> web.Response:
     changed = await services(request).quotas.clear_override(
         asker(request), tenant, matching(request, _books)
     )
-    return answer(account(changed))
+    return answer(tenant_account(changed))
 
 
 ROUTES = [

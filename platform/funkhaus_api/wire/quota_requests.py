@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from funkhaus.services.quotas import DAYS_LIMIT, REASON_LIMIT, wire
+from funkhaus.services.quotas import DAYS_LIMIT, REASON_LIMIT, wire_whole
 from funkhaus_api.wire.quotas import Limits
 from funkhaus_api.wire.reading import Body
 
@@ -25,6 +25,8 @@ class Extra(Limits):
     hosts: int = 0
     requests_per_second: int = 0
     builds_per_day: int = 0
+    namespaces: int = 0
+    tokens: int = 0
 
 
 class NewQuotaRequest(Body):
@@ -48,7 +50,7 @@ def request(item: QuotaRequest) -> dict[str, Any]:
         "id": item.id,
         "tenant": item.tenant,
         "namespace": item.namespace,
-        "extra": wire(item.extra),
+        "extra": wire_whole(item.extra, item.counts),
         "reason": item.reason,
         "days": item.days,
         "state": item.state.value,

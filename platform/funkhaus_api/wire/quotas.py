@@ -8,9 +8,17 @@ from pydantic import Field
 
 from funkhaus.domain.errors import InvalidError
 from funkhaus.domain.quantity import bytes_of, millicores
-from funkhaus.domain.quota import AMOUNTS, Amounts, Quota, shown
+from funkhaus.domain.quota import AMOUNTS, Amounts, Counts, Quota, shown
 from funkhaus.domain.verdict import Finding
-from funkhaus.services.quotas import DAYS_LIMIT, REASON_LIMIT, WIRE, wire
+from funkhaus.services.quotas import (
+    DAYS_LIMIT,
+    REASON_LIMIT,
+    WIRE,
+    Terms,
+    no_namespace_s,
+    wire,
+    wire_whole,
+)
 from funkhaus_api.wire.reading import Body
 
 if TYPE_CHECKING:
@@ -48,11 +56,30 @@ class Limits(Body):
         )  # fmt: skip
 
 
-class NewOverride(Limits):
-    """A quota in place of the plan's, for a while."""
+class Share(Limits):
+    """A namespace's; what is counted over the tenant is read to say so."""
 
+    namespaces: int = 0
+    tokens: int = 0
+
+    def quota(self) -> Quota:
+        """As the domain has it; raises `InvalidError`."""
+        if found := no_namespace_s(Counts(self.namespaces, self.tokens)):
+            raise InvalidError.at(*found)
+        return super().quota()
+
+
+class NewOverride(Limits):
+    """A quota in place of the plan's, for a while; a count that is not named stays the plan's."""
+
+    namespaces: int | None = None
+    tokens: int | None = None
     reason: str = Field(min_length=1, max_length=REASON_LIMIT)
     days: int = Field(ge=1, le=DAYS_LIMIT)
+
+    def terms(self) -> Terms:
+        """As the use case takes it; raises `InvalidError` for a text that is no quantity."""
+        return Terms(self.quota(), self.reason, self.days, self.namespaces, self.tokens)
 
 
 def amounts(item: Amounts) -> dict[str, Any]:
@@ -75,25 +102,33 @@ def namespace_account(item: Account) -> dict[str, Any]:
     return {"name": item.namespace, **account(item)}
 
 
+def tenant_account(item: QuotaState) -> dict[str, Any]:
+    """The tenant's own, with what is counted."""
+    return {
+        **account(item.tenant),
+        "hard": wire_whole(item.tenant.hard, item.counts),
+        "counts": {
+            "namespaces": _count(item.counts.namespaces, len(item.namespaces)),
+            "tokens": _count(item.counts.tokens, item.tokens),
+        },
+    }
+
+
 def state(item: QuotaState) -> dict[str, Any]:
     """Everything of a tenant."""
     override = item.override
     return {
         "tenant": item.tenant.tenant,
-        **account(item.tenant),
+        **tenant_account(item),
         "override": override
         and {
             "reason": override.reason,
             "by": override.by,
             "expiresAt": override.expires_at.isoformat(),
         },
-        "base": wire(item.base),
+        "base": wire_whole(item.base, item.base_counts),
         "approved": [_approved(found) for found in item.approved],
         "plan": item.plan.id,
-        "counts": {
-            "namespaces": _count(item.plan.namespaces, len(item.namespaces)),
-            "tokens": _count(item.plan.tokens, item.tokens),
-        },
         "namespaces": [namespace_account(found) for found in item.namespaces],
         "largest": [_charge(found) for found in item.largest],
     }
@@ -108,7 +143,7 @@ def _approved(item: QuotaRequest) -> dict[str, Any]:
     return {
         "request": item.id,
         "namespace": item.namespace,
-        "extra": wire(item.extra),
+        "extra": wire_whole(item.extra, item.counts),
         "reason": item.reason,
         "expiresAt": item.expires_at and item.expires_at.isoformat(),
     }

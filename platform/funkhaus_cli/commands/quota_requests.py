@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from funkhaus_cli.commands.quotas import given, limits, quota
+from funkhaus_cli.commands.quotas import counts, given, limits, quota
 from funkhaus_cli.completion import NAMESPACE
 from funkhaus_cli.options import NAME, output, tenanted
 from funkhaus_cli.output import Column, age, show_list, show_one
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     "request",
     examples=(
         'funkhaus quota request --namespace shop --cpu 4 --replicas 10 --days 7 --reason "the fair"',
+        'funkhaus quota request --namespaces 1 --reason "a stage for tests"',
     ),
 )
 @click.option("--namespace", "-n", type=NAMESPACE, metavar="NAME", help="Whose share grows too.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why, for who decides.")
 @click.option("--days", type=int, default=30, show_default=True, metavar="N", help="For how long.")
 @limits
+@counts
 @output(("table", "json", "yaml", "name"))
 @tenanted
 @click.pass_obj
@@ -38,7 +40,10 @@ def request(
     output: str,
     **values: Any,  # noqa: ANN401 - the limits
 ) -> None:
-    """Ask for more: the limits given come on top of what there is."""
+    """Ask for more: the limits given come on top of what there is.
+
+    Namespaces and tokens are counted over the tenant, so such a request names no namespace.
+    """
     extra = given(values)
     if not extra:
         raise click.UsageError("ask for more of something, for example --cpu 2")

@@ -28,6 +28,8 @@ WORDS = {
     "buildsPerDay": "builds/day",
 }
 """The limits, in the API's order, and what a table calls them."""
+COUNTED = {"namespaces": "namespaces", "tokens": "tokens"}
+"""What is counted over a whole tenant, likewise."""
 _TRIES = 5
 """Writes of a quota whose use changes while we look."""
 
@@ -96,8 +98,8 @@ def _override(session: Session, document: dict[str, Any]) -> str:
 def _approved(session: Session, item: dict[str, Any]) -> str:
     extra = ", ".join(
         f"{word} {item['extra'][key]}"
-        for key, word in WORDS.items()
-        if item["extra"][key] not in {0, "0"}
+        for key, word in (WORDS | COUNTED).items()
+        if item["extra"].get(key, 0) not in {0, "0"}
     )
     where = f" for namespace {item['namespace']}" if item["namespace"] else ""
     ends = age(item["expiresAt"], session.now())
@@ -170,6 +172,19 @@ def limits(function: F) -> F:
     return function
 
 
+def counts(function: F) -> F:
+    """A flag for what is counted over a whole tenant, each."""
+    flags = [
+        click.option("--namespaces", type=int, metavar="N", help="Namespaces, of the tenant."),
+        click.option(
+            "--tokens", type=int, metavar="N", help="Tokens valid at once, of the tenant."
+        ),
+    ]
+    for flag in reversed(flags):
+        function = flag(function)
+    return function
+
+
 def given(values: dict[str, Any]) -> dict[str, Any]:
     """The limits that were given, by the API's names."""
     names = {"requests_per_second": "requestsPerSecond", "builds_per_day": "buildsPerDay"}
@@ -236,6 +251,7 @@ def _decided(books: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
 @click.option("--days", type=int, default=30, show_default=True, metavar="N", help="For how long.")
 @click.option("--clear", is_flag=True, help="Back to the plan's quota.")
 @limits
+@counts
 @output(("table", "json", "yaml"))
 @tenanted
 @click.pass_obj

@@ -436,11 +436,11 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
 
     def overrideQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = json.loads(request.content)
-        hard = {key: asked[key] for key in LIMITS}
-        return httpx.Response(200, json=account(hard=hard))
+        hard = {key: asked[key] for key in TENANT_LIMITS}
+        return httpx.Response(200, json=tenant_account(hard=hard))
 
     def clearQuotaOverride(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=account())
+        return httpx.Response(200, json=tenant_account())
 
     def requestQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = json.loads(request.content)
@@ -494,6 +494,18 @@ LIMITS = {
 }  # fmt: skip
 
 
+TENANT_LIMITS = LIMITS | {"namespaces": 3, "tokens": 100}
+
+
+def tenant_account(**change: Any) -> Document:
+    """A tenant's own, with what is counted."""
+    counts = {
+        "namespaces": {"hard": 3, "used": 1, "left": 2},
+        "tokens": {"hard": 100, "used": 4, "left": 96},
+    }
+    return {**account(), "hard": TENANT_LIMITS, "counts": counts} | change
+
+
 def account(**change: Any) -> Document:
     """An account with one small function reserved."""
     nothing = {"functions": 0, "triggers": 0, "replicas": 0, "cpu": "0", "memory": "0", "hosts": 0}
@@ -502,7 +514,7 @@ def account(**change: Any) -> Document:
     return {"hard": LIMITS, "used": nothing, "reserved": reserved, "left": left} | change
 
 
-NO_LIMITS = {key: "0" if isinstance(value, str) else 0 for key, value in LIMITS.items()}
+NO_LIMITS = {key: "0" if isinstance(value, str) else 0 for key, value in TENANT_LIMITS.items()}
 
 
 def quota_request(**change: Any) -> Document:
@@ -519,14 +531,10 @@ def quota(**change: Any) -> Document:
     held = {key: account()[key] for key in ("used", "reserved")}
     return {
         "tenant": "demo",
-        **account(),
+        **tenant_account(),
         "override": None,
-        "base": LIMITS,
+        "base": TENANT_LIMITS,
         "plan": "small",
-        "counts": {
-            "namespaces": {"hard": 3, "used": 1, "left": 2},
-            "tokens": {"hard": 100, "used": 4, "left": 96},
-        },
         "approved": [],
         "namespaces": [{"name": "default", **account()}],
         "largest": [{"kind": "Function", "namespace": "default", "name": "hello", **held}],

@@ -19,6 +19,10 @@ def test_asking_for_more(funkhaus: Terminal, api: FakeApi) -> None:
     }  # fmt: skip
     assert funkhaus(*words).code == 2
     assert funkhaus("quota", "request", "--reason", "x").code == 2
+    ran = funkhaus("quota", "request", "--namespaces", "1", "--tokens", "5", "--reason", "x")
+    assert ran.out.startswith("Asked for namespaces 1, tokens 5 for 30 days: request rq1.\n")
+    sent = json.loads(api.requests[-1].content)
+    assert (sent["extra"], sent["namespace"]) == ({"namespaces": 1, "tokens": 5}, "")
 
 
 def test_requests_and_what_waits(funkhaus: Terminal) -> None:

@@ -10,7 +10,7 @@ import httpx
 from funkhaus_cli.limits import less, plus
 
 from .conftest import answers
-from .fake_api import LIMITS, Refusal, quota
+from .fake_api import LIMITS, NO_LIMITS, TENANT_LIMITS, Refusal, quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,11 +61,16 @@ def test_an_admin_overrides_with_a_reason(funkhaus: Terminal, api: FakeApi) -> N
     words = ("quota", "override", "--cpu", "8", "--days", "3")
     assert funkhaus(*words).code == 2
     assert funkhaus(*words, "--reason", "a fair").code == 0
-    assert json.loads(api.requests[-1].content) == LIMITS | {
+    assert json.loads(api.requests[-1].content) == TENANT_LIMITS | {
         "cpu": "8",
         "reason": "a fair",
         "days": 3,
     }
+    words = ("quota", "override", "--namespaces", "5", "--tokens", "7", "--reason", "a fair")
+    assert funkhaus(*words).code == 0
+    sent = json.loads(api.requests[-1].content)
+    assert (sent["namespaces"], sent["tokens"], sent["cpu"]) == (5, 7, LIMITS["cpu"])
+    assert funkhaus("quota", "set", "-n", "default", "--tokens", "7").code == 2
     assert funkhaus("quota", "override", "--clear").out.startswith("Tenant demo\n")
     assert api.requests[-1].method == "DELETE"
 
@@ -107,7 +112,7 @@ def test_use_that_changes_meanwhile_is_no_reason_to_ask(funkhaus: Terminal, api:
 
 
 def test_a_decision_that_changes_meanwhile_is(funkhaus: Terminal, api: FakeApi) -> None:
-    api.scripts["getQuota"] = read(quota(), quota(base=LIMITS | {"cpu": "3"}))
+    api.scripts["getQuota"] = read(quota(), quota(base=TENANT_LIMITS | {"cpu": "3"}))
     api.scripts["setNamespaceQuota"] = late(1)
     ran = funkhaus("quota", "set", "-n", "default", "--cpu", "2")
     assert (ran.code, "somebody else changed the quota" in ran.err) == (1, True)
@@ -117,15 +122,16 @@ def test_a_decision_that_changes_meanwhile_is(funkhaus: Terminal, api: FakeApi) 
 def test_what_is_approved_is_shown_and_not_counted_into_an_override(
     funkhaus: Terminal, api: FakeApi
 ) -> None:
-    extra = {key: "0" if isinstance(value, str) else 0 for key, value in LIMITS.items()}
     approved = {
-        "request": "rq1", "namespace": "default", "extra": extra | {"cpu": "2"}, "reason": "the fair",
+        "request": "rq1", "namespace": "default", "extra": NO_LIMITS | {"cpu": "2"}, "reason": "the fair",
         "expiresAt": "2026-03-04T12:00:00Z",
     }  # fmt: skip
-    books = quota(hard=LIMITS | {"cpu": "6"}, approved=[approved])
+    more = approved | {"namespace": "", "extra": NO_LIMITS | {"namespaces": 1, "tokens": 5}}
+    books = quota(hard=TENANT_LIMITS | {"cpu": "6"}, approved=[approved, more])
     api.scripts["getQuota"] = read(books)
     out = funkhaus("quota", "show").out
     assert "Of it approved for namespace default: CPU 2 (ends in 3d: the fair)" in out
+    assert "Of it approved: namespaces 1, tokens 5 (ends in 3d: the fair)" in out
     for _ in range(2):
         words = ("quota", "override", "--functions", "30", "--reason", "x")
         assert funkhaus(*words).code == 0

@@ -13,11 +13,14 @@ from funkhaus.storage.walls import Access
 
 
 class OverrideRow(Table):
-    """An override; the limit columns are the whole quota, not a difference."""
+    """An override; the limit columns are the whole quota, not a difference. A count that is NULL is the plan's."""
 
     __tablename__ = "quota_overrides"
     access = Access(tenant="SELECT, INSERT, UPDATE, DELETE", platform="SELECT")
-    __table_args__ = (CheckConstraint(f"least({LIMITS}) >= 0", name="not_below_zero"),)
+    __table_args__ = (
+        CheckConstraint(f"least({LIMITS}) >= 0", name="not_below_zero"),
+        CheckConstraint("least(namespaces, tokens) >= 0", name="counts_not_below_zero"),
+    )
 
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), primary_key=True)
     functions: Mapped[int]
@@ -31,3 +34,5 @@ class OverrideRow(Table):
     reason: Mapped[str]
     by: Mapped[str]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    namespaces: Mapped[int | None]
+    tokens: Mapped[int | None]

@@ -20,6 +20,7 @@ class QuotaRequestRow(Table):
     access = Access(tenant="SELECT, INSERT, UPDATE, DELETE", platform="SELECT")
     __table_args__ = (
         CheckConstraint(f"least({LIMITS}) >= 0", name="not_below_zero"),
+        CheckConstraint("least(namespaces, tokens) >= 0", name="counts_not_below_zero"),
         Index("ix_quota_requests_tenant_id_requested_at", "tenant_id", "requested_at"),
         Index("ix_quota_requests_state_expires_at", "state", "expires_at"),
     )
@@ -46,3 +47,5 @@ class QuotaRequestRow(Table):
     expires_at: Mapped[datetime | None]
     behind: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     """The people who had issued the requester's tokens."""
+    namespaces: Mapped[int] = mapped_column(server_default="0")
+    tokens: Mapped[int] = mapped_column(server_default="0")
