@@ -55,6 +55,12 @@ def find(manifest: dict[str, Any], kind: str) -> dict[str, Any] | None:
     return next((item for item in conditions if item.get("type") == kind), None)
 
 
+def was_true(manifest: dict[str, Any], kind: str) -> bool:
+    """Whether a condition is True, of the present generation or one before."""
+    condition = find(manifest, kind)
+    return condition is not None and condition.get("status") == "True"
+
+
 def is_true(manifest: dict[str, Any], kind: str) -> bool:
     """Whether a condition is True and was made of the object's present generation."""
     condition = find(manifest, kind)

@@ -233,14 +233,18 @@ class ResourceService:
 
     @asynccontextmanager
     async def _settled(self, namespace: Namespace) -> AsyncIterator[None]:
-        """Tell "not there yet" from "not for you": a namespace is in the database before it is in the cluster."""
+        """Tell "not there yet" from "not for you": a namespace is in the database before it is in the cluster.
+
+        One that stands and is told of something new, as after an upgrade, is there; who may what may still change.
+        """
         try:
             yield
         except PolicyError:
             raise
         except (ForbiddenError, NotFoundError) as error:
             found = await self._cluster.get(TENANT_NAMESPACE, "", namespace.cluster_name)
-            if found is None or not conditions.is_true(found, conditions.READY):
+            there = conditions.was_true if isinstance(error, NotFoundError) else conditions.is_true
+            if found is None or not there(found, conditions.READY):
                 raise UnavailableError(
                     f"namespace {namespace.name!r} is still being set up; try again in a few seconds"
                 ) from error

@@ -177,6 +177,37 @@ async def test_a_namespace_on_its_way_is_not_a_refusal(world: World, owner: Clie
     assert "being set up" in reply.problem(503, "unavailable")["detail"]
 
 
+async def test_what_is_not_there_is_not_found_also_while_the_controller_catches_up(
+    world: World, owner: Client
+) -> None:
+    """After an upgrade every namespace is told of its plan; until the controller saw that it stands as before."""
+    told = world.cluster.find(TENANT_NAMESPACE, "", "blue--default")
+    spec = {**told["spec"], "plan": "another"}
+    world.cluster.put({**told, "spec": spec})
+    now = world.cluster.find(TENANT_NAMESPACE, "", "blue--default")
+    (ready,) = now["status"]["conditions"]
+    assert now["metadata"]["generation"] > ready["observedGeneration"]
+    for method, path, body in (
+        ("GET", "functions/ghost", None),
+        ("PATCH", "functions/ghost", {"spec": {}}),
+        ("DELETE", "httptriggers/ghost", None),
+    ):
+        answer = await owner.ask(method, f"{AT}/{path}", json=body)
+        assert "there is no" in answer.problem(404, "not-found")["detail"]
+    there = "/v1/tenants/blue/namespaces/ghost"
+    for path in (there, f"{there}/functions", f"{there}/functions/hello"):
+        (await owner.get(path)).problem(404, "not-found")
+    await deploy(owner)
+    # Who may what in it is the controller's to write anew: there a no may be of yesterday.
+    world.cluster.failure = lambda _, kind, *__: (
+        ForbiddenError("functions is forbidden") if kind is FUNCTION else None
+    )
+    (await owner.get(f"{AT}/functions/hello")).problem(503, "unavailable")
+    world.cluster.failure = lambda *_: None
+    world.cluster.write_status(TENANT_NAMESPACE, "", "blue--default", {})
+    (await owner.get(f"{AT}/functions/ghost")).problem(503, "unavailable")
+
+
 async def test_triggers_have_the_same_six_requests(owner: Client) -> None:
     at = f"{AT}/httptriggers"
     spec = {"function": "hello", "path": "/"}
