@@ -149,7 +149,10 @@ async def test_what_lapsed_and_what_ended_long_ago(stores: Stores) -> None:
     ]
     await put(stores, late, ended, fine, old, *holding)
     async with stores.begin_platform() as platform:
-        assert [row.id for row in await platform.approvals.lapsed(NOW)] == [ended.id, late.id]
+        first, second = sorted((ended.id, late.id))
+        assert [row.id for row in await platform.approvals.lapsed(NOW)] == [first, second]
+        assert [row.id for row in await platform.approvals.lapsed(NOW, limit=1)] == [first]
+        assert [row.id for row in await platform.approvals.lapsed(NOW, after=first)] == [second]
         assert await platform.approvals.forget(long_ago) == 0
         assert await platform.approvals.forget(NOW) == 1
     async with stores.begin("blue") as work:

@@ -184,6 +184,8 @@ async def test_an_override_is_kept_until_somebody_takes_it_away(stores: Stores) 
     async with stores.begin_platform() as platform:
         assert await platform.ledger.expired_overrides(NOW) == ["blue"]
         assert await platform.ledger.expired_overrides(NOW - timedelta(seconds=1)) == []
+        assert await platform.ledger.expired_overrides(NOW, after="a") == ["blue"]
+        assert await platform.ledger.expired_overrides(NOW, after="blue") == []
     async with stores.begin("blue") as work:
         await work.ledger.set_override(None)
         assert await work.ledger.override() is None

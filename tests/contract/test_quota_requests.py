@@ -79,6 +79,20 @@ async def test_what_is_put_in_comes_out_and_what_became_of_it(stores: Stores) ->
         assert not await platform.quota_requests.pending()
 
 
+async def test_what_has_expired_comes_in_pages_by_id(stores: Stores) -> None:
+    made = sorted(
+        (replace(asked(), state=RequestState.APPROVED, expires_at=NOW) for _ in range(5)),
+        key=lambda item: item.id,
+    )
+    await put(stores, *made)
+    async with stores.begin_platform() as platform:
+        assert list(await platform.quota_requests.expired(NOW, limit=2)) == made[:2]
+        found = await platform.quota_requests.expired(NOW, after=made[1].id, limit=2)
+        assert list(found) == made[2:4]
+        assert list(await platform.quota_requests.expired(NOW, after=made[3].id)) == made[4:]
+        assert not await platform.quota_requests.expired(NOW, after=made[4].id)
+
+
 async def test_a_neighbour_s_are_none(stores: Stores) -> None:
     request = asked()
     await put(stores, request)

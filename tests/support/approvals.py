@@ -169,9 +169,12 @@ class MemoryPlatformApprovals:
         ]
         return oldest(found, lambda row: row.requested_at, after, limit)
 
-    async def lapsed(self, now: datetime, *, limit: int = 50) -> Sequence[Approval]:
-        found = [row for row in self._state.approvals.values() if row.lapsed(now)]
-        return sorted(found, key=lambda row: row.requested_at)[:limit]
+    async def lapsed(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[Approval]:
+        rows = self._state.approvals.values()
+        found = [row for row in rows if row.lapsed(now) and row.id > after]
+        return sorted(found, key=lambda row: row.id)[:limit]
 
     async def changed(self, seconds: float, *, limit: int = 1000) -> Sequence[Change]:
         since = datetime.now(UTC) - timedelta(seconds=seconds)

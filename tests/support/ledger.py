@@ -146,11 +146,13 @@ class MemoryPlatformLedger:
         ]
         return sorted(found, key=lambda item: item[1].checked_at)[:limit]
 
-    async def expired_overrides(self, now: datetime, *, limit: int = 50) -> Sequence[str]:
-        expired = [item for item in self._books.overrides.items() if item[1].expires_at <= now]
-        return [tenant for tenant, _ in sorted(expired, key=lambda item: item[1].expires_at)][
-            :limit
-        ]
+    async def expired_overrides(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[str]:
+        overrides = self._books.overrides.items()
+        return sorted(
+            tenant for tenant, item in overrides if item.expires_at <= now and tenant > after
+        )[:limit]
 
 
 def total(amounts: Iterable[Amounts]) -> Amounts:

@@ -52,10 +52,13 @@ class MemoryPlatformQuotaRequests:
         found = [item for item in self._requests.values() if item.state is RequestState.PENDING]
         return oldest(found, lambda item: item.requested_at, after, limit)
 
-    async def expired(self, now: datetime, *, limit: int = 50) -> Sequence[QuotaRequest]:
+    async def expired(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[QuotaRequest]:
         found = [
             item
             for item in self._requests.values()
             if item.state is RequestState.APPROVED and item.expires_at and item.expires_at <= now
+            if item.id > after
         ]
-        return sorted(found, key=lambda item: item.expires_at or now)[:limit]
+        return sorted(found, key=lambda item: item.id)[:limit]

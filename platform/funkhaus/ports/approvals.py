@@ -81,8 +81,10 @@ class PlatformApprovals(Protocol):
     async def pending(self, *, after: Moment | None = None, limit: int = 100) -> Sequence[Approval]:
         """What waits for a decision and was seen, oldest first, what is younger than `after`."""
 
-    async def lapsed(self, now: datetime, *, limit: int = 50) -> Sequence[Approval]:
-        """Open ones whose time is over."""
+    async def lapsed(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[Approval]:
+        """Open ones whose time is over, by id, those after `after`."""
 
     async def changed(self, seconds: float, *, limit: int = 1000) -> Sequence[Change]:
         """What came into its state in the last seconds, by the database's own clock, newest first."""

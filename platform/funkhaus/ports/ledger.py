@@ -84,5 +84,7 @@ class PlatformLedger(Protocol):
         `checked_before`; longest unchecked first.
         """
 
-    async def expired_overrides(self, now: datetime, *, limit: int = 50) -> Sequence[str]:
-        """Tenants whose override has expired."""
+    async def expired_overrides(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[str]:
+        """Tenants whose override has expired, by id, those after `after`."""

@@ -35,5 +35,7 @@ class PlatformQuotaRequests(Protocol):
     ) -> Sequence[QuotaRequest]:
         """What waits for a decision, oldest first, what is younger than `after`."""
 
-    async def expired(self, now: datetime, *, limit: int = 50) -> Sequence[QuotaRequest]:
-        """Approved ones whose time is up."""
+    async def expired(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[QuotaRequest]:
+        """Approved ones whose time is up, by id, those after `after`."""

@@ -27,6 +27,7 @@ from funkhaus.domain.errors import PolicyError
 from funkhaus.domain.question import CHANGED_BY, CREATED_BY
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow, Checked
+from funkhaus.services.rounds import SOME, Turns, each
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -66,6 +67,7 @@ class Holding:
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
         self._stores, self._clock = stores, clock
+        self._turns = Turns()
 
     async def ask(
         self,
@@ -152,13 +154,21 @@ class Holding:
             await work.approvals.check(key, None, now)
 
     async def lapse(self) -> int:
-        """End what nobody decided in time, and what was approved until now; how many. Raises `UnavailableError`."""
+        """End what nobody decided in time, and what was approved until now, some at a time; how many.
+
+        Raises `UnavailableError`.
+        """
         async with self._stores.begin_platform() as platform:
-            over = await platform.approvals.lapsed(self._clock.now())
-        for item in over:
-            async with self._stores.begin(item.tenant) as work:
-                await self._lapse(work, await work.approvals.find(item.id, locked=True))
-        return len(over)
+            over = await platform.approvals.lapsed(
+                self._clock.now(), after=self._turns.after, limit=SOME
+            )
+        self._turns.took([item.id for item in over])
+        return await each("approvals that lapse", over, self._lapse_one)
+
+    async def _lapse_one(self, item: Approval) -> bool:
+        async with self._stores.begin(item.tenant) as work:
+            await self._lapse(work, await work.approvals.find(item.id, locked=True))
+        return True
 
     async def forget(self) -> int:
         """Delete what was given up long ago, some at a time; how many. The audit log has it still."""

@@ -31,7 +31,7 @@ from funkhaus.services.quotas import (
     refresh,
     wire_whole,
 )
-from funkhaus.services.rounds import each
+from funkhaus.services.rounds import SOME, Turns, each
 from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class QuotaRequestService:
 
     def __init__(self, stores: Stores, acts: Acts, clock: Clock, wake: Callable[[], None]) -> None:
         self._stores, self._acts, self._clock, self._wake = stores, acts, clock, wake
+        self._turns = Turns()
 
     async def ask(
         self,
@@ -181,9 +182,12 @@ class QuotaRequestService:
         return ended
 
     async def expire(self) -> int:
-        """Take back what was approved for a time that is over; how many. Raises `UnavailableError`."""
+        """Take back what was approved for a time that is over, some at a time; how many. Raises `UnavailableError`."""
         async with self._stores.begin_platform() as platform:
-            over = await platform.quota_requests.expired(self._clock.now())
+            over = await platform.quota_requests.expired(
+                self._clock.now(), after=self._turns.after, limit=SOME
+            )
+        self._turns.took([item.id for item in over])
         done = await each("approved quota that expires", over, self._expire)
         if done:
             self._wake()

@@ -23,7 +23,7 @@ from funkhaus.domain.quota import (
 from funkhaus.domain.quota_request import RequestState
 from funkhaus.domain.verdict import Finding
 from funkhaus.ports import AuditRow, Override
-from funkhaus.services.rounds import each
+from funkhaus.services.rounds import SOME, Turns, each
 from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class QuotaService:
 
     def __init__(self, stores: Stores, acts: Acts, clock: Clock, wake: Callable[[], None]) -> None:
         self._stores, self._acts, self._clock, self._wake = stores, acts, clock, wake
+        self._turns = Turns()
 
     async def show(self, asker: Asker, tenant: str) -> QuotaState:
         """What there is, is used, is reserved and is left; raises `NotFoundError`."""
@@ -194,9 +195,12 @@ class QuotaService:
         )
 
     async def expire(self) -> int:
-        """Take back what has expired; how many tenants that concerned. Raises `UnavailableError`."""
+        """Take back what has expired, some at a time; how many tenants that concerned. Raises `UnavailableError`."""
         async with self._stores.begin_platform() as platform:
-            tenants = await platform.ledger.expired_overrides(self._clock.now())
+            tenants = await platform.ledger.expired_overrides(
+                self._clock.now(), after=self._turns.after, limit=SOME
+            )
+        self._turns.took(tenants)
         return await each("overrides that expire", tenants, self._expire)
 
     async def _expire(self, tenant: str) -> bool:

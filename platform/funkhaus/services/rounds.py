@@ -8,10 +8,27 @@ from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 Item = TypeVar("Item")
+SOME = 50
+"""How many a round reads of what has to be done."""
 _LOG = logs.logger(__name__)
+
+
+class Turns:
+    """Where a list that is read some at a time is read on: what fails for ever keeps none of the rest from its turn.
+
+    A round reads what comes after `after`, `SOME` at most, and says with `took` what that was; after the last of all the
+    next begins anew. It is this process's own: another one begins somewhere else, and both get everywhere.
+    """
+
+    def __init__(self) -> None:
+        self.after = ""
+
+    def took(self, ids: Sequence[str]) -> None:
+        """These were read, in the order of their ids."""
+        self.after = ids[-1] if len(ids) == SOME else ""
 
 
 async def each(what: str, items: Iterable[Item], act: Callable[[Item], Awaitable[bool]]) -> int:

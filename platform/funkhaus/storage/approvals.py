@@ -200,12 +200,16 @@ class PostgresPlatformApprovals(_Reading):
         )
         return await self._approvals(rows.oldest(statement, _AGE, after, limit))
 
-    async def lapsed(self, now: datetime, *, limit: int = 50) -> Sequence[Approval]:
-        """Open ones whose time is over."""
+    async def lapsed(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[Approval]:
+        """Open ones whose time is over, by id."""
         pending = (_TABLE.c.state == ApprovalState.PENDING.value) & (_TABLE.c.expires_at <= now)
         approved = (_TABLE.c.state == ApprovalState.APPROVED.value) & (_TABLE.c.ends_at <= now)
-        statement = select(_TABLE).where(or_(pending, approved)).order_by(_TABLE.c.requested_at)
-        return await self._approvals(statement.limit(limit))
+        statement = select(_TABLE).where(or_(pending, approved))
+        if after:
+            statement = statement.where(_TABLE.c.id > UUID(after))
+        return await self._approvals(statement.order_by(_TABLE.c.id).limit(limit))
 
     async def changed(self, seconds: float, *, limit: int = 1000) -> Sequence[Change]:
         """What came into its state in the last seconds, newest first."""

@@ -331,12 +331,14 @@ class PostgresPlatformLedger(rows.Statements):
         )
         return [(row.tenant_id, _charge(row)) for row in await self._run(statement)]
 
-    async def expired_overrides(self, now: datetime, *, limit: int = 50) -> Sequence[str]:
-        """Tenants whose override has expired."""
+    async def expired_overrides(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[str]:
+        """Tenants whose override has expired, by id."""
         statement = (
             select(OverrideRow.tenant_id)
-            .where(OverrideRow.expires_at <= now)
-            .order_by(OverrideRow.expires_at)
+            .where(OverrideRow.expires_at <= now, OverrideRow.tenant_id > after)
+            .order_by(OverrideRow.tenant_id)
             .limit(limit)
         )
         return list((await self._run(statement)).scalars())

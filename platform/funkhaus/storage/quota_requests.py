@@ -89,15 +89,17 @@ class PostgresPlatformQuotaRequests(rows.Statements):
             _request(row) for row in await self._run(rows.oldest(statement, _AGE, after, limit))
         ]
 
-    async def expired(self, now: datetime, *, limit: int = 50) -> Sequence[QuotaRequest]:
-        """Approved ones whose time is up."""
-        statement = (
-            select(_TABLE)
-            .where(_TABLE.c.state == RequestState.APPROVED.value, _TABLE.c.expires_at <= now)
-            .order_by(_TABLE.c.expires_at)
-            .limit(limit)
+    async def expired(
+        self, now: datetime, *, after: str = "", limit: int = 50
+    ) -> Sequence[QuotaRequest]:
+        """Approved ones whose time is up, by id."""
+        statement = select(_TABLE).where(
+            _TABLE.c.state == RequestState.APPROVED.value, _TABLE.c.expires_at <= now
         )
-        return [_request(row) for row in await self._run(statement)]
+        if after:
+            statement = statement.where(_TABLE.c.id > UUID(after))
+        found = await self._run(statement.order_by(_TABLE.c.id).limit(limit))
+        return [_request(row) for row in found]
 
 
 def _request(row: Row) -> QuotaRequest:
