@@ -43,6 +43,7 @@ def values(site: Site) -> dict[str, str]:
     return {
         "NODE_ADDRESS": settings.node_address,
         "DNS_ADDRESS": settings.dns_address,
+        "WAKER_PORT": str(settings.ports.waker),
         "METRICS_SERVER_PORT": str(settings.ports.metrics_server),
         "CA_BUNDLE": base64.b64encode(authority).decode(),
         "GATEWAY_HTTP_PORT": str(addons.listener_port(settings.ports.ingress)),

@@ -53,11 +53,12 @@ def establish(site: Site) -> str:
 def rules(settings: Settings) -> str:
     """The nftables table of our own, replaced as a whole in one transaction.
 
-    Pods reach nothing of the host but DNS: not the apiserver, kubelet, registry, Postgres, nor what
-    else the machine runs. The second way in, an address a pod made up or IPv6's link-local ones, is
+    Pods reach nothing of the host but DNS and the waker: not the apiserver, kubelet, registry, Postgres, nor what
+    else the machine runs. The waker answers nobody else but the host itself.
+    The second way in, an address a pod made up or IPv6's link-local ones, is
     closed by matching the interface as well.
     """
-    pods, node = settings.pod_network, settings.node_address
+    pods, node, waker = settings.pod_network, settings.node_address, settings.ports.waker
     return f"""\
 table inet {NFT_TABLE}
 delete table inet {NFT_TABLE}
@@ -65,7 +66,8 @@ table inet {NFT_TABLE} {{
   chain from_pods {{
     ip daddr {node} udp dport 53 accept
     ip daddr {node} tcp dport 53 accept
-    counter drop comment "a pod may reach nothing of the host but DNS"
+    ip daddr {node} tcp dport {waker} accept
+    counter drop comment "a pod may reach nothing of the host but DNS and the waker"
   }}
   chain input {{
     type filter hook input priority filter - 5; policy accept;
@@ -73,6 +75,7 @@ table inet {NFT_TABLE} {{
     ct state established,related accept
     ip saddr {pods} jump from_pods
     iifname "veth*" jump from_pods
+    tcp dport {waker} counter drop comment "the waker is for pods and the ingress controller"
   }}
   chain prerouting {{
     type filter hook prerouting priority raw; policy accept;

@@ -66,6 +66,7 @@ def _stands(site: Site) -> bool:
             "platform/funkhaus_api/__main__.py",
             "webhook/funkhaus_webhook/__main__.py",
             "controller/funkhaus_controller/__main__.py",
+            "controller/funkhaus_waker/__main__.py",
         )
     )
 

@@ -1,4 +1,4 @@
-"""The product on the node: its three processes beside the cluster, and what has to be in the cluster before they start."""
+"""The product on the node: its four processes beside the cluster, and what has to be in the cluster before they start."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from funkhaus_cluster import (
     developer,
     identity_provider,
     kubeconfig,
+    manifests,
     policy_engine,
     postgres,
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from funkhaus_cluster.site import Site
 
 SYSTEM_NAMESPACE = "funkhaus-system"
-ACCOUNTS = ("funkhaus-api", "funkhaus-webhook", "funkhaus-controller")
+ACCOUNTS = ("funkhaus-api", "funkhaus-webhook", "funkhaus-controller", "funkhaus-waker")
 INDEX_VARIABLES, INDEX_NAMESPACE = "FUNKHAUS_BUILD_INDEX_", "funkhaus-index"
 APPLY_SECONDS = 120.0
 TOKEN_SECONDS = 30.0
@@ -53,6 +54,14 @@ def parts(site: Site) -> list[Part]:
         ),
         _process(site, "webhook", ports.webhook, ready_at=ports.webhook_ops, needs=("start opa",)),
         _process(site, "controller", ready_at=ports.controller_ops, needs=("start opa",)),
+        # Endpoints may not be loopback, and pods call it too: it alone of these answers at the node's address.
+        _process(
+            site,
+            "waker",
+            ready_at=ports.waker_ops,
+            needs=("network",),
+            others=((site.settings.node_address, ports.waker),),
+        ),
     ]
 
 
@@ -97,6 +106,7 @@ def _process(
     needs: tuple[str, ...] = (),
     env: Mapping[str, str] | None = None,
     watches: tuple[Path, ...] = (),
+    others: tuple[tuple[str, int], ...] = (),
 ) -> Part:
     base = f"http://127.0.0.1:{ready_at}"
     return Part(
@@ -105,7 +115,7 @@ def _process(
         env={**environment(site, f"funkhaus-{name}"), **(env or {})},
         cwd=site.settings.checkout,
         needs=("chart", "migrate", "start registry", *needs),
-        ports=tuple(("127.0.0.1", port) for port in {*ports, ready_at}),
+        ports=(*(("127.0.0.1", port) for port in {*ports, ready_at}), *others),
         watches=(*source_roots(site), site.settings.kubeconfig(f"funkhaus-{name}"), *watches),
         ready=HttpProbe(f"{base}/readyz"),
         url=base,
@@ -146,6 +156,10 @@ def environment(site: Site, identity: str) -> dict[str, str]:
         "FUNKHAUS_WEBHOOK_URL": f"https://127.0.0.1:{ports.webhook}",
         "FUNKHAUS_WEBHOOK_CLIENT_CA_FILE": str(site.pki.certificate("webhook-callers-ca")),
         "FUNKHAUS_CONTROLLER_OPS_PORT": str(ports.controller_ops),
+        "FUNKHAUS_WAKER_HOST": settings.node_address,
+        "FUNKHAUS_WAKER_PORT": str(ports.waker),
+        "FUNKHAUS_WAKER_OPS_PORT": str(ports.waker_ops),
+        "FUNKHAUS_WAKER_CIDRS": f"{settings.node_address}/32",
     }
 
 
@@ -231,6 +245,8 @@ def install(site: Site) -> str:
     )  # fmt: skip
     _apply(site, rendered)
     _apply(site, (site.sources / "manifests" / "accounts.yaml").read_text())
+    waker = site.sources / "manifests" / "waker.yaml"
+    _apply(site, manifests.render(waker.read_text(), manifests.values(site), source=waker))
     for account in ACCOUNTS:
         _identify(site, account)
     return "chart applied"
@@ -330,7 +346,7 @@ def _identify(site: Site, account: str) -> None:
     )
 
 
-def _apply(site: Site, manifests: str) -> None:
+def _apply(site: Site, text: str) -> None:
     _kubectl(
         site,
         "apply",
@@ -339,7 +355,7 @@ def _apply(site: Site, manifests: str) -> None:
         "--field-manager=funkhaus-local",
         "-f",
         "-",
-        stdin=manifests,
+        stdin=text,
     )
 
 

@@ -38,6 +38,8 @@ class Ports:
     webhook: int = 8743
     webhook_ops: int = 8744
     controller_ops: int = 8745
+    waker: int = 8750
+    waker_ops: int = 8751
     idp: int = 8790
 
     apiserver: int = 6443

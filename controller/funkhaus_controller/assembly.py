@@ -23,6 +23,8 @@ from funkhaus.services.materialisation import (
     TriggerMaterialiser,
 )
 from funkhaus.services.materialisation.happenings import Happenings
+from funkhaus.services.materialisation.idleness import Idleness
+from funkhaus.services.materialisation.sleeping import Sleeping
 from funkhaus.services.materialisation.standing import Standing
 from funkhaus.services.materialisation.upkeep import Upkeep
 from funkhaus.services.reviews import ReviewService
@@ -33,7 +35,15 @@ from funkhaus_controller.counted import CountedRegistry
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from funkhaus.ports import BuildResults, Clock, Cluster, Decider, ImageRegistry, Stores
+    from funkhaus.ports import (
+        Activity,
+        BuildResults,
+        Clock,
+        Cluster,
+        Decider,
+        ImageRegistry,
+        Stores,
+    )
     from funkhaus.services.materialisation import Next
     from funkhaus.settings import Controller
     from funkhaus_controller.election import Lease
@@ -53,6 +63,7 @@ class World:
     results: BuildResults
     lease: Lease
     clock: Clock
+    activity: Activity
 
 
 @asynccontextmanager
@@ -72,7 +83,7 @@ async def world(settings: Controller) -> AsyncIterator[World]:
             identity=f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4().hex[:8]}",
             duration=schedule.LEASE,
         )
-        yield World(stores, decider, cluster, registry, results, lease, clock)
+        yield World(stores, decider, cluster, registry, results, lease, clock, opener.activity())
 
 
 def build_rules(settings: Controller) -> BuildRules:
@@ -93,6 +104,10 @@ def build_rules(settings: Controller) -> BuildRules:
     )
 
 
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def reconcilers(
     settings: Controller, world: World
 ) -> dict[str, Callable[[str, str], Awaitable[Next]]]:
@@ -103,10 +118,12 @@ def reconcilers(
         ingress_port=settings.ingress_port,
         ingress_namespace=settings.ingress_namespace,
         system_namespace=settings.system_namespace,
-        dns_cidrs=tuple(part.strip() for part in settings.dns_cidrs.split(",") if part.strip()),
+        dns_cidrs=_listed(settings.dns_cidrs),
         caller_runtime=settings.caller_runtime,
         gateway=settings.route_gateway,
         builds=build_rules(settings),
+        waker_cidrs=_listed(settings.waker_cidrs),
+        waker_port=settings.waker_port,
     )
     ledger = LedgerService(world.stores, world.clock)
     holding = Holding(world.stores, world.clock)
@@ -122,6 +139,13 @@ def reconcilers(
     happenings = Happenings(world.cluster, world.clock, NAME)
     standing = Standing(world.cluster, world.clock, happenings)
     upkeep = Upkeep(world.cluster, happenings)
+    sleeping = Sleeping(
+        world.cluster,
+        upkeep,
+        world.clock,
+        Idleness(world.activity, world.clock),
+        system=settings.system_namespace,
+    )
     functions = FunctionMaterialiser(
         cluster=world.cluster,
         registry=CountedRegistry(world.registry),
@@ -134,6 +158,7 @@ def reconcilers(
         upkeep=upkeep,
         results=world.results,
         builds=around.builds,
+        sleeping=sleeping,
         kept=settings.revisions_kept,
     )
     triggers = TriggerMaterialiser(

@@ -14,6 +14,7 @@ from funkhaus.domain.errors import InvalidError
 from funkhaus.domain.verdict import Finding
 from funkhaus.kube import KubeCluster
 from funkhaus.kube.connection import Connection
+from funkhaus.pods import PodActivity
 from funkhaus.policy import bundle
 from funkhaus.policy.client import OpaDecider
 from funkhaus.policy.compiler import OpaCompiler
@@ -116,6 +117,12 @@ class Opener:
         """The policy engine."""
         decider = OpaDecider(settings.opa_url, timeout=settings.opa_timeout)
         return await self._stack.enter_async_context(decider)
+
+    def activity(self) -> PodActivity:
+        """Functions' replicas; call inside a running event loop."""
+        activity = PodActivity.open()
+        self._stack.push_async_callback(activity.close)
+        return activity
 
     def registry(self, settings: Api | Controller) -> OciRegistry:
         """The OCI registry."""

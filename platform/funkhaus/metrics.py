@@ -99,6 +99,24 @@ LEADING = Gauge(
 IMAGE_PUSHES = Counter(
     "funkhaus_image_pushes_total", "Function images assembled", ["outcome"], registry=REGISTRY
 )
+WAKER_CALLS = Counter(
+    "funkhaus_waker_calls_total",
+    "Calls that came to the waker, by what became of them",
+    ["outcome"],
+    registry=REGISTRY,
+)
+WAKER_WAKES = Counter(
+    "funkhaus_waker_wakes_total", "Functions set from no replica to one", registry=REGISTRY
+)
+WAKER_HELD = Gauge(
+    "funkhaus_waker_calls_open", "Calls that wait or are being answered now", registry=REGISTRY
+)
+WAKER_SECONDS = Histogram(
+    "funkhaus_waker_wait_seconds",
+    "How long calls waited for a replica",
+    buckets=(*_SECONDS, 20, 30),
+    registry=REGISTRY,
+)
 OUTBOX_AGE = Gauge(
     "funkhaus_outbox_oldest_seconds",
     "Age of the oldest undelivered cluster change",

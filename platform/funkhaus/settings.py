@@ -200,13 +200,42 @@ class Controller(Common, Database):
     """Builds of all tenants that run at once; the next one waits."""
     builds_at_once_tenant: int = 2
     """Of one tenant."""
+    waker_port: int = 8750
+    """The port of the waker: where functions reach neighbours that sleep."""
+    waker_cidrs: str = ""
+    """CIDRs of the waker where it is no pod of the system namespace, with commas between."""
     revisions_kept: int = 10
     """Revisions of a function kept for going back to, beside those in use; the oldest goes first."""
     resync: float = 30.0
     """Every object is compared with what it should be at least this often."""
 
 
-S = TypeVar("S", Common, Database, Api, Webhook, Controller)
+@dataclass(frozen=True)
+class Waker(Common):
+    """The waker: it holds calls of functions that sleep. It has no database."""
+
+    waker_host: str = "127.0.0.1"
+    """The address EndpointSlices lead to, or all; Kubernetes takes no loopback there."""
+    waker_port: int = 8750
+    waker_ops_host: str = "127.0.0.1"
+    waker_ops_port: int = 8751
+    waker_seconds: float = 30.0
+    """A call waits for its function to wake, at most."""
+    waker_drain: float = 5.0
+    """When it is told to end it goes on for so long: functions' Services may still lead to it."""
+    waker_answer_seconds: float = 3660.0
+    """A function may take to answer, at most: more than the longest time-out of any plan, so that its own 408 wins."""
+    waker_calls: int = 2000
+    """Calls of all functions that wait or are being answered; more are refused."""
+    waker_calls_tenant: int = 500
+    """Of one tenant."""
+    waker_calls_function: int = 200
+    """Of one function."""
+    waker_body_limit: int = 32 * 1024 * 1024
+    """Bytes of a call's body. It is passed on as it comes and never kept as a whole."""
+
+
+S = TypeVar("S", Common, Database, Api, Webhook, Controller, Waker)
 _REQUIRED = {"database_url", "token_pepper"}
 _TOOLING = {
     "CLUSTER",
@@ -232,7 +261,7 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
     """The settings of one process; raises `InvalidError` naming every variable that is wrong, at once."""
     known = {
         field.name
-        for settings in (Api, Webhook, Controller)
+        for settings in (Api, Webhook, Controller, Waker)
         for field in dataclasses.fields(settings)
     }
     findings: list[Finding] = []

@@ -49,7 +49,9 @@ def _head(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
     scaling = spec.get("scaling") or {}
     replicas = status.get("replicas") or {}
     state = (
-        Styled("ready", "green") if is_ready(function) else Styled(_not_ready(function), "yellow")
+        Styled(_ready(function), "green")
+        if is_ready(function)
+        else Styled(_not_ready(function), "yellow")
     )
     revision = status.get("revision") or NOTHING
     if (latest := status.get("latestRevision")) and latest != revision:
@@ -67,6 +69,14 @@ def _head(function: Mapping[str, Any], now: datetime) -> Iterator[str]:
         ("Labels", _labels(function)),
         ("Created", f"{age(function.get('createdAt'), now)} ago"),
     )  # fmt: skip
+
+
+def _ready(function: Mapping[str, Any]) -> str:
+    conditions = (function.get("status") or {}).get("conditions") or []
+    reason = next((item.get("reason") for item in conditions if item.get("type") == "Ready"), "")
+    return {"Asleep": "asleep, the next call wakes it", "Waking": "waking"}.get(
+        str(reason), "ready"
+    )
 
 
 def _not_ready(function: Mapping[str, Any]) -> str:
@@ -89,11 +99,13 @@ def _limits(spec: Mapping[str, Any]) -> str:
 
 def _scaled(scaling: Mapping[str, Any]) -> str:
     low, high = scaling.get("min", 1), scaling.get("max", 1)
-    return (
-        f" (autoscaled {low} to {high} at {scaling.get('cpuPercent', 80)} % CPU)"
-        if low != high
-        else ""
-    )
+    if max(low, 1) != high:
+        said = [f"autoscaled {low} to {high} at {scaling.get('cpuPercent', 80)} % CPU"]
+    else:
+        said = [f"{low} to {high}"] if low != high else []
+    if not low:
+        said.append(f"asleep after {scaling.get('idle', 300)} s without a call")
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _conditions(function: Mapping[str, Any], now: datetime) -> Iterator[str]:

@@ -17,7 +17,7 @@ SOURCE_ROOTS = ("platform", "webhook", "controller", "cluster")
 PACKAGES = {
     "platform": {"funkhaus", "funkhaus_api", "funkhaus_cli"},
     "webhook": {"funkhaus_webhook"},
-    "controller": {"funkhaus_controller"},
+    "controller": {"funkhaus_controller", "funkhaus_waker"},
     "cluster": {"funkhaus_cluster"},
 }
 REQUIRED = [
@@ -145,6 +145,7 @@ def test_only_settings_reads_the_environment() -> None:
         "platform/funkhaus_api/__main__.py",
         "webhook/funkhaus_webhook/__main__.py",
         "controller/funkhaus_controller/__main__.py",
+        "controller/funkhaus_waker/__main__.py",
         "platform/funkhaus_cli/settings.py",
         "platform/funkhaus/settings.py",
     }

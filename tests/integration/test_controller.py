@@ -48,6 +48,7 @@ from funkhaus_controller.election import LeaseLostError
 from funkhaus_controller.operate import Operator
 from funkhaus_controller.owners import ROUTED
 from funkhaus_controller.watching import Watching
+from tests.support.activity import FakeActivity
 from tests.support.builds import FakeResults
 from tests.support.decider import FakeDecider
 from tests.support.materials import BASE, BUILD_IMAGE, HOST, QUOTA
@@ -74,6 +75,7 @@ class Stage:
         self.lease = f"x{secrets.token_hex(4)}"
         self.stores, self.decider = MemoryStores(), FakeDecider()
         self.registry, self.results = MemoryRegistry(HOST, {BASE}), FakeResults()
+        self.activity = FakeActivity()
         self.running: list[asyncio.Task[None]] = []
 
     async def furnish(self) -> None:
@@ -115,6 +117,7 @@ class Stage:
             self.results,
             lease,
             SystemClock(),
+            self.activity,
         )
         settings = Controller(
             database_url="unused",

@@ -7,6 +7,7 @@ doesn't know: schemas, RBAC, and the controllers of Kubernetes, whose part `writ
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import itertools
 import uuid
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Manifest = dict[str, Any]
 _Key = tuple[str, str, str]
+_Watcher = tuple[str, str, dict[str, str], "asyncio.Queue[tuple[Manifest, bool]]"]
 
 
 class MemoryCluster:
@@ -46,6 +48,7 @@ class MemoryCluster:
         self.minted: dict[str, tuple[Manifest, Manifest]] = {}
         self.now: Callable[[], datetime] = lambda: datetime(2026, 1, 1, tzinfo=UTC)
         """The time that tokens' lives are told by."""
+        self.watchers: list[_Watcher] = []
         self._versions = itertools.count(1)
         for name in ("default", "kube-system"):
             self.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -71,17 +74,20 @@ class MemoryCluster:
         namespace: str = "",
         *,
         labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
         limit: int = 500,
         subject: Subject | None = None,
     ) -> list[Manifest]:
         self._asked("list", kind, namespace, "", subject)
         wanted = (labels or {}).items()
+        asked = (fields or {}).items()
         found = [
             manifest
             for (kind_name, _, _), manifest in sorted(self.objects.items())
             if kind_name == kind.name
             and (not namespace or manifest["metadata"].get("namespace") == namespace)
             and wanted <= (manifest["metadata"].get("labels") or {}).items()
+            and all(_field(manifest, path) == value for path, value in asked)
         ]
         return copy.deepcopy(found[:limit])
 
@@ -154,6 +160,35 @@ class MemoryCluster:
         owned = self.owned[key].setdefault(f"{self.manager}/update", set())
         owned |= set(ownership.leaves(ownership.body(patch)))
         return self._store("merge_patch", kind, key, changed)
+
+    async def rescale(self, kind: Kind, namespace: str, name: str, *, was: int, to: int) -> bool:
+        self._asked("rescale", kind, namespace, name, None)
+        key = _key(kind, namespace, name)
+        live = self.objects.get(key)
+        if live is None:
+            raise NotFoundError(f'{kind.plural} "{name}" not found')
+        if live["spec"].get("replicas", 1) != was:
+            return False
+        self._store("rescale", kind, key, {**live, "spec": {**live["spec"], "replicas": to}})
+        return True
+
+    async def watch(
+        self, kind: Kind, namespace: str, *, labels: Mapping[str, str], seconds: float
+    ) -> AsyncIterator[tuple[Manifest, bool]]:
+        self._asked("watch", kind, namespace, "", None)
+        news: asyncio.Queue[tuple[Manifest, bool]] = asyncio.Queue()
+        for manifest in await self.list(kind, namespace, labels=labels):
+            news.put_nowait((manifest, False))
+        watcher = (kind.name, namespace, dict(labels), news)
+        self.watchers.append(watcher)
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    yield await news.get()
+        except TimeoutError:
+            return
+        finally:
+            self.watchers.remove(watcher)
 
     async def delete(
         self,
@@ -297,15 +332,23 @@ class MemoryCluster:
             meta["generation"] = int(live["metadata"].get("generation", 0)) + 1
         meta["resourceVersion"] = str(next(self._versions))
         self.objects[key] = changed
+        self._tell(key, changed, deleted=False)
         self.writes.append((verb, kind.name, key[2]))
         if meta.get("deletionTimestamp") and not meta.get("finalizers"):
             self._drop(key)
         return copy.deepcopy(changed)
 
+    def _tell(self, key: _Key, manifest: Manifest, *, deleted: bool) -> None:
+        carried = (manifest["metadata"].get("labels") or {}).items()
+        for kind, namespace, labels, news in self.watchers:
+            if kind == key[0] and namespace in {"", key[1]} and labels.items() <= carried:
+                news.put_nowait((copy.deepcopy(manifest), deleted))
+
     def _drop(self, key: _Key) -> None:
         gone = self.objects.pop(key, None)
         if gone is None:
             return
+        self._tell(key, gone, deleted=True)
         self.owned.pop(key, None)
         uid = gone["metadata"]["uid"]
         for other, manifest in list(self.objects.items()):
@@ -319,6 +362,13 @@ def _born(number: int) -> Manifest:
     """What a new object gets, in a dry run too."""
     created = f"2026-01-01T00:00:{number % 60:02}Z"
     return {"uid": str(uuid.uuid4()), "generation": 1, "creationTimestamp": created}
+
+
+def _field(manifest: Manifest, path: str) -> object:
+    found: Any = manifest
+    for part in path.split("."):
+        found = (found or {}).get(part)
+    return found
 
 
 def _key(kind: Kind, namespace: str, name: str) -> _Key:

@@ -30,10 +30,13 @@ from funkhaus.services.materialisation import (
     TriggerMaterialiser,
 )
 from funkhaus.services.materialisation.happenings import Happenings
+from funkhaus.services.materialisation.idleness import Idleness
+from funkhaus.services.materialisation.sleeping import Sleeping
 from funkhaus.services.materialisation.standing import Standing
 from funkhaus.services.materialisation.upkeep import Upkeep
 from funkhaus.services.reviews import ReviewService
 
+from .activity import FakeActivity
 from .builds import FakeResults
 from .clock import FakeClock
 from .cluster import MemoryCluster
@@ -89,6 +92,14 @@ class House:
         happenings = Happenings(self.cluster, self.clock, "funkhaus-controller")
         standing = Standing(self.cluster, self.clock, happenings)
         upkeep = Upkeep(self.cluster, happenings)
+        self.activity = FakeActivity()
+        sleeping = Sleeping(
+            self.cluster,
+            upkeep,
+            self.clock,
+            Idleness(self.activity, self.clock),
+            system="funkhaus-system",
+        )
         self.functions = FunctionMaterialiser(
             cluster=self.cluster,
             registry=self.registry,
@@ -101,6 +112,7 @@ class House:
             upkeep=upkeep,
             results=self.results,
             builds=self.rules,
+            sleeping=sleeping,
             kept=10,
         )
         self.triggers = TriggerMaterialiser(

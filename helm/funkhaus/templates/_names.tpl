@@ -3,6 +3,7 @@
 {{- define "funkhaus.auditKeys" -}}{{ .Values.audit.existingSecret | default "funkhaus-audit-keys" }}{{- end -}}
 {{- define "funkhaus.webhook" -}}funkhaus-webhook{{- end -}}
 {{- define "funkhaus.controller" -}}funkhaus-controller{{- end -}}
+{{- define "funkhaus.waker" -}}funkhaus-waker{{- end -}}
 {{- define "funkhaus.members" -}}{{ .Release.Namespace }}-members{{- end -}}
 {{- define "funkhaus.policyKeys" -}}{{ .Values.policy.existingSecret | default "funkhaus-policy-keys" }}{{- end -}}
 {{- define "funkhaus.rules" -}}funkhaus-rules{{- end -}}

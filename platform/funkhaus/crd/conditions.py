@@ -14,6 +14,8 @@ APPROVED = "Approved"
 BUILT = "Built"
 READY = "Ready"
 DEGRADED = "Degraded"
+ASLEEP, WAKING = "Asleep", "Waking"
+"""Reasons of Ready: true, for calls are answered, though no replica runs yet."""
 MESSAGE_LIMIT = 4096
 
 

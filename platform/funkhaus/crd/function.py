@@ -7,6 +7,7 @@ from typing import Any
 from funkhaus.crd.fields import field, metadata
 from funkhaus.domain.function import (
     DEFAULT_CONCURRENCY,
+    DEFAULT_IDLE,
     DEFAULT_TIMEOUT,
     EnvVar,
     Function,
@@ -54,6 +55,7 @@ def parse_spec(spec: dict[str, Any]) -> FunctionSpec:
             min=field(scaling, "min", int, "spec.scaling", 1),
             max=field(scaling, "max", int, "spec.scaling", 1),
             cpu_percent=field(scaling, "cpuPercent", int, "spec.scaling", 80),
+            idle=field(scaling, "idle", int, "spec.scaling", DEFAULT_IDLE),
         ),
     )
 
@@ -114,6 +116,8 @@ def manifest(function: Function) -> dict[str, Any]:
 def spec_manifest(spec: FunctionSpec) -> dict[str, Any]:
     """The spec alone."""
     resources = {"cpu": spec.resources.cpu, "memory": spec.resources.memory}
+    # It has no default in the schema: one would change every stored spec, and with it what approvals are bound to.
+    idle = {"idle": spec.scaling.idle} if spec.scaling.idle != DEFAULT_IDLE else {}
     document: dict[str, Any] = {
         "runtime": spec.runtime,
         "handler": spec.handler,
@@ -127,6 +131,7 @@ def spec_manifest(spec: FunctionSpec) -> dict[str, Any]:
             "min": spec.scaling.min,
             "max": spec.scaling.max,
             "cpuPercent": spec.scaling.cpu_percent,
+            **idle,
         },
     }
     return {key: value for key, value in document.items() if value is not None}

@@ -49,6 +49,8 @@ TIMEOUT_LIMIT = 24 * 3600
 INTERVAL_LIMIT = 24 * 3600
 """The smallest interval of a schedule is never said to be more than a day (`funkhaus.domain.cron`)."""
 CONCURRENCY_LIMIT = 10_000
+IDLE_LEAST, IDLE_LIMIT = 5, 7 * 24 * 3600
+"""Seconds: going to sleep takes some itself, and a week is for ever."""
 REPLICAS_LIMIT = 1000
 _DNS = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 _MISSING: Any = object()
@@ -167,8 +169,10 @@ _FUNCTION = object_of(
         "timeout": ordered(whole(1, TIMEOUT_LIMIT), "min", "max"),
         "concurrency": ordered(whole(1, CONCURRENCY_LIMIT), "min", "max"),
         "source": ordered(whole(1, INLINE_LIMIT), "min", "max"),
+        "idle": ordered(whole(IDLE_LEAST, IDLE_LIMIT), "min", "max"),
         "runtimes": list_of(text(r"[a-z][a-z0-9.-]*", "python3.11"), empty=False),
-    }
+    },
+    optional=frozenset({"idle"}),
 )
 _TRIGGER = object_of({"interval": whole(60, INTERVAL_LIMIT)})
 _VARIABLE = text(r"[A-Z_][A-Z0-9_]*", "PATH")

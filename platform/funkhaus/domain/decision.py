@@ -49,7 +49,7 @@ KEPT: dict[str, Any] = {
         },
         "timeout": _ANY,
         "concurrency": _ANY,
-        "scaling": {"min": _ANY, "max": _ANY, "cpu_percent": _ANY},
+        "scaling": {"min": _ANY, "max": _ANY, "cpu_percent": _ANY, "idle": _ANY},
         "function": _ANY,
         "host": _ANY,
         "path": _ANY,

@@ -16,6 +16,8 @@ DEPENDENCIES_LIMIT = 64 * 1024
 """Characters of a dependency file."""
 DEFAULT_TIMEOUT = 180
 DEFAULT_CONCURRENCY = 8
+DEFAULT_IDLE = 300
+"""Seconds without a call after which a function that may go to zero does."""
 DEFAULT_PORT = 8080
 OPS_PORT = 8081
 """Health and metrics of the runtime have a port of their own that no trigger reaches."""
@@ -52,11 +54,20 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Replicas, and the CPU utilisation in percent the autoscaler holds; no target means no autoscaler unless min < max."""
+    """Replicas, and the CPU utilisation in percent the autoscaler holds; no target means no autoscaler unless min < max.
+
+    With `min` 0 the function goes to zero replicas after `idle` seconds without a call (docs/scale-to-zero.md).
+    """
 
     min: int = 1
     max: int = 1
     cpu_percent: int = 80
+    idle: int = DEFAULT_IDLE
+
+    @property
+    def least(self) -> int:
+        """Replicas while it is awake, at least."""
+        return max(1, self.min)
 
 
 @dataclass(frozen=True, slots=True)

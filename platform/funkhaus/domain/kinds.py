@@ -46,6 +46,7 @@ CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 EVENT = Kind("v1", "Event", "events")
 RESOURCE_QUOTA = Kind("v1", "ResourceQuota", "resourcequotas")
 LIMIT_RANGE = Kind("v1", "LimitRange", "limitranges")
+ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
 CRON_JOB = Kind("batch/v1", "CronJob", "cronjobs")
 JOB = Kind("batch/v1", "Job", "jobs")
@@ -71,8 +72,8 @@ VALIDATING_WEBHOOK = Kind(
 _ALL = (
     CRON_JOB_TRIGGER, CRON_JOB, JOB,
     FUNCTION, FUNCTION_REVISION, HTTP_TRIGGER, RUNTIME, TENANT_NAMESPACE, NAMESPACE, POD, SERVICE, SERVICE_ACCOUNT,
-    SECRET, CONFIG_MAP, EVENT, RESOURCE_QUOTA, LIMIT_RANGE, DEPLOYMENT, AUTOSCALER, INGRESS, HTTP_ROUTE,
-    NETWORK_POLICY, ROLE_BINDING, LEASE, MUTATING_WEBHOOK, VALIDATING_WEBHOOK,
+    SECRET, CONFIG_MAP, EVENT, RESOURCE_QUOTA, LIMIT_RANGE, ENDPOINT_SLICE, DEPLOYMENT, AUTOSCALER, INGRESS,
+    HTTP_ROUTE, NETWORK_POLICY, ROLE_BINDING, LEASE, MUTATING_WEBHOOK, VALIDATING_WEBHOOK,
 )  # fmt: skip
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in _ALL}
 

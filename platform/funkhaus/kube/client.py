@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import aiohttp
 from multidict import CIMultiDict
@@ -17,16 +18,14 @@ from multidict import CIMultiDict
 from funkhaus.domain.errors import (
     ConflictError,
     CursorError,
-    InvalidError,
     NotFoundError,
-    TimedOutError,
     UnavailableError,
 )
 from funkhaus.domain.kinds import POD, SECRET, SERVICE_ACCOUNT, Kind, kind_of
-from funkhaus.domain.subject import SUBJECT_EXTRA, TOKEN_EXTRA
 from funkhaus.domain.verdict import Finding
 from funkhaus.kube import status
 from funkhaus.kube.connection import api_client
+from funkhaus.kube.speaking import impersonation, lines, unreachable, url_path
 from funkhaus.ports import Minted, ObjectPage
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class KubeCluster:
     ) -> Manifest | None:
         """One object, or ``None``."""
         try:
-            return await self.request("GET", _path(kind, namespace, name), subject=subject)
+            return await self.request("GET", url_path(kind, namespace, name), subject=subject)
         except NotFoundError:
             return None
 
@@ -84,6 +83,7 @@ class KubeCluster:
         labels: Mapping[str, str],
         limit: int,
         *,
+        fields: Mapping[str, str] | None = None,
         subject: Subject | None = None,
         accept: str = JSON,
     ) -> list[Manifest]:
@@ -91,8 +91,10 @@ class KubeCluster:
         query = {"limit": str(min(limit, CHUNK))}
         if labels:
             query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
+        if fields:
+            query["fieldSelector"] = ",".join(f"{key}={value}" for key, value in fields.items())
         while True:
-            path = _path(kind, namespace)
+            path = url_path(kind, namespace)
             page = await self.request("GET", path, query, subject=subject, accept=accept)
             items += [
                 {"apiVersion": kind.api_version, "kind": kind.name, **item}
@@ -109,14 +111,18 @@ class KubeCluster:
         namespace: str = "",
         *,
         labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
         limit: int = CHUNK,
         subject: Subject | None = None,
     ) -> list[Manifest]:
         """At most `limit` objects, read in chunks; a chunked read that the apiserver forgot begins again, once."""
+        read = partial(
+            self._list, kind, namespace, labels or {}, limit, fields=fields, subject=subject
+        )
         try:
-            return await self._list(kind, namespace, labels or {}, limit, subject=subject)
+            return await read()
         except _ExpiredError:
-            return await self._list(kind, namespace, labels or {}, limit, subject=subject)
+            return await read()
 
     async def page(
         self,
@@ -130,7 +136,7 @@ class KubeCluster:
         """At most `limit` objects; `after` is kube-apiserver's own continue token. Raises `CursorError` for an old one."""
         query = {"limit": str(limit)} | ({"continue": after} if after else {})
         try:
-            found = await self.request("GET", _path(kind, namespace), query, subject=subject)
+            found = await self.request("GET", url_path(kind, namespace), query, subject=subject)
         except _ExpiredError as error:
             finding = Finding("cursor-refused", "has expired: begin again without it", "continue")
             raise CursorError(finding.sentence, findings=[finding]) from error
@@ -193,10 +199,50 @@ class KubeCluster:
     ) -> Manifest:
         """RFC 7396 merge patch; a ``metadata.resourceVersion`` in it makes it conditional."""
         query = {"fieldManager": self._manager, "fieldValidation": "Strict"}
-        path = _path(kind, namespace, name)
+        path = url_path(kind, namespace, name)
         return await self.request(
             "PATCH", path, query, content_type=MERGE, body=patch, subject=subject
         )
+
+    async def rescale(self, kind: Kind, namespace: str, name: str, *, was: int, to: int) -> bool:
+        """By the object's version, so that of several who ask at once one has done it."""
+        path = url_path(kind, namespace, name, "scale")
+        found = await self.request("GET", path)
+        if (found.get("spec") or {}).get("replicas", 0) != was:
+            return False
+        version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+        body = {"metadata": version, "spec": {"replicas": to}}
+        try:
+            query = {"fieldManager": self._manager}
+            await self.request("PATCH", path, query, content_type=MERGE, body=body)
+        except ConflictError:
+            return False
+        return True
+
+    async def watch(
+        self, kind: Kind, namespace: str, *, labels: Mapping[str, str], seconds: float
+    ) -> AsyncIterator[tuple[Manifest, bool]]:
+        """One request: without a version, kube-apiserver begins with what is there."""
+        query = {
+            "watch": "true",
+            "timeoutSeconds": str(max(1, int(seconds))),
+            "labelSelector": ",".join(f"{key}={value}" for key, value in labels.items()),
+        }
+        try:
+            answer = await self._send(
+                "GET", url_path(kind, namespace), query, "", None, None, seconds + self._timeout
+            )
+            async with answer:
+                if answer.status >= _ERRORS:
+                    raise status.error(answer.status, await answer.read())
+                async for line in lines(answer):
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise UnavailableError(str(event["object"].get("message") or "watch ended"))
+                    if event["type"] in {"ADDED", "MODIFIED", "DELETED"}:
+                        yield event["object"], event["type"] == "DELETED"
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            raise unreachable(error, seconds) from error
 
     async def delete(
         self,
@@ -215,7 +261,7 @@ class KubeCluster:
         }
         if uid:
             options["preconditions"] = {"uid": uid}
-        path = _path(kind, namespace, name)
+        path = url_path(kind, namespace, name)
         try:
             await self.request("DELETE", path, body=options, subject=subject)
         except NotFoundError:
@@ -233,7 +279,7 @@ class KubeCluster:
         reference |= {"name": bound["name"], "uid": bound["uid"]}
         made = await self.request(
             "POST",
-            _path(SERVICE_ACCOUNT, meta["namespace"], meta["name"], "token"),
+            url_path(SERVICE_ACCOUNT, meta["namespace"], meta["name"], "token"),
             body={
                 "apiVersion": "authentication.k8s.io/v1",
                 "kind": "TokenRequest",
@@ -261,7 +307,7 @@ class KubeCluster:
         query |= {"follow": "true"} if follow else {"limitBytes": str(LOG_BYTES)}
         if previous:
             query["previous"] = "true"
-        path = _path(POD, namespace, pod, "log")
+        path = url_path(POD, namespace, pod, "log")
         total = FOLLOW_SECONDS if follow else max(self._timeout, 60)
         try:
             answer = await self._send("GET", path, query, "", None, subject, total)
@@ -274,7 +320,7 @@ class KubeCluster:
                 async for line in answer.content:
                     yield line
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
-            raise _unreachable(error, total) from error
+            raise unreachable(error, total) from error
 
     async def request(
         self,
@@ -295,7 +341,7 @@ class KubeCluster:
             async with answer:
                 content = await answer.read()
         except (TimeoutError, aiohttp.ClientError) as error:
-            raise _unreachable(error, self._timeout) from error
+            raise unreachable(error, self._timeout) from error
         if answer.status < _ERRORS:
             document: Manifest = json.loads(content)
             return document
@@ -318,7 +364,7 @@ class KubeCluster:
         headers = CIMultiDict({"User-Agent": self._manager, "Accept": accept})
         for setting in (await configuration.auth_settings()).values():
             headers[setting["key"]] = setting["value"]
-        for key, value in _impersonation(subject) if subject else ():
+        for key, value in impersonation(subject) if subject else ():
             headers.add(key, value)
         if content_type:
             headers["Content-Type"] = content_type
@@ -336,36 +382,8 @@ class KubeCluster:
 
 def _path_of(manifest: Manifest, subresource: str = "") -> str:
     meta = manifest["metadata"]
-    return _path(kind_of(manifest), meta.get("namespace", ""), meta["name"], subresource)
-
-
-def _path(kind: Kind, namespace: str = "", name: str = "", subresource: str = "") -> str:
-    """The URL path; a name that would lead elsewhere in the API is refused, whoever let it come this far."""
-    for part in (namespace, name):
-        if part in {".", ".."} or not part.isprintable() or set(part) & set("/%?#\\"):
-            raise InvalidError.at(
-                Finding("name-malformed", f"{part!r} is not a name", "metadata.name", value=part)
-            )
-    return kind.path(namespace, name, subresource)
+    return url_path(kind_of(manifest), meta.get("namespace", ""), meta["name"], subresource)
 
 
 class _ExpiredError(UnavailableError):
     """What was read in chunks is too old to go on with; try again."""
-
-
-def _impersonation(subject: Subject) -> list[tuple[str, str]]:
-    """The headers that make a call as `subject`; kube-apiserver adds the group system:authenticated."""
-    headers = [("Impersonate-User", subject.username)]
-    headers += [("Impersonate-Group", group) for group in subject.groups]
-    extras = {TOKEN_EXTRA: subject.token_id, SUBJECT_EXTRA: subject.name}
-    return headers + [
-        (f"Impersonate-Extra-{quote(key, safe='')}", quote(value, safe=" @.:/+-_"))
-        for key, value in extras.items()
-        if value
-    ]
-
-
-def _unreachable(error: Exception, seconds: float) -> UnavailableError:
-    if isinstance(error, TimeoutError):
-        return TimedOutError(f"kube-apiserver did not answer within {seconds:g} s")
-    return UnavailableError(f"kube-apiserver can't be reached: {type(error).__name__}")

@@ -80,7 +80,7 @@ def _plans(catalogues: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
         for amount, unit, scale in (("cpu", "m", _MILLI), ("memory", "", Decimal(1))):
             yield from _within(at, amount, _object(function, amount), unit, scale)
-        for amount in ("timeout", "concurrency", "source", "replicas"):
+        for amount in ("timeout", "concurrency", "source", "replicas", "idle"):
             for side in ("min", "max"):
                 if isinstance(bound := _object(function, amount).get(side), int):
                     yield f"{at}.{amount}.{side}", str(bound)

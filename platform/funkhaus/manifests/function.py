@@ -126,12 +126,12 @@ def _service_spec(function: str, revision: str) -> dict[str, Any]:
 
 def scales(scaling: Scaling) -> bool:
     """Whether an autoscaler decides the number of replicas."""
-    return scaling.min < scaling.max
+    return scaling.least < scaling.max
 
 
 def autoscaler(site: Site, function: Function, revision: str, most: int) -> dict[str, Any]:
-    """The HorizontalPodAutoscaler of the revision that serves: at least one replica (zero is the waker's business), at
-    most `most` (`funkhaus.domain.quota.replicas_within`).
+    """The HorizontalPodAutoscaler of the revision that serves: at least one replica (it leaves
+    alone what sleeps), at most `most` (`funkhaus.domain.quota.replicas_within`).
     """
     scaling = function.spec.scaling
     return {
@@ -141,7 +141,7 @@ def autoscaler(site: Site, function: Function, revision: str, most: int) -> dict
         ),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": revision},
-            "minReplicas": max(1, min(scaling.min, most)),
+            "minReplicas": min(scaling.least, most),
             "maxReplicas": most,
             "metrics": [
                 {

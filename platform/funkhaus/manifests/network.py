@@ -13,6 +13,7 @@ from funkhaus.domain.kinds import NETWORK_POLICY
 from funkhaus.manifests import labels
 from funkhaus.manifests.build import PORT as RESULT_PORT
 from funkhaus.manifests.labels import Owner, Site, metadata
+from funkhaus.manifests.waking import COMPONENT as WAKER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DNS_PORT = 53
 DNS_NAMESPACE = "kube-system"
+WAKER_PORT = 8750
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _EVERY_POD: dict[str, Any] = {}
 _CALLERS = {"matchExpressions": [{"key": labels.CALLER, "operator": "Exists"}]}
@@ -36,12 +38,19 @@ def policies(
     system_namespace: str,
     dns_cidrs: Sequence[str] = (),
     index: Index | None = None,
+    waker_cidrs: Sequence[str] = (),
+    waker_port: int = WAKER_PORT,
 ) -> list[dict[str, Any]]:
     """All NetworkPolicies of a tenant's namespace.
 
     `dns_cidrs` are addresses of DNS servers that are no pods, for example a node-local cache. `index` is where builds
-    install from; without one they reach nothing.
+    install from; without one they reach nothing. `waker_cidrs` are addresses of the waker where it is no pod.
     """
+    called = [
+        {"to": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)},
+        # A neighbour that sleeps is called at the waker's.
+        {"to": _waker(system_namespace, waker_cidrs), "ports": _ports(waker_port)},
+    ]
     return [
         _policy(site, owner, "funkhaus-deny", _EVERY_POD, ingress=[], egress=[]),
         _policy(site, owner, "funkhaus-dns", _EVERY_POD, egress=[_dns(dns_cidrs)]),
@@ -75,15 +84,9 @@ def policies(
                     "ports": _ports(DEFAULT_PORT),
                 }
             ],
-            egress=[{"to": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)}],
+            egress=called,
         ),
-        _policy(
-            site,
-            owner,
-            "funkhaus-triggers",
-            _CALLERS,
-            egress=[{"to": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)}],
-        ),
+        _policy(site, owner, "funkhaus-triggers", _CALLERS, egress=called),
         _policy(
             site,
             owner,
@@ -93,6 +96,14 @@ def policies(
             egress=_index(index),
         ),
     ]
+
+
+def _waker(system_namespace: str, cidrs: Sequence[str]) -> list[dict[str, Any]]:
+    pods = {
+        **_namespace(system_namespace),
+        "podSelector": {"matchLabels": {labels.COMPONENT: WAKER}},
+    }
+    return [pods, *({"ipBlock": {"cidr": cidr}} for cidr in cidrs)]
 
 
 def _index(index: Index | None) -> list[dict[str, Any]]:

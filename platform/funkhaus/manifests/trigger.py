@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.function import DEFAULT_PORT
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.trigger import HTTPTrigger
 
 HTTP_PORT = 80
+_MARK_DIGITS = 40
 
 
 def owner(trigger: HTTPTrigger) -> Owner:
@@ -26,6 +28,11 @@ def owner(trigger: HTTPTrigger) -> Owner:
 def host(site: Site, trigger: HTTPTrigger, domain: str) -> str:
     """The host callers use: the trigger's, or the default one when admission has not filled it."""
     return trigger.spec.host or default_host(trigger.spec.function, site.tenant, domain)
+
+
+def host_mark(host: str) -> str:
+    """The label's value that a host is found by among Ingresses and routes; a host is longer than a label's value may be."""
+    return hashlib.sha256(host.encode()).hexdigest()[:_MARK_DIGITS]
 
 
 def url(site: Site, trigger: HTTPTrigger, domain: str, port: int) -> str:
@@ -54,7 +61,7 @@ def ingress(site: Site, trigger: HTTPTrigger, *, domain: str, ingress_class: str
     }
     if trigger.spec.tls_secret:
         spec["tls"] = [{"hosts": [name], "secretName": trigger.spec.tls_secret}]
-    return {**_head(INGRESS, site, trigger), "spec": spec}
+    return {**_head(INGRESS, site, trigger, name), "spec": spec}
 
 
 def http_route(
@@ -64,6 +71,7 @@ def http_route(
 
     Every field that kube-apiserver would fill in is there, so that one somebody adds is seen.
     """
+    name = host(site, trigger, domain)
     path = {"type": "PathPrefix", "value": trigger.spec.path}
     matches = [{"path": path, "method": method} for method in trigger.spec.methods]
     rule: dict[str, Any] = {
@@ -77,10 +85,10 @@ def http_route(
         "name": gateway.name,
     }
     return {
-        **_head(HTTP_ROUTE, site, trigger),
+        **_head(HTTP_ROUTE, site, trigger, name),
         "spec": {
             "parentRefs": [parent],
-            "hostnames": [host(site, trigger, domain)],
+            "hostnames": [name],
             "rules": [rule],
         },
     }
@@ -90,8 +98,12 @@ def _backend(service: str, weight: int) -> dict[str, Any]:
     return {"group": "", "kind": "Service", "name": service, "port": DEFAULT_PORT, "weight": weight}
 
 
-def _head(kind: Kind, site: Site, trigger: HTTPTrigger) -> dict[str, Any]:
-    carried = {labels.TRIGGER: trigger.name, labels.FUNCTION: trigger.spec.function}
+def _head(kind: Kind, site: Site, trigger: HTTPTrigger, name: str) -> dict[str, Any]:
+    carried = {
+        labels.TRIGGER: trigger.name,
+        labels.FUNCTION: trigger.spec.function,
+        labels.HOST: host_mark(name),
+    }
     return {
         "apiVersion": kind.api_version,
         "kind": kind.name,

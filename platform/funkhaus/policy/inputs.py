@@ -86,6 +86,7 @@ def _function(function: Function) -> dict[str, Any]:
             "min": spec.scaling.min,
             "max": spec.scaling.max,
             "cpu_percent": spec.scaling.cpu_percent,
+            "idle": spec.scaling.idle,
         },
     }
 

@@ -25,8 +25,10 @@ from funkhaus.ports.tenant_requests import TenantRequests
 from funkhaus.ports.tokens import Tokens
 from funkhaus.ports.users import Users
 from funkhaus.ports.world import (
+    Activity,
     Answer,
     BuildResults,
+    Calls,
     Clock,
     Cluster,
     Decider,
@@ -39,6 +41,7 @@ from funkhaus.ports.world import (
 )
 
 __all__ = [
+    "Activity",
     "Answer",
     "Approvals",
     "AuditChains",
@@ -50,6 +53,7 @@ __all__ = [
     "BuildResults",
     "Builds",
     "BundleSigner",
+    "Calls",
     "Change",
     "Checked",
     "Clock",

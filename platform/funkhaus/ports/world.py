@@ -62,10 +62,14 @@ class Cluster(Protocol):
         namespace: str = "",
         *,
         labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
         limit: int = 500,
         subject: Subject | None = None,
     ) -> list[Manifest]:
-        """The objects of a namespace (all namespaces when empty), read in chunks; `limit` bounds the total."""
+        """The objects of a namespace (all namespaces when empty), read in chunks; `limit` bounds the total.
+
+        `fields` are a kind's own that kube-apiserver selects by, as paths (``status.podIP``).
+        """
 
     async def page(
         self,
@@ -113,6 +117,17 @@ class Cluster(Protocol):
         subject: Subject | None = None,
     ) -> Manifest:
         """RFC 7396 merge patch."""
+
+    async def rescale(self, kind: Kind, namespace: str, name: str, *, was: int, to: int) -> bool:
+        """Set the replicas of what has the subresource ``scale`` if they are `was`; whether it was this call that did.
+
+        Raises `NotFoundError`.
+        """
+
+    def watch(
+        self, kind: Kind, namespace: str, *, labels: Mapping[str, str], seconds: float
+    ) -> AsyncIterator[tuple[Manifest, bool]]:
+        """The objects there are and then each that changes, and whether it was deleted; ends after `seconds`."""
 
     async def delete(
         self,
@@ -215,6 +230,27 @@ class BuildResults(Protocol):
 
     async def end(self, host: str, secret: str, refusal: str = "") -> None:
         """Let the pod end; with `refusal`, in failure and with these last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What a replica says of itself: calls that ended since it began, and those that run or wait now."""
+
+    ended: int
+    running: int
+
+
+class Activity(Protocol):
+    """Replicas of functions, asked on the port no trigger reaches; `host` is one's address.
+
+    What answers is the tenant's own process: it may keep its function awake, or put it to sleep, and nobody else's.
+    """
+
+    async def calls(self, host: str) -> Calls:
+        """What it has done; raises `UnavailableError` where it doesn't say."""
+
+    async def ready(self, host: str) -> bool:
+        """Whether it takes calls now; never raises."""
 
 
 class TokenMint(Protocol):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from funkhaus.domain.archive import sources_repository, unpack
 from funkhaus.domain.errors import NotFoundError
-from funkhaus.domain.function import Scaling
+from funkhaus.domain.function import DEFAULT_IDLE, Scaling
 from funkhaus.domain.kinds import FUNCTION
 from funkhaus.domain.permission import Permission
 from funkhaus.services.resources import Place, ResourceService
@@ -33,9 +33,15 @@ class FunctionService(ResourceService):
         self._registry = registry
 
     async def scale(self, asker: Asker, place: Place, name: str, scaling: Scaling) -> Manifest:
-        """Set replicas and the CPU utilisation the autoscaler holds; raises as `update` does."""
+        """Set replicas, the CPU utilisation the autoscaler holds and when it sleeps; raises as `update` does."""
+        idle = scaling.idle if scaling.idle != DEFAULT_IDLE else None  # as `funkhaus.crd.function`
         patch = {
-            "scaling": {"min": scaling.min, "max": scaling.max, "cpuPercent": scaling.cpu_percent}
+            "scaling": {
+                "min": scaling.min,
+                "max": scaling.max,
+                "cpuPercent": scaling.cpu_percent,
+                "idle": idle,
+            }
         }
         return await self.update(asker, place, name, patch)
 

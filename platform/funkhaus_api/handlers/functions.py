@@ -23,7 +23,7 @@ async def scale(request: web.Request) -> web.Response:
         asker(request),
         where,
         request.match_info["function"],
-        Scaling(min=body.min, max=body.max, cpu_percent=body.cpu_percent),
+        Scaling(min=body.min, max=body.max, cpu_percent=body.cpu_percent, idle=body.idle),
     )
     return answer(resource(where, stored))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
+from funkhaus.domain.function import DEFAULT_IDLE
 from funkhaus_api.wire.reading import Body
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ class Patch(Body):
 
 
 class NewScaling(Body):
-    """Replicas, and the CPU utilisation in percent that the autoscaler holds."""
+    """Replicas, the CPU utilisation in percent that the autoscaler holds, and seconds without a call before it sleeps."""
 
     min: int
     max: int
     cpu_percent: int = 80
+    idle: int = DEFAULT_IDLE
 
 
 def resource(place: Place, manifest: Manifest) -> dict[str, Any]:

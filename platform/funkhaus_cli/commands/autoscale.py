@@ -24,15 +24,31 @@ def autoscale() -> None:
 
 
 @autoscale.command(
-    "create", examples=("funkhaus autoscale create hello --min 1 --max 5 --value 70",)
+    "create",
+    examples=(
+        "funkhaus autoscale create hello --min 1 --max 5 --value 70",
+        "funkhaus autoscale create hello --min 0 --max 5 --idle 60",
+    ),
 )
 @click.argument("function", type=FUNCTION)
 @click.option(
-    "--min", "low", type=int, default=1, show_default=True, metavar="N", help="Replicas at least."
+    "--min",
+    "low",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Replicas at least; 0: none while nobody calls.",
 )
 @click.option("--max", "high", type=int, required=True, metavar="N", help="Replicas at most.")
 @click.option(
     "--value", metavar="PERCENT", help="CPU utilisation to hold, in percent of the limit [80]."
+)
+@click.option(
+    "--idle",
+    type=int,
+    metavar="SECONDS",
+    help="With --min 0: without a call for so long it sleeps [300].",
 )
 @click.option("--metric", default="cpu", show_default=True, help="What to scale by: cpu.")
 @output(("table", "json", "yaml", "name"))
@@ -45,12 +61,14 @@ def create(
     low: int,
     high: int,
     value: str | None,
+    idle: int | None,
     metric: str,
     output: str,
 ) -> None:
     """Scale FUNCTION between --min and --max replicas.
 
-    There are as many as it takes for each to use --value percent of its CPU limit.
+    There are as many as it takes for each to use --value percent of its CPU limit. With --min 0 there are none after
+    --idle seconds without a call; the next call waits until one is ready.
     """
     if metric != "cpu":
         raise Failure(
@@ -61,6 +79,8 @@ def create(
     body: dict[str, Any] = {"min": low, "max": high}
     if value is not None:
         body["cpuPercent"] = _percent(value)
+    if idle is not None:
+        body["idle"] = idle
     document = session.api.put(session.path("functions", function, "scaling"), body)
     scaling = (document.get("spec") or {}).get("scaling") or body
     show_one(
@@ -68,8 +88,14 @@ def create(
         output,
         name=function,
         said=f"Function {function} in {session.place} scales from {scaling['min']} to {scaling['max']} replicas"
-        f" at {scaling.get('cpuPercent', 80)} % CPU.",
+        f" at {scaling.get('cpuPercent', 80)} % CPU{_slept(scaling)}.",
     )
+
+
+def _slept(scaling: Mapping[str, Any]) -> str:
+    if scaling["min"]:
+        return ""
+    return f", and sleeps after {scaling.get('idle', 300)} s without a call"
 
 
 def _percent(text: str) -> int:

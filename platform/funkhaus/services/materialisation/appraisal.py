@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from funkhaus.crd.conditions import APPROVED, DEGRADED, READY, Condition
+from funkhaus.crd.conditions import APPROVED, ASLEEP, DEGRADED, READY, WAKING, Condition
 from funkhaus.services.materialisation.building import UNDER_WAY
 from funkhaus.services.materialisation.diagnosis import replicas, trouble
 
@@ -43,7 +43,7 @@ def _degraded(wrong: Trouble | None) -> Condition:
 
 def _serves(rolled: Rolled) -> str:
     """The half-sentence about the revision that answers meanwhile."""
-    if replicas(rolled.deployments.get(rolled.active)).ready:
+    if rolled.bed.asleep or replicas(rolled.deployments.get(rolled.active)).ready:
         return f"; revision {rolled.active} goes on serving"
     return "; nothing serves"
 
@@ -82,6 +82,13 @@ def _rolling(rolled: Rolled, wrong: Trouble | None) -> Condition:
 
 def _alone(rolled: Rolled, wrong: Trouble | None) -> Condition:
     count = replicas(rolled.deployments.get(rolled.active))
+    if rolled.bed.asleep and not count.wanted:
+        return Condition(
+            READY,
+            status=True,
+            reason=ASLEEP,
+            message=f"revision {rolled.active} sleeps, for nobody called it; the next call wakes it and is answered",
+        )
     if count.ready:
         return Condition(
             READY,
@@ -92,6 +99,13 @@ def _alone(rolled: Rolled, wrong: Trouble | None) -> Condition:
     if wrong:
         return Condition(
             READY, status=False if wrong.fatal else None, reason=wrong.reason, message=wrong.message
+        )
+    if rolled.bed.asleep:
+        return Condition(
+            READY,
+            status=True,
+            reason=WAKING,
+            message=f"revision {rolled.active} was called and starts; calls wait for it",
         )
     return Condition(
         READY,

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from funkhaus.services.ledger import LedgerService
     from funkhaus.services.materialisation.observed import Observed
     from funkhaus.services.materialisation.parts import Judge
+    from funkhaus.services.materialisation.sleeping import Sleeping
     from funkhaus.services.materialisation.standing import Standing
     from funkhaus.services.materialisation.upkeep import Upkeep
 
@@ -67,6 +68,7 @@ class FunctionMaterialiser:
         upkeep: Upkeep,
         results: BuildResults,
         builds: BuildRules,
+        sleeping: Sleeping,
         kept: int,
     ) -> None:
         self._cluster, self._judge, self._stores, self._clock = cluster, judge, stores, clock
@@ -74,7 +76,7 @@ class FunctionMaterialiser:
         quota = BuildQuota(stores, clock)
         self._builds = Builds(cluster, registry, results, clock, builds, quota)
         self._assembly = Assembly(cluster, registry, self._builds)
-        self._rollout = Rollout(cluster, upkeep, clock, kept)
+        self._rollout = Rollout(cluster, upkeep, clock, sleeping, kept)
 
     async def reconcile(self, namespace: str, name: str) -> Next:
         """Make the cluster what the Function asks for, as far as that goes now.

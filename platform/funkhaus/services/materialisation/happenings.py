@@ -7,6 +7,7 @@ from collections import OrderedDict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from funkhaus.crd.conditions import ASLEEP, WAKING
 from funkhaus.domain.errors import FunkhausError
 from funkhaus.domain.kinds import EVENT
 from funkhaus.manifests import labels
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 AT_ONCE = 10
 """Events one object may get in `WINDOW`."""
 WINDOW = timedelta(minutes=5)
+ROUTINE = timedelta(hours=1)
+"""Between two Events that say a function went to sleep, or woke."""
 OBJECTS_KEPT = 10_000
 MESSAGE_LIMIT = 1024
 _GOOD = {
@@ -32,6 +35,7 @@ _GOOD = {
 }
 
 
+_SLEEP = {ASLEEP, WAKING}
 _NO_NEWS = {("Degraded", "False"), ("Approved", "True")}
 """Not worth an Event where the condition was not there before."""
 
@@ -42,6 +46,7 @@ class Happenings:
     def __init__(self, cluster: Cluster, clock: Clock, component: str) -> None:
         self._cluster, self._clock, self._component = cluster, clock, component
         self._said: OrderedDict[str, list[datetime]] = OrderedDict()
+        self._routine: OrderedDict[tuple[str, str], datetime] = OrderedDict()
 
     async def conditions(
         self,
@@ -59,6 +64,9 @@ class Happenings:
             if not changed or first_and_fine or reason in said:
                 continue
             said.add(reason)
+            routine = status == "True" and {reason, old.get(kind)} & _SLEEP
+            if routine and not self._worth_saying(manifest["metadata"]["uid"], reason):
+                continue
             level = "Normal" if (kind, status) in _GOOD else "Warning"
             await self._say(manifest, level, reason, item["message"])
 
@@ -86,6 +94,18 @@ class Happenings:
         while len(self._said) > OBJECTS_KEPT:
             self._said.popitem(last=False)
         return allowed
+
+    def _worth_saying(self, uid: str, reason: str) -> bool:
+        """Sleeping and waking is what such a function does all day."""
+        now, key = self._clock.now(), (uid, reason)
+        last = self._routine.get(key)
+        if last is not None and now - last < ROUTINE:
+            return False
+        self._routine[key] = now
+        self._routine.move_to_end(key)
+        while len(self._routine) > OBJECTS_KEPT:
+            self._routine.popitem(last=False)
+        return True
 
     def _event(self, manifest: Manifest, kind: str, reason: str, message: str) -> Manifest:
         meta, now = manifest["metadata"], self._clock.now()

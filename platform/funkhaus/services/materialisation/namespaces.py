@@ -99,6 +99,8 @@ class NamespaceMaterialiser:
                 system_namespace=around.system_namespace,
                 dns_cidrs=around.dns_cidrs,
                 index=around.builds.index,
+                waker_cidrs=around.waker_cidrs,
+                waker_port=around.waker_port,
             ),
             builders.resource_quota(wanted, owner),
             builders.limit_range(place, owner),

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from funkhaus.domain.kinds import (
     AUTOSCALER,
     DEPLOYMENT,
+    ENDPOINT_SLICE,
     FUNCTION_REVISION,
     HTTP_TRIGGER,
     POD,
     SERVICE,
 )
 from funkhaus.manifests import function as builders
-from funkhaus.manifests import labels
+from funkhaus.manifests import labels, waking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +39,8 @@ class Observed:
     autoscaler: Manifest | None
     pods: tuple[Manifest, ...]
     triggers: tuple[Manifest, ...]
+    waker: Manifest | None = None
+    """What makes the waker part of the public Service, while it is."""
 
     def active(self, function: str) -> str:
         """The revision the public Service selects, if that revision is known; else empty."""
@@ -59,13 +62,18 @@ async def observe(cluster: Cluster, function: Function) -> Observed:
     """Read everything at once."""
     namespace, name = function.namespace, function.name
     selected = {labels.FUNCTION: name}
-    revisions, deployments, services, pods, triggers, autoscaler = await asyncio.gather(
-        cluster.list(FUNCTION_REVISION, namespace, labels=selected),
-        cluster.list(DEPLOYMENT, namespace, labels=selected),
-        cluster.list(SERVICE, namespace, labels=selected),
-        cluster.list(POD, namespace, labels=selected, limit=PODS_SEEN),
-        cluster.list(HTTP_TRIGGER, namespace, limit=TRIGGERS_SEEN),
-        cluster.get(AUTOSCALER, namespace, name),
+    (revisions, deployments, services, pods, triggers), (autoscaler, waker) = await asyncio.gather(
+        asyncio.gather(
+            cluster.list(FUNCTION_REVISION, namespace, labels=selected),
+            cluster.list(DEPLOYMENT, namespace, labels=selected),
+            cluster.list(SERVICE, namespace, labels=selected),
+            cluster.list(POD, namespace, labels=selected, limit=PODS_SEEN),
+            cluster.list(HTTP_TRIGGER, namespace, limit=TRIGGERS_SEEN),
+        ),
+        asyncio.gather(
+            cluster.get(AUTOSCALER, namespace, name),
+            cluster.get(ENDPOINT_SLICE, namespace, waking.name(name)),
+        ),
     )
     owner = builders.owner(function)
     return Observed(
@@ -75,6 +83,7 @@ async def observe(cluster: Cluster, function: Function) -> Observed:
         autoscaler=autoscaler if autoscaler and owner.owns(autoscaler) else None,
         pods=tuple(pods),
         triggers=tuple(item for item in triggers if item["spec"].get("function") == name),
+        waker=waker if waker and owner.owns(waker) else None,
     )
 
 

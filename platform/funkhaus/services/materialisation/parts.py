@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from funkhaus.crd.conditions import ADMITTED, Condition, is_true
 from funkhaus.domain.build import BuildRules
 from funkhaus.manifests.labels import Site
+from funkhaus.manifests.network import WAKER_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,7 +35,8 @@ class Judge(Protocol):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What of the settings ends up in objects. `dns_cidrs` are DNS servers that are no pods;
-    `caller_runtime` is the runtime whose image makes the calls of cron triggers, `gateway` what carries HTTPRoutes, if any.
+    `caller_runtime` is the runtime whose image makes the calls of cron triggers, `gateway` what carries HTTPRoutes, if any;
+    `waker_cidrs` is where the waker is, where it is no pod.
     """
 
     domain: str
@@ -46,6 +48,8 @@ class Surroundings:
     caller_runtime: str = "python3.11"
     gateway: Gateway | None = None
     builds: BuildRules = field(default_factory=BuildRules)
+    waker_cidrs: tuple[str, ...] = ()
+    waker_port: int = WAKER_PORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,15 +23,19 @@ REASONS = {"tenant-suspended": "TenantSuspended", "tenant-deleting": "TenantDele
 
 
 async def lay(cluster: Cluster, function: Function, seen: Observed) -> Observed:
-    """Take the autoscaler away, which would keep one replica at least, then every replica. What is left comes back."""
+    """Take the autoscaler away, which would keep one replica at least, and the waker; then every replica.
+
+    What is left comes back.
+    """
     await remove(cluster, seen.autoscaler, builders.owner(function))
+    await remove(cluster, seen.waker, builders.owner(function))
     deployments = dict(seen.deployments)
     for name, live in seen.deployments.items():
         if live["spec"].get("replicas", 1):
             deployments[name] = await cluster.merge_patch(
                 DEPLOYMENT, live["metadata"]["namespace"], name, {"spec": {"replicas": 0}}
             )
-    return dataclasses.replace(seen, autoscaler=None, deployments=deployments)
+    return dataclasses.replace(seen, autoscaler=None, waker=None, deployments=deployments)
 
 
 def conditions(objections: Sequence[Finding], what: str) -> list[Condition]:

@@ -15,6 +15,7 @@ from funkhaus.manifests import function as builders
 from funkhaus.manifests import labels
 from funkhaus.services.materialisation.diagnosis import replicas
 from funkhaus.services.materialisation.revisions import last_of_use
+from funkhaus.services.materialisation.sleeping import AWAKE, Bed
 from funkhaus.services.materialisation.upkeep import remove
 from funkhaus.services.running import replicas as replicas_now
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from funkhaus.manifests.labels import Site
     from funkhaus.ports import Clock, Cluster, Manifest
     from funkhaus.services.materialisation.observed import Observed
+    from funkhaus.services.materialisation.sleeping import Sleeping
     from funkhaus.services.materialisation.upkeep import Upkeep
 
 LINGER = timedelta(seconds=15)
@@ -41,13 +43,22 @@ class Rolled:
     specs: dict[str, RevisionSpec] = field(default_factory=dict)
     deployments: dict[str, Manifest] = field(default_factory=dict)
     after: float | None = None
+    bed: Bed = AWAKE
+
+    def soon(self, after: float | None) -> None:
+        """Look again in so many seconds at the latest."""
+        if after is not None:
+            self.after = after if self.after is None else min(self.after, after)
 
 
 class Rollout:
     """One step of it, as far as it goes now."""
 
-    def __init__(self, cluster: Cluster, upkeep: Upkeep, clock: Clock, kept: int) -> None:
+    def __init__(
+        self, cluster: Cluster, upkeep: Upkeep, clock: Clock, sleeping: Sleeping, kept: int
+    ) -> None:
         self._cluster, self._upkeep, self._clock, self._kept = cluster, upkeep, clock, kept
+        self._sleeping = sleeping
 
     async def advance(
         self,
@@ -76,17 +87,35 @@ class Rollout:
             )
             service = builders.revision_service(site, function, name)
             await self._upkeep.ensure(service, owner, seen.services.get(name))
+        rolled.bed = await self._sleeping.bed(function, seen)
         if scale:
             await self._size(function, seen, rolled)
         settled_in = await self._switch(site, function, seen, rolled)
         if scale:
             await self._autoscale(site, function, seen, rolled)
+        await self._sleep(site, function, seen, rolled, scale=scale)
         await self._clear(function, seen, rolled, settled_in)
         return rolled
 
+    async def _sleep(
+        self, site: Site, function: Function, seen: Observed, rolled: Rolled, *, scale: bool
+    ) -> None:
+        """One step towards sleep or back; the autoscaler stays, for it leaves alone what has no replica."""
+        rolled.bed, changed, after = await self._sleeping.settle(
+            site,
+            function,
+            seen,
+            rolled.bed,
+            rolled.deployments,
+            rolled.active,
+            settled=scale and rolled.active == rolled.desired,
+        )
+        rolled.deployments |= changed
+        rolled.soon(after)
+
     async def _size(self, function: Function, seen: Observed, rolled: Rolled) -> None:
         """Replicas by patch, and only where no autoscaler decides: a field never applied is never lost by applying."""
-        low, high = max(1, function.spec.scaling.min), max(1, function.spec.scaling.max)
+        low, high = function.spec.scaling.least, max(1, function.spec.scaling.max)
         current = low
         if rolled.active:
             current = replicas(rolled.deployments[rolled.active]).wanted
@@ -94,6 +123,8 @@ class Rollout:
         for name, deployment in rolled.deployments.items():
             # Nothing but us leaves zero, where a function that rested comes from: an autoscaler never does.
             new = name not in seen.deployments or not replicas(deployment).wanted
+            if name == rolled.active and new and rolled.bed.asleep:
+                continue  # the waker's to wake
             if name == target and not new:
                 continue
             if name == rolled.active and not new and builders.scales(function.spec.scaling):
@@ -172,7 +203,7 @@ class Rollout:
             if name not in keep and name != function.name
         ]
         if settled_in and stale:
-            rolled.after = settled_in if rolled.after is None else rolled.after
+            rolled.soon(settled_in)
         else:
             for item in stale:
                 await remove(self._cluster, item, owner)

@@ -3,7 +3,7 @@ package funkhaus.admission.replicas_test
 import data.funkhaus.admission.replicas
 import data.funkhaus.lib.samples_test as samples
 
-_judged(least, most) := _scaled({"min": least, "max": most, "cpu_percent": 80})
+_judged(least, most) := _scaled({"min": least, "max": most, "cpu_percent": 80, "idle": 300})
 
 _scaled(scaling) := samples.codes(findings) if {
 	asked := samples.with_field(samples.function, "scaling", scaling)
@@ -16,9 +16,65 @@ test_within_bounds_passes if {
 	_judged(5, 5) == set()
 }
 
-test_zero_is_refused_by_name if {
-	_judged(0, 1) == {"replicas-zero"}
-	_judged(0, 0) == {"replicas-zero", "replicas-crossed"}
+test_zero_passes_where_functions_may_sleep if {
+	_judged(0, 1) == set()
+	_judged(0, 5) == set()
+	_judged(0, 0) == {"replicas-crossed"}
+	_judged(0, 6) == {"replicas-above-ceiling"}
+}
+
+_awake := json.patch(samples.plans, [{"op": "remove", "path": "/small/function/idle"}])
+
+_judged_awake(least, most, plans) := samples.codes(findings) if {
+	scaling := {"min": least, "max": most, "cpu_percent": 80, "idle": 300}
+	asked := samples.with_field(samples.function, "scaling", scaling)
+	findings := replicas.findings with input as asked with data.data.plans as plans
+}
+
+test_zero_is_refused_by_name_where_they_may_not if {
+	_judged_awake(0, 1, _awake) == {"replicas-zero"}
+	_judged_awake(0, 0, _awake) == {"replicas-zero", "replicas-crossed"}
+	_judged_awake(1, 1, _awake) == set()
+	_judged_awake(-1, 1, _awake) == {"replicas-below-floor"}
+}
+
+test_half_a_bound_lets_nothing_sleep if {
+	every idle in [{"min": 10}, {"max": 10}, {"min": "10", "max": 20}, {"min": 10, "max": "20"}, null] {
+		plans := json.patch(samples.plans, [{"op": "replace", "path": "/small/function/idle", "value": idle}])
+		_judged_awake(0, 1, plans) == {"replicas-zero"}
+		_judged_awake(1, 1, plans) == set()
+	}
+}
+
+_idle(seconds) := _scaled({"min": 0, "max": 1, "cpu_percent": 80, "idle": seconds})
+
+test_idle_is_within_the_plan_s_seconds if {
+	every seconds in [10, 300, 3600] {
+		_idle(seconds) == set()
+	}
+	every seconds in [9, 3601, -1, "60", null] {
+		_idle(seconds) == {"replicas-idle-out-of-range"}
+	}
+}
+
+_idle_finding(seconds) := finding if {
+	asked := samples.with_field(samples.function, "scaling", {"min": 0, "max": 1, "cpu_percent": 80, "idle": seconds})
+	findings := replicas.findings with input as asked with data.data as samples.catalogue
+	some finding in findings
+}
+
+test_the_finding_about_idle_says_everything if {
+	_idle_finding(5) == {
+		"code": "replicas-idle-out-of-range",
+		"outcome": "deny",
+		"path": "spec.scaling.idle",
+		"value": 5,
+		"limit": 10,
+		"passes": 10,
+		"message": "idle 5 is not within the plan small's 10 to 3600 seconds",
+	}
+	object.filter(_idle_finding(3601), ["limit", "passes"]) == {"limit": 3600, "passes": 3600}
+	object.filter(_idle_finding("60"), ["limit", "passes"]) == {"limit": 10, "passes": 10}
 }
 
 test_outside_of_bounds_is_denied if {
@@ -32,15 +88,20 @@ test_outside_of_bounds_is_denied if {
 
 test_the_target_is_a_percentage if {
 	every percent in [1, 80, 100] {
-		_scaled({"min": 1, "max": 2, "cpu_percent": percent}) == set()
+		_scaled({"min": 1, "max": 2, "cpu_percent": percent, "idle": 300}) == set()
 	}
 	every percent in [0, -1, 101, null] {
-		_scaled({"min": 1, "max": 2, "cpu_percent": percent}) == {"replicas-target-out-of-range"}
+		_scaled({"min": 1, "max": 2, "cpu_percent": percent, "idle": 300}) == {"replicas-target-out-of-range"}
 	}
 }
 
 test_nothing_asked_is_denied if {
-	_scaled({}) == {"replicas-below-floor", "replicas-crossed", "replicas-target-out-of-range"}
+	_scaled({}) == {
+		"replicas-below-floor",
+		"replicas-crossed",
+		"replicas-idle-out-of-range",
+		"replicas-target-out-of-range",
+	}
 }
 
 test_a_plan_without_a_ceiling_denies if {
@@ -50,7 +111,7 @@ test_a_plan_without_a_ceiling_denies if {
 }
 
 _softly(most, approval) := findings if {
-	asked := samples.with_field(samples.function, "scaling", {"min": 1, "max": most, "cpu_percent": 80})
+	asked := samples.with_field(samples.function, "scaling", {"min": 1, "max": most, "cpu_percent": 80, "idle": 300})
 	plans := json.patch(samples.plans, [{"op": "add", "path": "/small/function/replicas/approval", "value": approval}])
 	findings := replicas.findings with input as asked with data.data.plans as plans
 }
@@ -81,29 +142,30 @@ test_other_kinds_are_left_alone if {
 }
 
 _finding(least, most) := finding if {
-	asked := samples.with_field(samples.function, "scaling", {"min": least, "max": most, "cpu_percent": 80})
+	asked := samples.with_field(samples.function, "scaling", {"min": least, "max": most, "cpu_percent": 80, "idle": 300})
 	findings := replicas.findings with input as asked with data.data as samples.catalogue
 	some finding in findings
 }
 
 test_the_findings_say_everything if {
-	_finding(0, 1) == {
+	zero := replicas.findings with input as samples.with_field(samples.function, "scaling", {"min": 0, "max": 1, "cpu_percent": 80, "idle": 300}) with data.data.plans as _awake
+	zero == {{
 		"code": "replicas-zero",
 		"outcome": "deny",
 		"path": "spec.scaling.min",
 		"value": 0,
 		"limit": 1,
 		"passes": 1,
-		"message": "min 0 needs scale to zero, which this platform does not offer yet; 1 passes",
-	}
+		"message": "min is 0, and the plan small does not let functions sleep; 1 passes",
+	}}
 	_finding(-1, 1) == {
 		"code": "replicas-below-floor",
 		"outcome": "deny",
 		"path": "spec.scaling.min",
 		"value": -1,
-		"limit": 1,
+		"limit": 0,
 		"passes": 1,
-		"message": "min -1 is not a whole number of 1 or more; 1 passes",
+		"message": "min -1 is not a whole number of 0 or more; 1 passes",
 	}
 	_finding(1, 6) == {
 		"code": "replicas-above-ceiling",
@@ -121,12 +183,12 @@ test_the_findings_say_everything if {
 		"value": 2,
 		"limit": 3,
 		"passes": 3,
-		"message": "max 2 is below min 3; 3 or more passes",
+		"message": "max 2 is below 3; 3 or more passes",
 	}
 }
 
 test_the_finding_about_the_target_says_everything if {
-	asked := samples.with_field(samples.function, "scaling", {"min": 1, "max": 2, "cpu_percent": 0})
+	asked := samples.with_field(samples.function, "scaling", {"min": 1, "max": 2, "cpu_percent": 0, "idle": 300})
 	findings := replicas.findings with input as asked with data.data as samples.catalogue
 	findings == {{
 		"code": "replicas-target-out-of-range",

@@ -19,7 +19,7 @@ function := {
 		"resources": {"cpu": {"text": "250m", "millis": 250}, "memory": {"text": "128Mi", "bytes": 134217728}},
 		"timeout": 60,
 		"concurrency": 8,
-		"scaling": {"min": 1, "max": 1, "cpu_percent": 80},
+		"scaling": {"min": 1, "max": 1, "cpu_percent": 80, "idle": 300},
 	},
 	"owned": {"labels": {}, "annotations": {}},
 	"change": {"operation": "CREATE", "at": "2026-01-01T00:00:00Z"},
@@ -76,6 +76,7 @@ plans := {"small": {"trigger": {"interval": 300}, "function": {
 	"replicas": {"max": 5},
 	"timeout": {"min": 1, "max": 300},
 	"concurrency": {"min": 1, "max": 100},
+	"idle": {"min": 10, "max": 3600},
 	"source": {"min": 1, "max": 65536},
 	"runtimes": ["node22", "python2.7", "python3.10", "python3.11", "python3.9"],
 }}}

@@ -1,0 +1,5 @@
+"""Functions' replicas, asked directly on their operations port."""
+
+from funkhaus.pods.activity import PodActivity
+
+__all__ = ["PodActivity"]
