@@ -99,6 +99,8 @@ class Passing:
 
     async def _body(self, request: web.BaseRequest) -> AsyncIterator[bytes]:
         size = 0
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         async for chunk in request.content.iter_chunked(CHUNK):
             size += len(chunk)
             if size > self._limit:

@@ -11,6 +11,7 @@ import pytest
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError
 from funkhaus.domain.kinds import (
     CONFIG_MAP,
+    DEPLOYMENT,
     FUNCTION,
     LEASE,
     NAMESPACE,
@@ -382,3 +383,76 @@ async def test_no_token_of_what_is_not_there_or_another_by_now(exam: Exam) -> No
     await exam.ours.delete(SERVICE_ACCOUNT, "default", exam.name)
     with pytest.raises(NotFoundError):
         await exam.ours.mint(account, other, 600)
+
+
+def deployment(exam: Exam, replicas: int) -> Manifest:
+    """A Deployment of this exam."""
+    container = {"name": "c", "image": "registry.test/x@sha256:" + "a" * 64}
+    return {
+        "apiVersion": DEPLOYMENT.api_version,
+        "kind": DEPLOYMENT.name,
+        "metadata": {"namespace": "default", "name": exam.name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": exam.name}},
+            "template": {
+                "metadata": {"labels": {"app": exam.name}},
+                "spec": {"containers": [container]},
+            },
+        },
+    }
+
+
+async def test_rescaling_happens_from_what_it_is_said_to_be_and_once(exam: Exam) -> None:
+    await exam.other.apply(deployment(exam, 0))
+    name = ("default", exam.name)
+    done = await asyncio.gather(
+        *(exam.ours.rescale(DEPLOYMENT, *name, was=0, to=1) for _ in range(8))
+    )
+    assert sorted(done) == [False] * 7 + [True]
+    assert not await exam.ours.rescale(DEPLOYMENT, *name, was=0, to=2)
+    found = await exam.ours.get(DEPLOYMENT, *name)
+    assert found is not None
+    assert found["spec"]["replicas"] == 1
+    with pytest.raises(NotFoundError):
+        await exam.ours.rescale(DEPLOYMENT, "default", f"{exam.name}-absent", was=0, to=1)
+
+
+async def test_a_watch_begins_with_what_is_there_and_goes_on(exam: Exam) -> None:
+    marked, labels = exam.config_map(a="1"), {"exam": exam.name}
+    marked["metadata"]["labels"] = labels
+    await exam.other.apply(marked)
+    await exam.other.apply(
+        {**exam.config_map(), "metadata": {"namespace": "default", "name": f"{exam.name}-b"}}
+    )
+    seen: list[tuple[str, bool]] = []
+    async with asyncio.timeout(30):
+        async for manifest, deleted in exam.ours.watch(
+            CONFIG_MAP, "default", labels=labels, seconds=30
+        ):
+            assert manifest["metadata"]["name"] == exam.name
+            seen.append((manifest["data"]["a"], deleted))
+            if len(seen) == 1:
+                await exam.other.apply({**marked, "data": {"a": "2"}})
+            elif len(seen) == 2:
+                await exam.other.delete(CONFIG_MAP, "default", exam.name)
+            else:
+                break
+    assert seen == [("1", False), ("2", False), ("2", True)]
+
+
+async def test_a_watch_ends_by_itself(exam: Exam) -> None:
+    async with asyncio.timeout(30):
+        found = [
+            item
+            async for item in exam.ours.watch(
+                CONFIG_MAP, "default", labels={"exam": exam.name}, seconds=1
+            )
+        ]
+    assert found == []
+
+
+async def test_a_list_by_a_field(exam: Exam) -> None:
+    await exam.ours.apply(exam.config_map(a="1"))
+    found = await exam.ours.list(CONFIG_MAP, fields={"metadata.name": exam.name})
+    assert [item["metadata"]["name"] for item in found] == [exam.name]

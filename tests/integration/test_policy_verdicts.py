@@ -141,7 +141,7 @@ async def test_any_number_of_mistakes_is_named_at_once(decider: OpaDecider) -> N
         handler="x",
         resources={"cpu": "9", "memory": "9Gi"},
         timeout=0,
-        scaling={"min": 0, "max": 99, "cpuPercent": 80},
+        scaling={"min": -1, "max": 99, "cpuPercent": 80},
     )
     found = {finding.code for finding in (await decider.decide(question(manifest))).findings}
     assert found == {
@@ -150,7 +150,7 @@ async def test_any_number_of_mistakes_is_named_at_once(decider: OpaDecider) -> N
         "cpu-above-ceiling",
         "memory-above-ceiling",
         "timeout-below-floor",
-        "replicas-zero",
+        "replicas-below-floor",
         "replicas-above-ceiling",
     }
 

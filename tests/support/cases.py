@@ -38,7 +38,11 @@ FUNCTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "memory in milli": (memory("128m"), "memory-below-floor"),
     "memory in words": (memory("1 zettabyte"), "memory-malformed"),
     "memory 1Gi": (memory("1Gi"), "memory-above-ceiling"),
-    "scale to zero": (scaling(0, 1), "replicas-zero"),
+    "no replica at all": (scaling(0, 0), "replicas-crossed"),
+    "asleep after a second": (
+        function(scaling={"min": 0, "max": 1, "cpuPercent": 80, "idle": 1}),
+        "replicas-idle-out-of-range",
+    ),
     "min above max": (scaling(3, 2), "replicas-crossed"),
     "too many replicas": (scaling(1, 1000), "replicas-above-ceiling"),
     "target of 0 percent": (scaling(1, 2, 0), "replicas-target-out-of-range"),

@@ -46,7 +46,7 @@ _mistakes := {
 	"handler-malformed": ["/object/handler", "x"],
 	"labels-reserved": ["/object/labels", {"funkhaus.dev/tenant": "other"}],
 	"memory-above-ceiling": ["/object/resources/memory", {"text": "1Gi", "bytes": 1073741824}],
-	"replicas-zero": ["/object/scaling/min", 0],
+	"replicas-below-floor": ["/object/scaling/min", -1],
 	"request-tenant-missing": ["/tenant/id", ""],
 	"runtime-deprecated": ["/object/runtime", "python3.9"],
 	"source-above-ceiling": ["/object/source/bytes", 70000],

@@ -325,8 +325,8 @@ def test_b43_an_empty_limit_is_none(house: House, owner: Hands, name: str) -> No
 
 @pytest.mark.parametrize(
     ("least", "most", "code"),
-    [(0, 1, "replicas-zero"), (1, 6, "replicas-above-ceiling"), (-1, 1, "replicas-below-floor"), (3, 2, "replicas-crossed"),
-     (1, 2**31, "replicas-above-ceiling")],
+    [(0, 0, "replicas-crossed"), (1, 6, "replicas-above-ceiling"), (-1, 1, "replicas-below-floor"),
+     (3, 2, "replicas-crossed"), (1, 2**31, "replicas-above-ceiling")],
 )  # fmt: skip
 def test_b04_an_autoscaler_gets_no_more_than_the_plan_gives(
     house: House, owner: Hands, least: int, most: int, code: str

@@ -171,8 +171,9 @@ def _function_fields(
         ("resources",): [ABSENT, {}],
         ("timeout",): _around(plan["timeout"]),
         ("concurrency",): _around(plan["concurrency"]),
-        ("scaling",): [ABSENT, {}, {"min": 2}, {"max": 2, "min": 2}, {"max": 1, "min": 2}, {"max": 0, "min": 0}],
-        ("scaling", "min"): _around({"one": 1, **plan["replicas"]}),
+        ("scaling",): [ABSENT, {}, {"min": 2}, {"max": 2, "min": 2}, {"max": 1, "min": 2}, {"max": 0, "min": 0}, {"max": 1, "min": 0}, {"max": 1, "min": 0, "idle": 1}, {"max": 1, "min": 1, "idle": 1}],
+        ("scaling", "min"): _around({"zero": 0, "one": 1, **plan["replicas"]}),
+        ("scaling", "idle"): [ABSENT, *_around(plan.get("idle", {"some": 300}))],
         ("scaling", "max"): _around(plan["replicas"]),
         ("scaling", "cpuPercent"): _around({"min": 1, "max": 100}),
     }  # fmt: skip

@@ -207,6 +207,22 @@ def test_describe_does_not_repeat_itself(funkhaus: Terminal, api: FakeApi) -> No
     assert conditions.count("(the same)") == 1
 
 
+def test_describe_says_that_it_sleeps_and_what_wakes_it(funkhaus: Terminal, api: FakeApi) -> None:
+    asleep = condition("Ready", "True", "Asleep", "revision hello-1 sleeps; the next call wakes it")
+    none = {"desired": 0, "ready": 0, "summary": "0/0"}
+    made = function(status={"conditions": [asleep], "replicas": none})
+    made["spec"]["scaling"] = {"min": 0, "max": 3, "cpuPercent": 80, "idle": 60}
+    api.functions["hello"] = made
+    out = funkhaus("function", "describe", "hello").out
+    assert "asleep, the next call wakes it" in out
+    assert "0/0 (autoscaled 0 to 3 at 80 % CPU, asleep after 60 s without a call)" in out
+    made["spec"]["scaling"] = {"min": 0, "max": 1}
+    made["status"]["conditions"] = [condition("Ready", "True", "Waking", "it starts")]
+    out = funkhaus("function", "describe", "hello").out
+    assert "waking" in out
+    assert "(0 to 1, asleep after 300 s without a call)" in out
+
+
 def test_describe_for_programs(funkhaus: Terminal, api: FakeApi) -> None:
     api.functions["hello"] = function()
     document = json.loads(funkhaus("function", "describe", "hello", "-o", "json").out)

@@ -181,6 +181,18 @@ def test_autoscale_create_list_delete(funkhaus: Terminal, api: FakeApi) -> None:
     assert funkhaus("autoscale", "list").err == "No function scales in demo/default.\n"
 
 
+def test_autoscale_to_zero_says_when(funkhaus: Terminal, api: FakeApi) -> None:
+    api.functions["hello"] = function()
+    ran = funkhaus("autoscale", "create", "hello", "--min", "0", "--max", "1", "--idle", "60")
+    assert ran.out == (
+        "Function hello in demo/default scales from 0 to 1 replicas at 80 % CPU, and sleeps after 60 s without a call.\n"
+    )
+    ((_, _, body),) = api.asked("PUT")
+    assert body == {"min": 0, "max": 1, "idle": 60}
+    said = funkhaus("autoscale", "create", "hello", "--min", "0", "--max", "5").out
+    assert said.endswith("at 80 % CPU, and sleeps after 300 s without a call.\n")
+
+
 def test_autoscale_refuses_what_it_can_not_do(funkhaus: Terminal, api: FakeApi) -> None:
     base = ("autoscale", "create", "hello", "--max", "3")
     qps = funkhaus(*base, "--metric", "qps", "--value", "10")

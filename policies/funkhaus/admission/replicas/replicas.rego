@@ -2,7 +2,7 @@
 # title: Replicas
 # description: |
 #   At least one replica, at most as many as the plan allows, and a target the autoscaler can hold. `min` may be 0 where the
-#   plan says after how many seconds without a call a function sleeps (`idle`), and `idle` is within what it says.
+#   plan says after how many seconds without a call a function sleeps (`idle`); then `idle` is within what it says.
 # custom:
 #   findings:
 #     replicas-above-ceiling: max is above the plan's ceiling
@@ -146,6 +146,7 @@ _idle_objection := {
 	"passes": _nearest,
 	"message": sprintf("idle %v is not within the plan %s's %v to %v seconds", [_idle, plan.id, _rest.min, _rest.max]),
 } if {
+	_min == 0
 	_sleeps
 	not _rests
 }

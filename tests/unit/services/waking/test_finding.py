@@ -1,0 +1,198 @@
+"""Which function a call is for; a tenant's pod reaches its own namespace's and no other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from funkhaus.domain.errors import NotFoundError, UnavailableError
+from funkhaus.domain.kinds import INGRESS, POD, SERVICE
+from funkhaus.manifests import labels
+from funkhaus.manifests.trigger import host_mark
+from funkhaus.services.waking import Finder, Target
+from tests.support.cluster import MemoryCluster
+
+if TYPE_CHECKING:
+    from funkhaus.domain.errors import FunkhausError
+    from funkhaus.domain.kinds import Kind
+
+ENVOY, OWN, FOREIGN = "10.222.0.1", "10.244.0.7", "10.244.0.8"
+HOST = "hello.demo.example.com"
+
+
+@pytest.fixture
+def cluster() -> MemoryCluster:
+    made = MemoryCluster("funkhaus-waker")
+    for namespace in ("demo--main", "demo--test", "blue--main", "projectcontour"):
+        made.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    for namespace, name, address in (
+        ("demo--main", "caller", OWN),
+        ("blue--main", "caller", FOREIGN),
+        ("projectcontour", "envoy", ENVOY),
+    ):
+        pod(made, namespace, name, address)
+    route(made, "demo--main", "web", HOST, "/", "hello")
+    route(made, "demo--test", "deeper", HOST, "/deep/er", "inner")
+    return made
+
+
+def pod(
+    cluster: MemoryCluster, namespace: str, name: str, address: str, phase: str = "Running"
+) -> None:
+    cluster.put(
+        {
+            "apiVersion": "v1",
+            "kind": POD.name,
+            "metadata": {"namespace": namespace, "name": name},
+            "status": {"podIP": address, "phase": phase},
+        }
+    )
+
+
+def route(
+    cluster: MemoryCluster, namespace: str, name: str, host: str, path: str, function: str
+) -> None:
+    backend = {"service": {"name": function, "port": {"name": "http"}}}
+    cluster.put(
+        {
+            "apiVersion": INGRESS.api_version,
+            "kind": INGRESS.name,
+            "metadata": {
+                "namespace": namespace,
+                "name": name,
+                "labels": {**labels.MANAGED, labels.HOST: host_mark(host)},
+            },
+            "spec": {
+                "rules": [
+                    {
+                        "host": host,
+                        "http": {
+                            "paths": [{"path": path, "pathType": "Prefix", "backend": backend}]
+                        },
+                    }
+                ]
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize("host", [HOST, f"{HOST}:8088", HOST.upper(), f"{HOST}.", f"{HOST}.:80"])
+async def test_by_host(cluster: MemoryCluster, host: str) -> None:
+    assert await Finder(cluster).find(ENVOY, host, "/") == Target("demo--main", "hello")
+
+
+@pytest.mark.parametrize(
+    ("path", "function"),
+    [
+        ("/x", "hello"),
+        ("/deep", "hello"),
+        ("/deep/er", "inner"),
+        ("/deep/er/x", "inner"),
+        ("/deep/ert", "hello"),
+    ],
+)
+async def test_by_the_longest_path(cluster: MemoryCluster, path: str, function: str) -> None:
+    assert (await Finder(cluster).find(ENVOY, HOST, path)).function == function
+
+
+@pytest.mark.parametrize(
+    "host", ["", "other.demo.example.com", "hello", "hello.demo--main", "[::1]:80", "10.96.0.9"]
+)
+async def test_no_such_host(cluster: MemoryCluster, host: str) -> None:
+    with pytest.raises(NotFoundError):
+        await Finder(cluster).find(ENVOY, host, "/")
+
+
+async def test_an_ingress_of_another_host_under_the_same_mark_is_not_believed(
+    cluster: MemoryCluster,
+) -> None:
+    route(cluster, "blue--main", "evil", "evil.example.com", "/longer", "evil")
+    cluster.find(INGRESS, "blue--main", "evil")["metadata"]["labels"][labels.HOST] = host_mark(HOST)
+    assert (await Finder(cluster).find(ENVOY, HOST, "/longer")).function == "hello"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "hello",
+        "hello:8080",
+        "hello.demo--main",
+        "hello.demo--main.svc",
+        "hello.demo--main.svc.cluster.local:8080",
+    ],
+)
+async def test_a_pod_calls_its_neighbours_by_name(cluster: MemoryCluster, host: str) -> None:
+    assert await Finder(cluster).find(OWN, host, "/") == Target("demo--main", "hello")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [HOST, "hello.blue--main", "hello.demo--test", "hello.demo--test.svc.cluster.local", "hello.demo--main.example.com",
+     "hello.demo--main.svcx", "10.96.0.1", ".demo--main", ""],
+)  # fmt: skip
+async def test_a_pod_calls_nobody_else_whatever_it_says(cluster: MemoryCluster, host: str) -> None:
+    service(cluster, "demo--test", "hello", "10.96.0.1")
+    try:
+        found = await Finder(cluster).find(OWN, host, "/")
+    except NotFoundError:
+        return
+    assert found.namespace == "demo--main", found
+
+
+async def test_the_same_name_is_another_function_from_another_namespace(
+    cluster: MemoryCluster,
+) -> None:
+    finder = Finder(cluster)
+    assert (await finder.find(OWN, "hello", "/")).namespace == "demo--main"
+    assert (await finder.find(FOREIGN, "hello", "/")).namespace == "blue--main"
+
+
+async def test_an_address_is_a_pod_s_that_lives(cluster: MemoryCluster) -> None:
+    pod(cluster, "demo--test", "ended", "10.244.0.9", "Succeeded")
+    pod(cluster, "demo--main", "lives", "10.244.0.9")
+    assert (await Finder(cluster).find("10.244.0.9", "hello", "/")).namespace == "demo--main"
+
+
+def service(cluster: MemoryCluster, namespace: str, name: str, address: str) -> None:
+    cluster.put(
+        {
+            "apiVersion": "v1",
+            "kind": SERVICE.name,
+            "metadata": {
+                "namespace": namespace,
+                "name": name,
+                "labels": {**labels.MANAGED, labels.FUNCTION: name},
+            },
+            "spec": {"clusterIP": address},
+        }
+    )
+
+
+async def test_the_api_calls_by_the_service_s_address(cluster: MemoryCluster) -> None:
+    service(cluster, "demo--main", "hello", "10.96.0.1")
+    found = await Finder(cluster).find("10.222.0.1", "10.96.0.1:8080", "/")
+    assert found == Target("demo--main", "hello")
+
+
+async def test_a_burst_asks_once(cluster: MemoryCluster) -> None:
+    asked: list[str] = []
+
+    def ask(verb: str, kind: Kind, namespace: str, name: str) -> FunkhausError | None:
+        asked.append(f"{verb} {kind.name}{namespace}{name}")
+        return None
+
+    cluster.failure = ask
+    finder = Finder(cluster)
+    await asyncio.gather(*(finder.find(ENVOY, HOST, "/") for _ in range(50)))
+    assert asked == ["list Pod", "list Ingress"]
+
+
+async def test_a_failure_is_not_remembered(cluster: MemoryCluster) -> None:
+    cluster.failure = lambda *_: UnavailableError("away")
+    finder = Finder(cluster)
+    with pytest.raises(UnavailableError):
+        await finder.find(ENVOY, HOST, "/")
+    cluster.failure = lambda *_: None
+    assert await finder.find(ENVOY, HOST, "/")
