@@ -180,7 +180,7 @@ def test_another_tenant_s_pod_wakes_nothing_and_reaches_nothing(
 
 def test_a_suspended_tenant_s_is_not_woken(house: House, red: Tenant, admin_token: str) -> None:
     asleep(red, "hello")
-    stopped = house.cli(admin_token, "tenant", "suspend", red.id, "--reason", "e2e", "--yes")
+    stopped = house.cli(admin_token, "tenant", "suspend", red.id, "--reason", "e2e")
     assert stopped.code == 0, stopped.err
     try:
         eventually("the waker is out of the Service", lambda: not in_service(red, "hello"))
