@@ -52,7 +52,9 @@ class Calls:
         """One call. Every answer ends its connection, so that the next call finds the replica itself."""
         try:
             path = request.raw_path.partition("?")[0]
-            target = await self._finder.find(request.remote or "", request.host, path)
+            target = await self._finder.find(
+                request.remote or "", request.host, path, request.method
+            )
             with self._room.place(target):
                 metrics.WAKER_HELD.inc()
                 try:

@@ -31,7 +31,7 @@ def host(site: Site, trigger: HTTPTrigger, domain: str) -> str:
 
 
 def host_mark(host: str) -> str:
-    """The label's value that a host is found by among Ingresses and routes; a host is longer than a label's value may be."""
+    """The label's value that a host is found by among Ingresses and routes: it may be longer than a label."""
     return hashlib.sha256(host.encode()).hexdigest()[:_MARK_DIGITS]
 
 

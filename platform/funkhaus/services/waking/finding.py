@@ -1,8 +1,8 @@
 """Which function a call is for.
 
 A pod of a tenant's calls a function of its own namespace by the Service's name, and nothing else: who calls is told by its
-address, not by what it says. Everybody else comes by way of the ingress controller and is led by host and path, as the
-Ingresses say it; or by way of the platform's own API, which calls the Service's address.
+address, not by what it says. Everybody else comes by way of the ingress controller and is led by host, path and method, as
+Ingresses and HTTPRoutes say it; or by way of the platform's own API, which calls the Service's address.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from funkhaus.domain.errors import NotFoundError
-from funkhaus.domain.kinds import INGRESS, POD, SERVICE
+from funkhaus.domain.errors import ForbiddenError, NotFoundError
+from funkhaus.domain.kinds import HTTP_ROUTE, INGRESS, POD, SERVICE
 from funkhaus.domain.names import split_cluster_namespace
 from funkhaus.manifests import labels
 from funkhaus.manifests.trigger import host_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from funkhaus.ports import Cluster, Manifest
 
 REMEMBERED, ANSWERS = 2.0, 10_000
 """Seconds an answer of kube-apiserver's is good for, and how many are kept."""
 SEEN = 100
-"""Ingresses of one host, and pods of one address, that are looked at."""
+"""Ingresses and routes of one host, and pods of one address, that are looked at."""
 T = TypeVar("T")
 
 
@@ -85,7 +85,7 @@ class Finder:
         self._routes: Remembered[list[Manifest]] = Remembered()
         self._services: Remembered[list[Manifest]] = Remembered()
 
-    async def find(self, caller: str, host: str, path: str) -> Target:
+    async def find(self, caller: str, host: str, path: str, method: str) -> Target:
         """The function that a call from the address `caller` is for.
 
         Raises `NotFoundError` where there is none, or none that caller may wake; `UnavailableError`.
@@ -96,12 +96,12 @@ class Finder:
             return _neighbour(inside, name)
         if _is_address(name):
             return await self._by_address(name)
-        routes = await self._routes.get(name, lambda: self._ingresses(name))
+        routes = await self._routes.get(name, lambda: self._of_host(name))
         found = max(
             (
                 (len(prefix), target)
-                for prefix, target in _paths(routes, name)
-                if _below(path, prefix)
+                for prefix, methods, target in _ways(routes, name)
+                if _below(path, prefix) and (not methods or method in methods)
             ),
             key=lambda item: item[0],
             default=None,
@@ -120,9 +120,19 @@ class Finder:
                 return namespace
         return ""
 
-    async def _ingresses(self, host: str) -> list[Manifest]:
+    async def _of_host(self, host: str) -> list[Manifest]:
         marked = {**labels.MANAGED, labels.HOST: host_mark(host)}
-        return await self._cluster.list(INGRESS, labels=marked, limit=SEEN)
+        ingresses, routes = await asyncio.gather(
+            self._cluster.list(INGRESS, labels=marked, limit=SEEN), self._http_routes(marked)
+        )
+        return [*ingresses, *routes]
+
+    async def _http_routes(self, marked: Mapping[str, str]) -> list[Manifest]:
+        """Where there is no Gateway there is no such kind, or no right to read it."""
+        try:
+            return await self._cluster.list(HTTP_ROUTE, labels=marked, limit=SEEN)
+        except (NotFoundError, ForbiddenError):
+            return []
 
     async def _by_address(self, address: str) -> Target:
         async def ask() -> list[Manifest]:
@@ -151,15 +161,32 @@ def _neighbour(namespace: str, name: str) -> Target:
     return Target(namespace, function)
 
 
-def _paths(ingresses: list[Manifest], host: str) -> Iterator[tuple[str, Target]]:
-    for item in ingresses:
-        namespace = item["metadata"]["namespace"]
-        for rule in item["spec"].get("rules") or []:
-            if rule.get("host") != host:
-                continue
-            for path in (rule.get("http") or {}).get("paths") or []:
-                service = path["backend"]["service"]["name"]
-                yield str(path.get("path") or "/"), Target(namespace, service)
+def _ways(found: list[Manifest], host: str) -> Iterator[tuple[str, set[str], Target]]:
+    """Prefix of the path, methods (none: all) and function of what leads somewhere from `host`."""
+    for item in found:
+        yield from (_of_route if item["kind"] == HTTP_ROUTE.name else _of_ingress)(item, host)
+
+
+def _of_route(item: Manifest, host: str) -> Iterator[tuple[str, set[str], Target]]:
+    namespace = item["metadata"]["namespace"]
+    if host not in (item["spec"].get("hostnames") or []):
+        return
+    for rule in item["spec"].get("rules") or []:
+        for backend in (rule.get("backendRefs") or [])[:1]:
+            for match in rule.get("matches") or [{}]:
+                path = str((match.get("path") or {}).get("value") or "/")
+                methods = {str(match["method"])} if match.get("method") else set()
+                yield path, methods, Target(namespace, backend["name"])
+
+
+def _of_ingress(item: Manifest, host: str) -> Iterator[tuple[str, set[str], Target]]:
+    namespace = item["metadata"]["namespace"]
+    for rule in item["spec"].get("rules") or []:
+        if rule.get("host") != host:
+            continue
+        for path in (rule.get("http") or {}).get("paths") or []:
+            service = path["backend"]["service"]["name"]
+            yield str(path.get("path") or "/"), set(), Target(namespace, service)
 
 
 def _below(path: str, prefix: str) -> bool:
