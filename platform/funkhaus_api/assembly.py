@@ -160,11 +160,11 @@ def wired(
     """
     acts, bell, uses = Acts(stores), Bell(), Uses(stores, clock)
     refusals = Refusals(stores, clock)
-    identities = Identities(stores, mint, clock, uses.note, rules, refusals.note)
+    identities = Identities(stores, mint, clock, uses.note, rules, refusals.note, uses.note_session)
     accounts = (
         KubectlAccounts(stores, cluster, clock, identities.speakers, members) if members else None
     )
-    sessions = SessionService(stores, mint, clock)
+    sessions = SessionService(stores, acts, mint, clock)
     logins = DeviceLoginService(
         stores, sessions, providers, mint, clock, public_url=public_url, redirects=redirects
     )

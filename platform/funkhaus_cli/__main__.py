@@ -40,6 +40,7 @@ from funkhaus_cli.commands.policy import policy
 from funkhaus_cli.commands.quotas import quota
 from funkhaus_cli.commands.runtimes import runtime
 from funkhaus_cli.commands.service_accounts import service_account
+from funkhaus_cli.commands.sessions import session
 from funkhaus_cli.commands.tenants import tenant
 from funkhaus_cli.commands.tokens import token
 from funkhaus_cli.commands.triggers import trigger
@@ -139,6 +140,7 @@ def _forget_stdout() -> None:
         "invitations": "invitation",
         "grants": "grant",
         "approvals": "approval",
+        "sessions": "session",
     },
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": WIDTH},
 )
@@ -158,7 +160,7 @@ def main(context: click.Context) -> None:
 for command in (
     function, build, trigger, autoscale, runtime, policy, approval, namespace, quota, plan, tenant, member, invitation,
     user, token, admin_token, service_account,
-    grant, audit, config, login, logout, whoami, kubeconfig, kubectl_credential, version, completion,
+    grant, audit, config, login, logout, session, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)
 

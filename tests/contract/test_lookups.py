@@ -29,7 +29,7 @@ async def test_a_session_comes_with_all_its_user_may(two: Stores) -> None:
     async with two.begin_platform() as work:
         ada = await work.users.signed_in(Identity("https://idp.example", "ada"), NOW)
         session = Session(str(uuid4()), ada, ("staff",), "wxyz", NOW, LATER)
-        await work.users.add_session(session, b"digest")
+        await work.sessions.add(session, b"digest")
         await work.users.grant(ada.id, PlatformRole.AUDITOR, "fh:1", NOW)
         await work.users.grant(ada.id, PlatformRole.APPROVER, "fh:1", NOW)
     for tenant, role in (("red", Role.OWNER), ("blue", Role.VIEWER)):
@@ -48,7 +48,7 @@ async def test_a_session_comes_with_all_its_user_may(two: Stores) -> None:
 async def test_tenants_that_are_asked_about_are_told_of_too(two: Stores) -> None:
     async with two.begin_platform() as work:
         ada = await work.users.signed_in(Identity("https://idp.example", "ada"), NOW)
-        await work.users.add_session(Session(str(uuid4()), ada, (), "wxyz", NOW, LATER), b"digest")
+        await work.sessions.add(Session(str(uuid4()), ada, (), "wxyz", NOW, LATER), b"digest")
     await suspend(two, "red")
     for asked, told in (((), set()), (["blue"], set()), (["red", "blue", "no"], {"red"})):
         found = await two.lookups.standing(b"digest", asked)
@@ -100,7 +100,7 @@ async def test_tokens_and_sessions_are_looked_up_by_id_too(two: Stores) -> None:
     async with two.begin_platform() as platform:
         ada = await platform.users.signed_in(Identity("https://idp.example", "ada"), NOW)
         session = Session(str(uuid4()), ada, ("staff",), "wxyz", NOW, LATER)
-        await platform.users.add_session(session, b"digest")
+        await platform.sessions.add(session, b"digest")
     async with two.begin("blue") as work:
         await work.members.put(ada.id, Role.OWNER, NOW)
     found = await two.lookups.holders([token.id, other.id, gone.id, str(uuid4())])

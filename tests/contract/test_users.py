@@ -1,4 +1,4 @@
-"""One exam for users, sessions, members, invitations and sign-ins, in memory and on a real Postgres."""
+"""One exam for users, members, invitations and sign-ins, in memory and on a real Postgres."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from funkhaus.domain.member import Invitation
 from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.domain.tenant import Suspension, Tenant
 from funkhaus.domain.token import Token, TokenKind
-from funkhaus.domain.user import Identity, Session, User
-from funkhaus.ports import Standing
+from funkhaus.domain.user import Identity, User
 from funkhaus.storage import PostgresStores, open_engine
 from tests.support.stores import MemoryStores
 
@@ -84,27 +83,6 @@ async def test_a_user_is_an_issuer_and_a_sub_for_ever(stores: Stores) -> None:
                 await work.users.user(unknown)
             with pytest.raises(NotFoundError):
                 await work.users.lock(unknown)
-
-
-async def test_a_session_is_found_by_digest_with_its_user_and_revoked_once(stores: Stores) -> None:
-    ada = await known(stores, ADA)
-    session = Session(str(uuid4()), ada, ("staff", "ops"), "wxyz", NOW, NOW + HOUR)
-    async with stores.begin_platform() as work:
-        await work.users.add_session(session, b"digest")
-        assert await work.users.session(session.id) == session
-        assert await work.users.session(str(uuid4())) is None
-    nobody = Standing(session, {}, frozenset(), frozenset())
-    assert await stores.lookups.standing(b"digest") == nobody
-    assert await stores.lookups.standing(b"other") is None
-    async with stores.begin_platform() as work:
-        await work.users.revoke_session(session.id, NOW)
-        await work.users.revoke_session(session.id, NOW + HOUR)
-        await work.users.revoke_session(str(uuid4()), NOW)
-    revoked = replace(session, revoked_at=NOW)
-    assert await stores.lookups.standing(b"digest") == replace(nobody, session=revoked)
-    with pytest.raises(ConflictError):
-        async with stores.begin_platform() as work:
-            await work.users.add_session(replace(session, id=str(uuid4())), b"digest")
 
 
 async def test_platform_roles_are_granted_and_withdrawn(stores: Stores) -> None:
@@ -216,25 +194,6 @@ async def test_what_ended_is_not_taken(stores: Stores) -> None:
             await work.members.withdraw(expired.id, NOW)
         with pytest.raises(ValueError, match="'blue'"):
             await work.members.invite(an_invitation(), b"another")
-
-
-async def test_sessions_that_ended_are_forgotten_some_at_a_time(stores: Stores) -> None:
-    ada = await known(stores, ADA)
-    ends = [NOW, NOW, NOW, NOW + HOUR]
-    made = [Session(str(uuid4()), ada, (), "1234", NOW - HOUR, end) for end in ends]
-    named = a_login(stage=Stage.REDEEMED, session_id=made[2].id, user_id=ada.id)
-    async with stores.begin_platform() as work:
-        for number, item in enumerate(made):
-            await work.users.add_session(item, b"%d" % number)
-        await work.logins.add(named)
-    async with stores.begin_platform() as work:
-        assert await work.users.forget_sessions(NOW) == 0
-        later = NOW + HOUR
-        assert [await work.users.forget_sessions(later, limit=1) for _ in range(3)] == [1, 1, 0]
-        kept = [await work.users.session(item.id) is not None for item in made]
-        assert kept == [False, False, True, True]
-        assert await work.logins.sweep(NOW + 2 * HOUR) == 1
-        assert await work.users.forget_sessions(later) == 1
 
 
 async def test_the_oldest_of_the_largest_home_is_let_go(stores: Stores) -> None:

@@ -198,7 +198,7 @@ class World:
                 Identity(ISSUER, sub, email, sub.title(), groups), now
             )
             session = Session(str(uuid4()), user, groups, text[-4:], now, now + timedelta(hours=12))
-            await work.users.add_session(session, self.mint.digest(text))
+            await work.sessions.add(session, self.mint.digest(text))
         return text
 
 

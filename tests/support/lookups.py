@@ -27,7 +27,7 @@ class MemoryLookups:
 
     async def standing(self, digest: bytes, tenants: Collection[str] = ()) -> Standing | None:
         async with self._stores.begin_platform() as work:
-            session = await work.users.session_by_digest(digest)
+            session = await work.sessions.by_digest(digest)
             return await _standing(work, session, tenants) if session else None
 
     async def holders(self, tokens: Collection[str]) -> Mapping[str, Bearer]:
@@ -39,7 +39,7 @@ class MemoryLookups:
         self, sessions: Collection[str], tenants: Collection[str] = ()
     ) -> Mapping[str, Standing]:
         async with self._stores.begin_platform() as work:
-            found = [await work.users.session(item) for item in sessions]
+            found = [await work.sessions.get(item) for item in sessions]
             return {item.id: await _standing(work, item, tenants) for item in found if item}
 
     async def namespaces(self, tenants: Collection[str]) -> Mapping[str, Sequence[str]]:

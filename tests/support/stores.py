@@ -28,6 +28,7 @@ from .lifecycle import MemoryLifecycle
 from .lookups import MemoryLookups
 from .policies import MemoryPolicies, Shelf
 from .quota_requests import MemoryPlatformQuotaRequests, MemoryQuotaRequests
+from .sessions import MemorySessions
 from .tenant_requests import MemoryTenantRequests
 from .tokens import MemoryBearers, MemoryServiceAccounts, MemoryTokens
 from .users import MemoryLogins, MemoryMembers, MemoryUsers, People
@@ -277,6 +278,7 @@ class MemoryPlatformWork:
     def __init__(self, state: State) -> None:
         self._state = state
         self.users = MemoryUsers(state)
+        self.sessions = MemorySessions(state)
         self.logins = MemoryLogins(state)
         self.idempotency = MemoryIdempotencyKeys(state.kept)
 

@@ -41,7 +41,7 @@ class People:
         return People(**{name: value.copy() for name, value in vars(self).items()})
 
 
-def _canonical(key: str) -> str:
+def canonical(key: str) -> str:
     try:
         return str(UUID(key))
     except ValueError:
@@ -49,7 +49,7 @@ def _canonical(key: str) -> str:
 
 
 def _user(people: People, user_id: str) -> User:
-    if (user := people.users.get(_canonical(user_id))) is None:
+    if (user := people.users.get(canonical(user_id))) is None:
         raise NotFoundError(
             f"there is no user {user_id!r}: people exist here once they have signed in"
         )
@@ -87,11 +87,11 @@ class MemoryUsers:
         return {
             tenant: role
             for (tenant, user), (role, _) in sorted(self._people.members.items())
-            if user == _canonical(user_id)
+            if user == canonical(user_id)
         }
 
     async def platform_roles(self, user_id: str) -> frozenset[PlatformRole]:
-        return frozenset(role for user, role in self._people.grants if user == _canonical(user_id))
+        return frozenset(role for user, role in self._people.grants if user == canonical(user_id))
 
     async def grant(self, user_id: str, role: PlatformRole, by: str, now: datetime) -> None:
         assert by
@@ -99,17 +99,17 @@ class MemoryUsers:
         self._people.grants.add((_user(self._people, user_id).id, role))
 
     async def withdraw(self, user_id: str, role: PlatformRole) -> None:
-        if (_canonical(user_id), role) not in self._people.grants:
+        if (canonical(user_id), role) not in self._people.grants:
             raise NotFoundError(f"user {user_id} was not granted {role.value}")
-        self._people.grants.discard((_canonical(user_id), role))
+        self._people.grants.discard((canonical(user_id), role))
 
     async def grants(
         self, *, after: tuple[str, str] = ("", ""), limit: int = 100
     ) -> Sequence[tuple[User, PlatformRole]]:
         user, role = after
-        if user and not _canonical(user):
+        if user and not canonical(user):
             return []
-        behind = (_canonical(user), role)
+        behind = (canonical(user), role)
         held = sorted((user, role.value) for user, role in self._people.grants)
         return [
             (self._people.users[user], PlatformRole(role))
@@ -119,42 +119,11 @@ class MemoryUsers:
 
     async def found(self, user_id: str, tenant: str, now: datetime) -> None:
         assert tenant in self._state.tenants
-        self._people.founders[tenant] = _canonical(user_id)
-        self._people.members[(tenant, _canonical(user_id))] = (Role.OWNER, now)
+        self._people.founders[tenant] = canonical(user_id)
+        self._people.members[(tenant, canonical(user_id))] = (Role.OWNER, now)
 
     async def founded(self, user_id: str) -> int:
-        return list(self._people.founders.values()).count(_canonical(user_id))
-
-    async def add_session(self, session: Session, digest: bytes) -> None:
-        if digest in self._people.sessions:
-            raise ConflictError("there is such a session already")
-        self._people.sessions[digest] = session
-
-    async def session_by_digest(self, digest: bytes) -> Session | None:
-        session = self._people.sessions.get(digest)
-        return session and replace(session, user=self._people.users[session.user.id])
-
-    async def session(self, session_id: str) -> Session | None:
-        for digest, session in self._people.sessions.items():
-            if session.id == session_id:
-                return await self.session_by_digest(digest)
-        return None
-
-    async def revoke_session(self, session_id: str, now: datetime) -> None:
-        for digest, session in self._people.sessions.items():
-            if session.id == session_id and session.revoked_at is None:
-                self._people.sessions[digest] = replace(session, revoked_at=now)
-
-    async def forget_sessions(self, before: datetime, *, limit: int = 200) -> int:
-        named = {login.session_id for login in self._people.logins.values()}
-        ended = [
-            digest
-            for digest, session in self._people.sessions.items()
-            if session.expires_at < before and session.id not in named
-        ][:limit]
-        for digest in ended:
-            del self._people.sessions[digest]
-        return len(ended)
+        return list(self._people.founders.values()).count(canonical(user_id))
 
     async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
         return self._people.invitations.get(digest)
@@ -174,7 +143,7 @@ class MemoryUsers:
             (
                 item
                 for item in self._people.invitations.values()
-                if email and item.email == email and item.id == _canonical(invitation_id)
+                if email and item.email == email and item.id == canonical(invitation_id)
             ),
             None,
         )
@@ -185,9 +154,9 @@ class MemoryMembers:
         self._state, self._people, self._tenant = state, state.people, tenant
 
     async def page(self, *, after: str = "", limit: int = 100) -> Sequence[Member]:
-        if after and not _canonical(after):
+        if after and not canonical(after):
             return []
-        return [item for item in self._all() if item.user_id > _canonical(after)][:limit]
+        return [item for item in self._all() if item.user_id > canonical(after)][:limit]
 
     async def count(self) -> int:
         return len(self._all())
@@ -201,7 +170,7 @@ class MemoryMembers:
         return sorted(own, key=lambda item: item.user_id)
 
     async def find(self, user_id: str) -> Member | None:
-        return next((item for item in self._all() if item.user_id == _canonical(user_id)), None)
+        return next((item for item in self._all() if item.user_id == canonical(user_id)), None)
 
     async def identified(self, issuer: str, sub: str) -> str | None:
         return next(
@@ -221,9 +190,9 @@ class MemoryMembers:
         self._people.members[key] = (role, self._people.members.get(key, (role, now))[1])
 
     async def remove(self, user_id: str) -> None:
-        if (self._tenant, _canonical(user_id)) not in self._people.members:
+        if (self._tenant, canonical(user_id)) not in self._people.members:
             raise NotFoundError(f"user {user_id!r} is no member")
-        del self._people.members[(self._tenant, _canonical(user_id))]
+        del self._people.members[(self._tenant, canonical(user_id))]
 
     def _invitations(self) -> list[Invitation]:
         return [item for item in self._people.invitations.values() if item.tenant == self._tenant]
@@ -247,7 +216,7 @@ class MemoryMembers:
 
     async def withdraw(self, invitation_id: str, now: datetime) -> Invitation:
         for digest, item in self._people.invitations.items():
-            if item.tenant == self._tenant and item.id == _canonical(invitation_id):
+            if item.tenant == self._tenant and item.id == canonical(invitation_id):
                 if not item.accepted_by and item.revoked_at is None:
                     self._people.invitations[digest] = replace(item, revoked_at=now)
                 return self._people.invitations[digest]
@@ -270,7 +239,7 @@ class MemoryMembers:
 
     async def take(self, invitation_id: str, user_id: str, now: datetime) -> bool:
         for digest, item in self._people.invitations.items():
-            own = item.tenant == self._tenant and item.id == _canonical(invitation_id)
+            own = item.tenant == self._tenant and item.id == canonical(invitation_id)
             if own and item.state(now) == "open":
                 self._people.invitations[digest] = replace(item, accepted_by=user_id)
                 return True

@@ -33,8 +33,8 @@ FOR_KUBECTL = "this credential is for kube-apiserver only"
 class Identities:
     """Tokens to subjects. Nothing is cached: a revocation, or a role taken away, is in force with the next request.
 
-    `noted` hears of every token that opened something, `refused` of every known one that did not. `rules` give roles by a
-    provider's groups, as they were when the user signed in.
+    `noted` hears of every token that opened something, `met` of every session, `refused` of every known token that did
+    not. `rules` give roles by a provider's groups, as they were when the user signed in.
     """
 
     def __init__(
@@ -45,9 +45,10 @@ class Identities:
         noted: Callable[[Token], None],
         rules: Sequence[GroupRule] = (),
         refused: Callable[[RefusedUse], None] = lambda _: None,
+        met: Callable[[Session], None] = lambda _: None,
     ) -> None:
         self._stores, self._mint, self._clock = stores, mint, clock
-        self._noted, self._rules, self._refused = noted, rules, refused
+        self._noted, self._rules, self._refused, self._met = noted, rules, refused, met
 
     async def of_header(
         self, authorization: str | None, address: str, request_id: str = ""
@@ -113,7 +114,7 @@ class Identities:
         digest = self._mint.digest(text)
         if kind is TokenKind.SESSION:
             ruled = {rule.tenant for rule in self._rules if rule.tenant}
-            return self._of_session(await self._stores.lookups.standing(digest, ruled))
+            return self._met_session(await self._stores.lookups.standing(digest, ruled))
         found = await self._stores.lookups.bearer(digest, self._clock.now())
         return self._subject(found, address, request_id)
 
@@ -122,8 +123,8 @@ class Identities:
         if credential is None or credential.expires_at <= self._clock.now():
             raise UnauthenticatedError("this kubectl credential is not known here, or it ended")
         if credential.parent_kind is TokenKind.SESSION:
-            session = await work.users.session(credential.parent_id)
-            return self._of_session(await self._standing(work, session) if session else None)
+            session = await work.sessions.get(credential.parent_id)
+            return self._met_session(await self._standing(work, session) if session else None)
         return self._subject(await work.bearers.holder(credential.parent_id), None, request_id)
 
     async def _standing(self, work: PlatformWork, session: Session) -> Standing:
@@ -137,14 +138,21 @@ class Identities:
             await work.bearers.gone(ruled),
         )
 
+    def _met_session(self, standing: Standing | None) -> Subject:
+        """Whom a session speaks for that was used."""
+        subject = self._of_session(standing)
+        if standing:
+            self._met(standing.session)
+        return subject
+
     def _of_session(self, standing: Standing | None) -> Subject:
         if standing is None:
             raise UnauthenticatedError(UNKNOWN)
         session, user = standing.session, standing.session.user
+        if user.objection:  # disabling ended it too, and this says why
+            raise UnauthenticatedError(user.objection)
         if not session.is_valid(self._clock.now()):
             raise UnauthenticatedError(ENDED)
-        if user.objection:
-            raise UnauthenticatedError(user.objection)
         by_group, platform = roles_by_rule(self._rules, user.issuer, session.groups)
         # A rule outlives a tenant; and what a tenant's owners decided goes before a rule.
         ruled = {name: role for name, role in by_group.items() if name not in standing.gone}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from funkhaus.domain.token import USE_NOTED_EVERY
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -16,6 +18,8 @@ EMAIL_LIMIT = 254
 NAME_LIMIT = 200
 GROUP_LIMIT = 200
 """Groups of one user that are kept; providers send hundreds of which rules name a few."""
+CLIENT_LIMIT = 100
+"""Characters of what a program called itself when it got a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,9 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in user; its token is known by digest only. `groups` are those of this sign-in."""
+    """A signed-in user; its token is known by digest only. `groups` are those of this sign-in; `client` is what the program
+    that got it called itself, which nobody checks; `last_used_at` is coarse.
+    """
 
     id: str
     user: User
@@ -69,7 +75,19 @@ class Session:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None = None
+    client: str = ""
+    last_used_at: datetime | None = None
 
     def is_valid(self, now: datetime) -> bool:
         """Whether it still opens doors at `now`."""
         return self.revoked_at is None and now < self.expires_at
+
+    def use_is_news(self, now: datetime) -> bool:
+        """Whether a use at `now` is worth noting."""
+        return self.last_used_at is None or now - self.last_used_at >= USE_NOTED_EVERY
+
+
+def client_name(text: str) -> str:
+    """What a program calls itself (``User-Agent``), as it is kept and shown: printable, in one line, bounded."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.split())[:CLIENT_LIMIT]

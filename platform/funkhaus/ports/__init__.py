@@ -20,6 +20,7 @@ from funkhaus.ports.policies import BundleSigner, Policies, PolicyCompiler, Poli
 from funkhaus.ports.providers import Provider, Providers
 from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
 from funkhaus.ports.service_accounts import ServiceAccounts
+from funkhaus.ports.sessions import Sessions
 from funkhaus.ports.stores import AuditRow, OutboxItem, PlatformWork, Stores, TenantWork
 from funkhaus.ports.tenant_requests import TenantRequests
 from funkhaus.ports.tokens import Tokens
@@ -85,6 +86,7 @@ __all__ = [
     "Providers",
     "QuotaRequests",
     "ServiceAccounts",
+    "Sessions",
     "Signer",
     "Standing",
     "Stores",

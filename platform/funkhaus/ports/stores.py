@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from funkhaus.ports.policies import Policies
     from funkhaus.ports.quota_requests import PlatformQuotaRequests, QuotaRequests
     from funkhaus.ports.service_accounts import ServiceAccounts
+    from funkhaus.ports.sessions import Sessions
     from funkhaus.ports.tenant_requests import TenantRequests
     from funkhaus.ports.tokens import Tokens
     from funkhaus.ports.users import Users
@@ -159,6 +160,10 @@ class TenantWork(Protocol):
 
 class PlatformWork(Protocol):
     """One transaction across tenants: a different type, so that crossing is conspicuous."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Sessions of people who signed in."""
 
     @property
     def users(self) -> Users:

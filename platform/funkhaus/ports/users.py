@@ -1,4 +1,4 @@
-"""The port to users, their sessions and their roles: part of `PlatformWork`, for they are nobody's tenant's."""
+"""The port to users and their roles: part of `PlatformWork`, for they are nobody's tenant's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.member import Invitation
     from funkhaus.domain.subject import PlatformRole, Role
     from funkhaus.domain.tenant import Suspension
-    from funkhaus.domain.user import Identity, Session, User
+    from funkhaus.domain.user import Identity, User
 
 
 class Users(Protocol):
@@ -52,18 +52,6 @@ class Users(Protocol):
 
     async def founded(self, user_id: str) -> int:
         """How many tenants that are there the user founded."""
-
-    async def add_session(self, session: Session, digest: bytes) -> None:
-        """Insert a session by the keyed digest of its token."""
-
-    async def session(self, session_id: str) -> Session | None:
-        """The session with this id, valid or not."""
-
-    async def revoke_session(self, session_id: str, now: datetime) -> None:
-        """Revoke; one that is revoked or not there stays as it is."""
-
-    async def forget_sessions(self, before: datetime, *, limit: int = 200) -> int:
-        """Delete sessions that ended before by time, some at a time, but those a sign-in names; how many that were."""
 
     async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
         """The invitation with this keyed digest, whatever its state; none of a tenant that is gone."""

@@ -85,7 +85,7 @@ class DeviceLoginService(LoginService):
             await work.logins.save(replace(login, stage=stage, code_digest=None))
         return login.user_code or ""
 
-    async def poll(self, device_code: str, request_id: str = "") -> IssuedSession:
+    async def poll(self, device_code: str, request_id: str = "", client: str = "") -> IssuedSession:
         """The session a device waits for, once.
 
         Raises `PendingError`, `TooManyError` (too soon: the interval is longer now), `UnauthenticatedError` (refused, over,
@@ -103,7 +103,7 @@ class DeviceLoginService(LoginService):
             )
             if not fast and login.stage is Stage.ALLOWED and not self._is_over(login):
                 told.append(login)
-                return await self._redeemed(work, login, request_id)
+                return await self._redeemed(work, login, request_id, client)
             await work.logins.save(login)
         if login.stage is Stage.DENIED:
             raise UnauthenticatedError("the sign-in was refused in the browser")

@@ -9,6 +9,7 @@ from funkhaus.domain.permission import Permission
 from funkhaus.domain.tenant import Suspension
 from funkhaus.services import states
 from funkhaus.services.quotas import reasoned
+from funkhaus.services.sessions import told
 
 if TYPE_CHECKING:
     from funkhaus.domain.user import User
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class DisablingService:
-    """Use cases for platform admins. Sessions and what kubectl got from them are refused with the next request.
+    """Use cases for platform admins. A user's sessions end, with what kubectl got from them, from the next request on.
 
     Tokens a user issued are their tenant's, not theirs: an owner revokes those.
     """
@@ -35,14 +36,17 @@ class DisablingService:
             word = Suspension(self._clock.now(), reason, asker.subject.name)
             async with self._stores.begin_platform() as work:
                 before = await work.users.user(user_id)
-                changed = await work.users.disable(user_id, word)
+                changed = await work.users.disable(
+                    user_id, word
+                )  # and who signs in meanwhile waits
+                act.detail |= told(await work.sessions.revoke_of(before.id, word.at))
                 act.changed(states.user(before), states.user(changed))
                 await work.audit(act.row("done"))
                 act.recorded = True
         return changed
 
     async def enable(self, asker: Asker, user_id: str) -> User:
-        """Let a user in again; one who is not disabled stays as they are. Raises `NotFoundError`."""
+        """Let a user sign in again; one who is not disabled stays as they are. Raises `NotFoundError`."""
         async with (
             self._acts.doing(
                 asker, Permission.USER_DISABLE, None, user_id, action="user:enable"

@@ -182,9 +182,10 @@ class LoginService:
         return Answered(location=f"{login.redirect_uri}{joint}{query}")
 
     async def redeem(
-        self, *, code: str, verifier: str, redirect_uri: str, request_id: str = ""
+        self, *, code: str, verifier: str, redirect_uri: str, request_id: str = "", client: str = ""
     ) -> IssuedSession:
-        """The session for a code. A code that comes twice ends the session it gave: one of the two was stolen.
+        """The session for a code, of a program that calls itself `client`. A code that comes twice ends the session it
+        gave: one of the two was stolen.
 
         Raises `UnauthenticatedError`.
         """
@@ -192,12 +193,12 @@ class LoginService:
         async with self._telling(request_id) as told, self._stores.begin_platform() as work:
             login = await work.logins.by_code(self._digest("code", code))
             if login is not None and login.stage is Stage.REDEEMED and login.session_id:
-                await work.users.revoke_session(login.session_id, self._clock.now())
+                await work.sessions.revoke(login.session_id, self._clock.now())
                 await work.audit(_refused(login, request_id, "code-used-twice"))
                 reused = True
             elif login is not None and self._may_redeem(login, verifier, redirect_uri):
                 told.append(login)
-                return await self._redeemed(work, login, request_id)
+                return await self._redeemed(work, login, request_id, client)
             elif login is not None and login.stage is Stage.RETURNED:
                 await work.logins.save(replace(login, stage=Stage.DENIED))  # one try per code
                 await work.audit(_refused(login, request_id, "code-refused"))
@@ -230,9 +231,11 @@ class LoginService:
                     await work.audit(_refused(login, request_id, error.code))
             raise
 
-    async def _redeemed(self, work: PlatformWork, login: Login, request_id: str) -> IssuedSession:
+    async def _redeemed(
+        self, work: PlatformWork, login: Login, request_id: str, client: str
+    ) -> IssuedSession:
         user = await work.users.user(login.user_id)
-        issued = await self._sessions.issue(work, user, login.groups, request_id)
+        issued = await self._sessions.issue(work, user, login.groups, request_id, client)
         await work.logins.save(replace(login, stage=Stage.REDEEMED, session_id=issued.session.id))
         return issued
 
@@ -270,7 +273,7 @@ class LoginService:
         now = self._clock.now()
         async with self._stores.begin_platform() as work:
             gone = await work.logins.sweep(now - KEPT)
-            gone += await work.users.forget_sessions(now - SESSIONS_KEPT)
+            gone += await work.sessions.forget(now - SESSIONS_KEPT)
             return gone + await work.bearers.forget_kubectl(now - KEPT)
 
     def _is_over(self, login: Login) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.tenant import Namespace, Tenant
     from funkhaus.domain.tenant_request import TenantRequest
     from funkhaus.domain.token import Token
-    from funkhaus.domain.user import User
+    from funkhaus.domain.user import Session, User
 
 State = dict[str, Any]
 
@@ -102,6 +102,15 @@ def token(item: Token) -> State:
         "namespaces": sorted(item.restriction.namespaces),
         "cidrs": sorted(item.restriction.cidrs),
         "lastFour": item.last_four,
+        "expiresAt": _at(item.expires_at),
+        "revokedAt": _at(item.revoked_at),
+    }
+
+
+def session(item: Session) -> State:
+    """A session, and whether it was ended."""
+    return {
+        "id": item.id,
         "expiresAt": _at(item.expires_at),
         "revokedAt": _at(item.revoked_at),
     }

@@ -24,7 +24,8 @@ from funkhaus.storage.schema import (
     TokenRow,
     UserRow,
 )
-from funkhaus.storage.users import ROLES_LIMIT, session, sessions
+from funkhaus.storage.sessions import session, sessions
+from funkhaus.storage.users import ROLES_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

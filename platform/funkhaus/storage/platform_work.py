@@ -29,6 +29,7 @@ from funkhaus.storage.schema import (
     TenantRow,
     TokenRow,
 )
+from funkhaus.storage.sessions import PostgresSessions
 from funkhaus.storage.tenant_requests import PostgresTenantRequests
 from funkhaus.storage.users import PostgresUsers
 
@@ -48,8 +49,13 @@ class PostgresPlatformWork(rows.Statements):
 
     @property
     def users(self) -> PostgresUsers:
-        """Users, their sessions and roles."""
+        """Users and their roles."""
         return PostgresUsers(self._connection)
+
+    @property
+    def sessions(self) -> PostgresSessions:
+        """Sessions of people who signed in."""
+        return PostgresSessions(self._connection)
 
     @property
     def idempotency(self) -> PostgresIdempotencyKeys:

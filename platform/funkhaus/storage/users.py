@@ -1,4 +1,4 @@
-"""Users, sessions and roles on Postgres."""
+"""Users and their roles on Postgres."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.subject import PlatformRole, Role
 from funkhaus.domain.tenant import Suspension
-from funkhaus.domain.user import Session, User
+from funkhaus.domain.user import User
 from funkhaus.storage import rows
 from funkhaus.storage.members import INVITATION, invitation
 from funkhaus.storage.schema import (
     InvitationRow,
-    LoginRow,
     MemberRow,
     PlatformRoleRow,
-    SessionRow,
     TenantRow,
     UserRow,
 )
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Select
-
     from funkhaus.domain.keyset import Moment
     from funkhaus.domain.member import Invitation
     from funkhaus.domain.user import Identity
@@ -37,7 +33,7 @@ if TYPE_CHECKING:
 
 ROLES_LIMIT = 500
 """Tenants of one user that are looked at."""
-_USER = (
+USER = (
     UserRow.id,
     UserRow.iss,
     UserRow.sub,
@@ -49,6 +45,7 @@ _USER = (
     UserRow.disabled_for,
     UserRow.disabled_by,
 )
+"""What makes a `User`."""
 
 
 class PostgresUsers(rows.Statements):
@@ -65,16 +62,16 @@ class PostgresUsers(rows.Statements):
             insert(UserRow)
             .values(id=uuid4(), iss=identity.issuer, sub=identity.sub, created_at=now, **facts)
             .on_conflict_do_update(constraint="uq_users_iss_sub", set_=facts)
-            .returning(*_USER)
+            .returning(*USER)
         )
-        return _user((await self._run(statement)).one())
+        return user((await self._run(statement)).one())
 
     async def user(self, user_id: str) -> User:
         """One user; raises `NotFoundError`."""
-        statement = select(*_USER).where(UserRow.id == user_uuid(user_id))
+        statement = select(*USER).where(UserRow.id == user_uuid(user_id))
         if (row := (await self._run(statement)).one_or_none()) is None:
             raise NotFoundError(no_user(user_id))
-        return _user(row)
+        return user(row)
 
     async def disable(self, user_id: str, word: Suspension | None) -> User:
         """Have the user stay out, or let them in again; raises `NotFoundError`."""
@@ -86,11 +83,11 @@ class PostgresUsers(rows.Statements):
                 disabled_for=word.reason if word else "",
                 disabled_by=word.by if word else "",
             )
-            .returning(*_USER)
+            .returning(*USER)
         )
         if (row := (await self._run(statement)).one_or_none()) is None:
             raise NotFoundError(no_user(user_id))
-        return _user(row)
+        return user(row)
 
     async def lock(self, user_id: str) -> None:
         """Be the only one who counts what the user has; raises `NotFoundError`."""
@@ -140,21 +137,21 @@ class PostgresUsers(rows.Statements):
     ) -> Sequence[tuple[User, PlatformRole]]:
         """Grants by the user's id and the role, those behind `after`; none behind what is no id."""
         statement = (
-            select(*_USER, PlatformRoleRow.role)
+            select(*USER, PlatformRoleRow.role)
             .join(PlatformRoleRow, PlatformRoleRow.user_id == UserRow.id)
             .order_by(PlatformRoleRow.user_id, PlatformRoleRow.role)
             .limit(limit)
         )
-        user, role = after
-        if user:
+        holder, role = after
+        if holder:
             try:
-                place = (UUID(user), role)
+                place = (UUID(holder), role)
             except ValueError:
                 return []
             statement = statement.where(
                 tuple_(PlatformRoleRow.user_id, PlatformRoleRow.role) > place
             )
-        return [(_user(row), PlatformRole(row.role)) for row in await self._run(statement)]
+        return [(user(row), PlatformRole(row.role)) for row in await self._run(statement)]
 
     async def found(self, user_id: str, tenant: str, now: datetime) -> None:
         """Make the user the founder and an owner of a tenant that was just added."""
@@ -174,45 +171,6 @@ class PostgresUsers(rows.Statements):
             TenantRow.founded_by == user_uuid(user_id), TenantRow.deleted_at.is_(None)
         )
         return int((await self._run(statement)).scalar_one())
-
-    async def add_session(self, session: Session, digest: bytes) -> None:
-        """Insert a session by the keyed digest of its token."""
-        values = {
-            "id": UUID(session.id),
-            "user_id": UUID(session.user.id),
-            "digest": digest,
-            "groups": list(session.groups),
-            "last_four": session.last_four,
-            "created_at": session.created_at,
-            "expires_at": session.expires_at,
-            "revoked_at": session.revoked_at,
-        }
-        await self._insert(insert(SessionRow).values(values), "there is such a session already")
-
-    async def session(self, session_id: str) -> Session | None:
-        """The session with this id, valid or not."""
-        statement = sessions().where(SessionRow.id == UUID(session_id))
-        row = (await self._run(statement)).one_or_none()
-        return None if row is None else session(row)
-
-    async def revoke_session(self, session_id: str, now: datetime) -> None:
-        """Revoke; one that is revoked or not there stays as it is."""
-        await self._run(
-            update(SessionRow)
-            .where(SessionRow.id == UUID(session_id), SessionRow.revoked_at.is_(None))
-            .values(revoked_at=now)
-        )
-
-    async def forget_sessions(self, before: datetime, *, limit: int = 200) -> int:
-        """Delete sessions that ended before by time, some at a time, but those a sign-in names; how many that were."""
-        named = select(LoginRow.session_id).where(LoginRow.session_id == SessionRow.id)
-        ended = (
-            select(SessionRow.id)
-            .where(SessionRow.expires_at < before, ~named.exists())
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        return (await self._run(delete(SessionRow).where(SessionRow.id.in_(ended)))).rowcount
 
     async def invitation_by_digest(self, digest: bytes) -> Invitation | None:
         """The invitation with this keyed digest, whatever its state; none of a tenant that is gone."""
@@ -262,33 +220,8 @@ class PostgresUsers(rows.Statements):
         return None if row is None else invitation(row)
 
 
-def sessions() -> Select[*tuple[Row, ...]]:
-    """Sessions with their users."""
-    return select(
-        *_USER,
-        SessionRow.id.label("session_id"),
-        SessionRow.groups,
-        SessionRow.last_four,
-        SessionRow.created_at.label("began_at"),
-        SessionRow.expires_at,
-        SessionRow.revoked_at,
-    ).join(SessionRow, SessionRow.user_id == UserRow.id)
-
-
-def session(row: Row) -> Session:
-    """A row of `sessions`."""
-    return Session(
-        id=str(row.session_id),
-        user=_user(row),
-        groups=tuple(row.groups),
-        last_four=row.last_four,
-        created_at=row.began_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
-    )
-
-
-def _user(row: Row) -> User:
+def user(row: Row) -> User:
+    """A user from the columns `USER`."""
     return User(
         id=str(row.id),
         issuer=row.iss,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from funkhaus.domain.errors import FunkhausError, InvalidError, UnavailableError
+from funkhaus.domain.user import client_name
 from funkhaus.domain.verdict import Finding
 from funkhaus_api import sign_in_pages
 from funkhaus_api.keys import PROXIES, REQUEST_ID, services
@@ -58,15 +59,16 @@ async def redeem(request: web.Request) -> web.Response:
         raise InvalidError.at(
             Finding("code-named-once", "exactly one of code and deviceCode passes", "code")
         )
-    logins = services(request).logins
+    logins, client = services(request).logins, client_name(request.headers.get("User-Agent", ""))
     if body.device_code:
-        issued = await logins.poll(body.device_code, request[REQUEST_ID])
+        issued = await logins.poll(body.device_code, request[REQUEST_ID], client)
     else:
         issued = await logins.redeem(
             code=body.code,
             verifier=body.code_verifier,
             redirect_uri=body.redirect_uri,
             request_id=request[REQUEST_ID],
+            client=client,
         )
     return answer(session(issued), CREATED)
 

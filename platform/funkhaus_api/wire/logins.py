@@ -10,6 +10,9 @@ from funkhaus.domain.login import TEXT_LIMIT
 from funkhaus_api.wire.reading import Body
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from funkhaus.domain.user import Session
     from funkhaus.ports import Provider
     from funkhaus.services.device_logins import DeviceLogin
     from funkhaus.services.sessions import IssuedSession
@@ -44,8 +47,21 @@ def session(item: IssuedSession) -> dict[str, Any]:
     user = item.session.user
     return {
         "token": item.text,
-        "expiresAt": item.session.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "expiresAt": _time(item.session.expires_at),
         "user": {"id": user.id, "name": user.name, "email": user.email, "issuer": user.issuer},
+    }
+
+
+def own_session(item: Session, current: str) -> dict[str, Any]:
+    """A session as its user sees it; `current` is the id of the one that asks."""
+    return {
+        "id": item.id,
+        "client": item.client,
+        "lastFour": item.last_four,
+        "createdAt": _time(item.created_at),
+        "lastUsedAt": _time(item.last_used_at) if item.last_used_at else None,
+        "expiresAt": _time(item.expires_at),
+        "current": item.id == current,
     }
 
 
@@ -59,3 +75,7 @@ def device(item: DeviceLogin, public_url: str) -> dict[str, Any]:
         "expiresIn": item.seconds,
         "interval": item.interval,
     }
+
+
+def _time(value: datetime) -> str:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -25,7 +25,7 @@ def user() -> None:
 @connection()
 @click.pass_obj
 def disable(session: Session, user_id: str, *, reason: str, output: str) -> None:
-    """Let a user in no more: not by their session, not by kubectl, not by signing in.
+    """Let a user in no more: their sessions end, kubectl's with them, and signing in is refused.
 
     Roles stay theirs. Tokens they issued are their tenant's, whose owners revoke them.
     """
@@ -41,7 +41,7 @@ def disable(session: Session, user_id: str, *, reason: str, output: str) -> None
 @connection()
 @click.pass_obj
 def enable(session: Session, user_id: str, *, output: str) -> None:
-    """Let a disabled user in again."""
+    """Let a disabled user sign in again."""
     from funkhaus_cli.client import segment  # noqa: PLC0415 - httpx, see `session`
 
     document = session.api.delete(segment("users", user_id, "suspension"))

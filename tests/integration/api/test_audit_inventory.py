@@ -45,7 +45,7 @@ ELSEWHERE = {
 }
 WITHOUT_STATE = {
     "POST /v1/me/kubectl-credential": "a credential that ends by itself and is shown nowhere",
-    "DELETE /v1/me/session": "likewise",
+    "DELETE /v1/me/sessions": "several, which the detail names",
 }
 """Routes whose row has no digests, and why not."""
 DIGEST = re.compile(r"(sha256:[0-9a-f]+)?")
@@ -129,8 +129,8 @@ STEPS = [
     Step("owner", "viewer", f"PATCH {H}/{{trigger}}", {"spec": {"path": "/x"}}, where="web"),
     Step("owner", "viewer", f"DELETE {H}/{{trigger}}", where="web"),
     Step("admin", "owner", "DELETE /v1/platform/tokens/{token}", where="{another}"),
-    Step("admin", "owner", "PUT /v1/users/{user}/suspension", {"reason": "x"}),
-    Step("admin", "owner", "DELETE /v1/users/{user}/suspension"),
+    Step("admin", "owner", "PUT /v1/users/{user}/suspension", {"reason": "x"}, where="{eve}"),
+    Step("admin", "owner", "DELETE /v1/users/{user}/suspension", where="{eve}"),
     Step("bob", "viewer", f"POST {R}", ASKED, ("request", "id")),
     Step("admin", "owner", f"POST {R}/{{request}}/reject", {}),
     Step("bob", "viewer", f"POST {R}", ASKED, ("request", "id")),
@@ -146,6 +146,8 @@ STEPS = [
     Step("admin", "owner", f"DELETE {T}/suspension"),
     Step("owner", "viewer", f"DELETE {T}"),
     Step("owner", "viewer", f"DELETE {T}/deletion"),
+    Step("bob", "owner", "DELETE /v1/me/sessions/{session}", where="{elsewhere}"),
+    Step("bob", "owner", "DELETE /v1/me/sessions"),
     Step("bob", "owner", "DELETE /v1/me/session"),
     Step("spare", "", "POST /v1/me/token/rotate", {"graceSeconds": 60}),
     Step("spare", "", "DELETE /v1/me/token"),
@@ -216,6 +218,8 @@ async def house(
         "narrow": nobody.holding(made["token"]),
     }  # fmt: skip
     user = (await bob.get("/v1/me")).json["id"]
+    eve = nobody.holding(await world.session("eve"))
+    elsewhere = nobody.holding(await world.session("bob"))
     another = nobody.holding(await world.token("", None))
     expires = world.clock.now() + timedelta(days=1)
     yes, no = (approval(rule=ApproverRule(), expires_at=expires) for _ in range(2))
@@ -228,6 +232,8 @@ async def house(
             "namespace": "default",
             "bob": user,
             "user": user,
+            "eve": (await eve.get("/v1/me")).json["id"],
+            "elsewhere": (await elsewhere.get("/v1/me")).json["tokenId"],
             "another": (await another.get("/v1/me")).json["tokenId"],
             "yes": yes.id,
             "no": no.id,

@@ -39,9 +39,11 @@ async def test_b72_sessions_kubectl_and_signing_in_end_at_once(
     exchanged = (await eve.post("/v1/me/kubectl-credential", {})).json["token"]
     assert await authenticated(house, exchanged)
     path = f"/v1/users/{me['id']}/suspension"
+    elsewhere = house.holding(await any_world.session("eve"))
     done = await boss.put(path, {"reason": "left the company"})
     assert (done.status, done.json["disabled"]["by"]) == (200, "Ada"), done.body
-    assert (await eve.get("/v1/me")).problem(401, "unauthenticated")["detail"] == WORDS
+    for theirs in (eve, elsewhere):
+        assert (await theirs.get("/v1/me")).problem(401, "unauthenticated")["detail"] == WORDS
     assert not await authenticated(house, exchanged)
     assert not await authenticated(house, eve.token)
     services = any_world.services()
@@ -50,8 +52,11 @@ async def test_b72_sessions_kubectl_and_signing_in_end_at_once(
         with pytest.raises(ForbiddenError, match="disabled since 2026-01-01"):
             await services.sessions.issue(work, user, ())
     assert (await boss.delete(path)).json["disabled"] is None
-    assert (await eve.get("/v1/me")).json["roles"] == {"eves": "owner"}
-    assert await authenticated(house, exchanged)
+    for theirs in (eve, elsewhere):  # what was ended stays so: they sign in again
+        assert "is over" in (await theirs.get("/v1/me")).problem(401, "unauthenticated")["detail"]
+    assert not await authenticated(house, exchanged)
+    again = house.holding(await any_world.session("eve"))
+    assert (await again.get("/v1/me")).json["roles"] == {"eves": "owner"}
 
 
 async def test_admins_disable_others_with_a_reason(any_world: World, house: Client) -> None:

@@ -22,6 +22,13 @@ def token(token_id: str, name: str, role: str, **change: Any) -> Document:
     } | change  # fmt: skip
 
 
+def session(session_id: str, **change: Any) -> Document:
+    return {
+        "id": session_id, "client": "funkhaus-cli/1.0", "lastFour": "wxyz", "createdAt": "2026-03-01T10:00:00Z",
+        "lastUsedAt": "2026-03-01T11:55:00Z", "expiresAt": "2026-03-01T22:00:00Z", "current": False,
+    } | change  # fmt: skip
+
+
 def _part(request: httpx.Request, part: int) -> str:
     return unquote(request.url.raw_path.decode().partition("?")[0].split("/")[part])
 
@@ -31,6 +38,7 @@ class FakeCredentials:
     """Service accounts, rotations, and what a token does with itself."""
 
     accounts: dict[str, Document] = field(default_factory=dict)
+    sessions: dict[str, Document] = field(default_factory=dict)
     cluster: Document = field(
         default_factory=lambda: {
             "server": "https://kube.example.com:6443",
@@ -64,6 +72,19 @@ class FakeCredentials:
 
     def revokeOwnToken(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(204)
+
+    def listMySessions(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        return httpx.Response(200, json={"items": list(self.sessions.values()), "next": ""})
+
+    def endOneSession(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        del self.sessions[_part(request, -1)]
+        return httpx.Response(204)
+
+    def endOtherSessions(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        kept = {key: item for key, item in self.sessions.items() if item["current"]}
+        ended = len(self.sessions) - len(kept)
+        self.sessions = kept
+        return httpx.Response(200, json={"ended": ended})
 
     def exchangeForKubectl(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(201, json=KUBECTL)

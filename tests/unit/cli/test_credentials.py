@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .fake_credentials import token
+from .fake_credentials import session, token
 
 if TYPE_CHECKING:
     from .conftest import Terminal
@@ -74,3 +74,29 @@ def test_admins_tokens_are_listed_and_revoked(funkhaus: Terminal) -> None:
     assert (ran.code, ran.out) == (
         0, "Revoked token ta1 of a platform admin; kubectl forgets it within 10 s.\n",
     )  # fmt: skip
+
+
+def test_sessions_are_listed_and_ended(funkhaus: Terminal, api: FakeApi) -> None:
+    assert funkhaus("session", "list").err == "No sessions: this command came with a token.\n"
+    api.sessions = {
+        "s1": session("s1", current=True, client=""),
+        "s2": session("s2", client="\x1b[31mFirefox"),
+        "s3": session("s3", lastUsedAt=None),
+        "s4": session("s4"),
+    }
+    assert [line.split() for line in funkhaus("session", "list").out.splitlines()] == [
+        ["ID", "CLIENT", "THIS", "ONE", "USED", "AGE", "ENDS"],
+        ["s1", "-", "yes", "5m", "2h", "in", "10h"],
+        ["s2", "[31mFirefox", "-", "5m", "2h", "in", "10h"],
+        ["s3", "funkhaus-cli/1.0", "-", "-", "2h", "in", "10h"],
+        ["s4", "funkhaus-cli/1.0", "-", "5m", "2h", "in", "10h"],
+    ]
+    assert funkhaus("sessions", "ls", "-o", "name").out == "s1\ns2\ns3\ns4\n"
+    ran = funkhaus("session", "end", "s2")
+    assert ran.out == "Ended session s2; kubectl forgets what it got from it within 10 s.\n"
+    ran = funkhaus("session", "end", "--all-others")
+    assert ran.out == "Ended 2 other sessions; kubectl forgets what it got from them within 10 s.\n"
+    assert list(api.sessions) == ["s1"]
+    for wrong in ((), ("s1", "--all-others")):
+        assert funkhaus("session", "end", *wrong).code == 2
+    assert list(api.sessions) == ["s1"]

@@ -36,10 +36,12 @@ class UserRow(Table):
 
 
 class SessionRow(Table):
-    """A signed-in user, by keyed digest of the token; `groups` are the provider's at that sign-in."""
+    """A signed-in user, by keyed digest of the token; `groups` are the provider's at that sign-in, `client` is what the
+    program called itself.
+    """
 
     __tablename__ = "sessions"
-    access = Access(platform="SELECT, INSERT, UPDATE (revoked_at), DELETE")
+    access = Access(platform="SELECT, INSERT, UPDATE (revoked_at, last_used_at), DELETE")
     __table_args__ = (
         Index("ix_sessions_user_id", "user_id"),
         Index("ix_sessions_expires_at", "expires_at"),
@@ -53,6 +55,8 @@ class SessionRow(Table):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    client: Mapped[str] = mapped_column(server_default="")
+    last_used_at: Mapped[datetime | None]
 
 
 class PlatformRoleRow(Table):
