@@ -101,11 +101,12 @@ class SessionService:
             )
         return cut(found, limit, lambda item: Moment.of(item.created_at, item.id))
 
-    async def end(self, asker: Asker, session_id: str) -> None:
-        """End one of the asker's own, at once; one that is over stays as it was.
+    async def end(self, asker: Asker, session_id: str = "") -> None:
+        """End one of the asker's own at once, unless named the one they came with; one that is over stays as it was.
 
         Raises `NotFoundError`, also for somebody else's, and `ForbiddenError` for another credential than a session.
         """
+        session_id = session_id or asker.subject.token_id
         async with self._acts.recording(asker, "", END, session_id) as act:
             _check_session(asker)
             async with self._stores.begin_platform() as work:

@@ -18,8 +18,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def end(request: web.Request) -> web.Response:
     """The session the request came with is over."""
-    who = asker(request)
-    await services(request).sessions.end(who, who.subject.token_id)
+    await services(request).sessions.end(asker(request))
     return web.Response(status=NO_CONTENT)
 
 
