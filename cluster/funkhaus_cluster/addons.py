@@ -165,7 +165,7 @@ def write_files(site: Site) -> str:
     """Render what the parts read."""
     settings = site.settings
     atomic.write(settings.etc / "Corefile", corefile(settings))
-    atomic.write(settings.etc / "contour.yaml", CONTOUR_CONFIG)
+    atomic.write(settings.etc / "contour.yaml", contour_config(GATEWAY))
     atomic.write(settings.etc / "registry.yaml", registry_config(settings))
     settings.data("registry").mkdir(mode=0o700, parents=True, exist_ok=True)
     return "written"
@@ -206,11 +206,20 @@ def listener_port(port: int) -> int:
     return below if below > 0 else below + 65535
 
 
-CONTOUR_CONFIG = f"""\
+def contour_config(gateway: str) -> str:
+    """Contour's configuration with this Gateway. Nobody from outside says what an event is: routes see to that themselves
+    (`funkhaus.manifests.trigger`), for Ingresses the proxy has to.
+    """
+    namespace, _, name = gateway.partition("/")
+    return f"""\
 gateway:
   gatewayRef:
-    namespace: {GATEWAY.partition("/")[0]}
-    name: {GATEWAY.partition("/")[2]}
+    namespace: {namespace}
+    name: {name}
+policy:
+  request-headers:
+    remove: [event-id, event-type, event-time, event-namespace]
+  applyToIngress: true
 disablePermitInsecure: false
 accesslog-format: json
 accesslog-level: error

@@ -162,10 +162,7 @@ class Operator:
             return
         for key in concerned(manifest):
             self._worker.add(key)
-        meta = manifest["metadata"]
-        appeared = manifest["kind"] == FUNCTION.name and (deleted or meta.get("generation") == 1)
-        asked_for = manifest["kind"] in {RUNTIME.name, TENANT_NAMESPACE.name}
-        if not listed and (appeared or asked_for):
+        if not listed and manifest["kind"] in _DEPENDENT:
             task = asyncio.create_task(self._dependents(manifest))
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.trigger import METHODS
-from funkhaus_cluster.addons import listener_port
+from funkhaus_cluster.addons import contour_config, listener_port
 
 from .ports import free_port
 
@@ -35,11 +35,6 @@ START_SECONDS = 60
 PROGRAMS = ("contour", "envoy")
 CLASS, NAMESPACE, GATEWAY = "contour-test", "edge", "public"
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_CONFIG = f"""\
-gateway:
-  gatewayRef: {{namespace: {NAMESPACE}, name: {GATEWAY}}}
-accesslog-level: error
-"""
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,7 @@ def running(folder: Path, apiserver: ApiServer) -> Iterator[Edge]:
     apiserver.kubectl(
         "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(_objects(port))
     )
-    (folder / "contour.yaml").write_text(_CONFIG)
+    (folder / "contour.yaml").write_text(contour_config(f"{NAMESPACE}/{GATEWAY}"))
     commands = [
         [
             "contour",

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 HTTP_PORT = 80
 _MARK_DIGITS = 40
+SLACK = 30
+"""Seconds a proxy waits beyond the function's time-out: for a start, and for the runtime to say that it took too long."""
+EVENT_HEADERS = ("event-id", "event-type", "event-time", "event-namespace")
+"""What the platform says of an event: nobody from outside does."""
 
 
 def owner(trigger: HTTPTrigger) -> Owner:
@@ -44,8 +48,13 @@ def url(site: Site, trigger: HTTPTrigger, domain: str, port: int) -> str:
     return f"http://{name}{suffix}{trigger.spec.path}"
 
 
-def ingress(site: Site, trigger: HTTPTrigger, *, domain: str, ingress_class: str) -> dict[str, Any]:
-    """The Ingress: host, path, TLS and nothing more, because that is all an Ingress can say portably."""
+def ingress(
+    site: Site, trigger: HTTPTrigger, *, domain: str, ingress_class: str, timeout: int
+) -> dict[str, Any]:
+    """The Ingress: host, path, TLS and nothing more, because that is all an Ingress can say portably.
+
+    `timeout` is the function's, in seconds; of proxies Contour reads it, which else gives up after 15.
+    """
     name = host(site, trigger, domain)
     backend = {"service": {"name": trigger.spec.function, "port": {"name": "http"}}}
     spec: dict[str, Any] = {
@@ -61,13 +70,15 @@ def ingress(site: Site, trigger: HTTPTrigger, *, domain: str, ingress_class: str
     }
     if trigger.spec.tls_secret:
         spec["tls"] = [{"hosts": [name], "secretName": trigger.spec.tls_secret}]
-    return {**_head(INGRESS, site, trigger, name), "spec": spec}
+    made = {**_head(INGRESS, site, trigger, name), "spec": spec}
+    made["metadata"]["annotations"] = {"projectcontour.io/response-timeout": f"{timeout + SLACK}s"}
+    return made
 
 
 def http_route(
-    site: Site, trigger: HTTPTrigger, *, domain: str, gateway: Gateway
+    site: Site, trigger: HTTPTrigger, *, domain: str, gateway: Gateway, timeout: int
 ) -> dict[str, Any]:
-    """The HTTPRoute: what an Ingress can say, certificate excepted, and the rest.
+    """The HTTPRoute: what an Ingress can say, certificate excepted, and the rest. `timeout` is the function's, in seconds.
 
     Every field that kube-apiserver would fill in is there, so that one somebody adds is seen.
     """
@@ -76,6 +87,13 @@ def http_route(
     matches = [{"path": path, "method": method} for method in trigger.spec.methods]
     rule: dict[str, Any] = {
         "matches": matches or [{"path": path}],
+        "filters": [
+            {
+                "type": "RequestHeaderModifier",
+                "requestHeaderModifier": {"remove": list(EVENT_HEADERS)},
+            }
+        ],
+        "timeouts": {"request": f"{timeout + SLACK}s"},
         "backendRefs": [_backend(trigger.spec.function, 1)],
     }
     parent = {

@@ -9,7 +9,10 @@ import threading
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from funkhaus.domain.kinds import FUNCTION, HTTP_ROUTE, HTTP_TRIGGER, INGRESS
+from funkhaus.manifests.trigger import EVENT_HEADERS, SLACK
 from tests.integration.routes.conftest import GATEWAY
 from tests.support import contour
 
@@ -163,6 +166,26 @@ async def test_from_one_shape_to_the_other_and_back_no_call_is_lost(
         assert caller.failed == []
         assert caller.count > 50
         await place.ready()
+
+
+@pytest.mark.parametrize("spec", [{}, {"methods": ["GET"]}], ids=["an Ingress", "a route"])
+async def test_nobody_from_outside_says_what_an_event_is_or_waits_less_than_the_function_may_take(
+    edge: Edge, stage: Stage, spec: dict[str, Any]
+) -> None:
+    async with placed(edge, stage) as place:
+        await place.trigger(**spec)
+        await place.answers(200)
+        forged = dict.fromkeys(EVENT_HEADERS, "forged")
+        seen = (await place.call(**forged, other="kept")).seen["headers"]
+        assert set(EVENT_HEADERS) & seen.keys() == set()
+        assert seen["other"] == "kept"
+
+        async def waits() -> bool:
+            headers = (await place.call()).seen["headers"]
+            return bool(headers["x-envoy-expected-rq-timeout-ms"] == str((123 + SLACK) * 1000))
+
+        await stage.function(timeout=123)
+        await stage.until(waits, SECONDS)
 
 
 async def test_what_somebody_adds_to_a_route_is_taken_away_and_told(

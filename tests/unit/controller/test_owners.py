@@ -59,7 +59,7 @@ NIGHTLY = Key("CronJobTrigger", "demo--main", "nightly")
         (
             triggers.http_route(
                 SITE, HTTPTrigger("demo--main", "web", HTTPTriggerSpec("hello"), uid="1"),
-                domain="example.com", gateway=Gateway("edge", "public"),
+                domain="example.com", gateway=Gateway("edge", "public"), timeout=60,
             ),
             [Key("HTTPTrigger", "demo--main", "web")],
         ),
@@ -88,7 +88,9 @@ def test_what_a_namespace_owns_leads_to_the_cluster_scoped_owner() -> None:
 
 def test_an_ingress_leads_to_its_trigger() -> None:
     trigger = HTTPTrigger("demo--main", "web", HTTPTriggerSpec("hello"), uid="1")
-    manifest = triggers.ingress(SITE, trigger, domain="example.com", ingress_class="contour")
+    manifest = triggers.ingress(
+        SITE, trigger, domain="example.com", ingress_class="contour", timeout=60
+    )
     assert list(concerned(manifest)) == [Key("HTTPTrigger", "demo--main", "web")]
 
 

@@ -109,12 +109,14 @@ def test_trigger(*, update_data: bool) -> None:
         spec=HTTPTriggerSpec("hello", "shop.demo.example.com", "/cart", "shop-tls"),
     )
     documents = [
-        trigger.ingress(SITE, item, domain="example.com", ingress_class="contour")
+        trigger.ingress(SITE, item, domain="example.com", ingress_class="contour", timeout=60)
         for item in (plain, secure)
     ]
     routed = replace(plain, spec=HTTPTriggerSpec("hello", path="/cart", methods=("GET", "POST")))
     documents.append(
-        trigger.http_route(SITE, routed, domain="example.com", gateway=Gateway("edge", "public"))
+        trigger.http_route(
+            SITE, routed, domain="example.com", gateway=Gateway("edge", "public"), timeout=60
+        )
     )
     compare("manifests/trigger.yaml", documents, update=update_data)
 

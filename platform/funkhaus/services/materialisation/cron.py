@@ -12,12 +12,11 @@ from funkhaus.crd import cron_job_trigger as cron_job_trigger_crd
 from funkhaus.crd import runtime as runtime_crd
 from funkhaus.crd.conditions import READY, Condition
 from funkhaus.domain import cron
-from funkhaus.domain.function import DEFAULT_TIMEOUT
 from funkhaus.domain.kinds import CRON_JOB, CRON_JOB_TRIGGER, FUNCTION, JOB, POD, RUNTIME
 from funkhaus.manifests import cron as builders
 from funkhaus.services.materialisation import resting, runs
 from funkhaus.services.materialisation.calling import Calling, CallingMaterialiser
-from funkhaus.services.materialisation.parts import Next, site
+from funkhaus.services.materialisation.parts import Next, site, timeout_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +99,7 @@ class CronMaterialiser(CallingMaterialiser["CronJobTrigger"]):
                 site(namespace, facts),
                 trigger,
                 image=runtime_crd.parse(runtime).image,
-                timeout=_timeout(function),
+                timeout=timeout_of(function),
                 suspend=idle,
             )
             live = await self._upkeep.ensure(wanted, builders.owner(trigger), live)
@@ -135,12 +134,6 @@ def _count(
     if coming:
         status["nextRun"] = coming.strftime(runs.TIME)
     return coming
-
-
-def _timeout(function: Manifest | None) -> int:
-    spec = (function or {}).get("spec") or {}
-    found = spec.get("timeout")
-    return found if isinstance(found, int) else DEFAULT_TIMEOUT
 
 
 def _obstacle(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from funkhaus.crd.conditions import ADMITTED, Condition, is_true
 from funkhaus.domain.build import BuildRules
+from funkhaus.domain.function import DEFAULT_TIMEOUT
 from funkhaus.manifests.labels import Site
 from funkhaus.manifests.network import WAKER_PORT
 
@@ -68,6 +69,12 @@ GONE = Next("gone")
 async def facts_of(stores: Stores, namespace: str) -> TenantFacts | None:
     """Whose Kubernetes namespace it is; Postgres knows."""
     return await stores.lookups.facts(namespace)
+
+
+def timeout_of(function: Manifest | None) -> int:
+    """A function's time-out in seconds; the default where it is not there, or says none."""
+    found = ((function or {}).get("spec") or {}).get("timeout")
+    return found if isinstance(found, int) else DEFAULT_TIMEOUT
 
 
 def site(namespace: str, facts: TenantFacts) -> Site:

@@ -15,7 +15,7 @@ from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, INGRESS
 from funkhaus.manifests import trigger as builders
 from funkhaus.services.materialisation import resting
 from funkhaus.services.materialisation.calling import Calling, CallingMaterialiser
-from funkhaus.services.materialisation.parts import Next, site
+from funkhaus.services.materialisation.parts import Next, site, timeout_of
 from funkhaus.services.materialisation.ways import WaysIn
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ class TriggerMaterialiser(CallingMaterialiser["HTTPTrigger"]):
         let_in: Sequence[Condition],
     ) -> Next:
         place, around = site(trigger.namespace, facts), self._around
-        way = await self._ways.ensure(place, trigger)
         function = await self._cluster.get(FUNCTION, trigger.namespace, trigger.spec.function)
+        way = await self._ways.ensure(place, trigger, timeout_of(function))
         url = builders.url(place, trigger, around.domain, around.ingress_port)
         ready = _ready(trigger, url, function, way)
         fine = Condition(DEGRADED, status=False, reason="AsExpected", message="nothing is wrong")

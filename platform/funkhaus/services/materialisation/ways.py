@@ -19,7 +19,7 @@ from funkhaus.services.materialisation.upkeep import remove
 if TYPE_CHECKING:
     from funkhaus.domain.gateway import Gateway
     from funkhaus.domain.trigger import HTTPTrigger
-    from funkhaus.manifests.labels import Site
+    from funkhaus.manifests.labels import Owner, Site
     from funkhaus.ports import Clock, Cluster, Manifest
     from funkhaus.services.materialisation.parts import Surroundings
     from funkhaus.services.materialisation.upkeep import Upkeep
@@ -49,14 +49,27 @@ class WaysIn:
         self._cluster, self._upkeep, self._clock = cluster, upkeep, clock
         self._around = surroundings
 
-    async def ensure(self, place: Site, trigger: HTTPTrigger) -> Way:
-        """Have the way in that the trigger asks for. Raises `ForeignError` and the cluster's errors."""
-        ingress, route = await self._live(trigger)
+    async def ensure(self, place: Site, trigger: HTTPTrigger, seconds: int) -> Way:
+        """Have the way in that the trigger asks for; `seconds` are its function's time-out.
+
+        Raises `ForeignError` and the cluster's errors.
+        """
+        live, around = await self._live(trigger), self._around
         if not trigger.spec.routed:
-            return await self._by_ingress(place, trigger, ingress, route)
-        if self._around.gateway is None:
+            wanted = builders.ingress(
+                place,
+                trigger,
+                domain=around.domain,
+                ingress_class=around.ingress_class,
+                timeout=seconds,
+            )
+            return await self._by_ingress(wanted, builders.owner(trigger), *live)
+        if around.gateway is None:
             return Way(open=False, reason="GatewayMissing", message=_without(trigger))
-        return await self._by_route(place, trigger, self._around.gateway, ingress, route)
+        wanted = builders.http_route(
+            place, trigger, domain=around.domain, gateway=around.gateway, timeout=seconds
+        )
+        return await self._by_route(wanted, builders.owner(trigger), around.gateway, *live)
 
     async def hosts(self, trigger: HTTPTrigger) -> set[str]:
         """The hosts that are answered for now."""
@@ -78,16 +91,8 @@ class WaysIn:
         )
 
     async def _by_ingress(
-        self,
-        place: Site,
-        trigger: HTTPTrigger,
-        ingress: Manifest | None,
-        route: Manifest | None,
+        self, wanted: Manifest, owner: Owner, ingress: Manifest | None, route: Manifest | None
     ) -> Way:
-        wanted = builders.ingress(
-            place, trigger, domain=self._around.domain, ingress_class=self._around.ingress_class
-        )
-        owner = builders.owner(trigger)
         made = await self._upkeep.ensure(wanted, owner, ingress)
         after: float | None = None
         if route and owner.owns(route):
@@ -99,14 +104,12 @@ class WaysIn:
 
     async def _by_route(
         self,
-        place: Site,
-        trigger: HTTPTrigger,
+        wanted: Manifest,
+        owner: Owner,
         gateway: Gateway,
         ingress: Manifest | None,
         route: Manifest | None,
     ) -> Way:
-        wanted = builders.http_route(place, trigger, domain=self._around.domain, gateway=gateway)
-        owner = builders.owner(trigger)
         try:
             made = await self._upkeep.ensure(wanted, owner, route)
         except NotFoundError:
