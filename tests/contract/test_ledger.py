@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from funkhaus.domain.charge import Charge, Key
-from funkhaus.domain.errors import ConflictError, NotFoundError
+from funkhaus.domain.errors import ConflictError, NotFoundError, PolicyError
 from funkhaus.domain.kinds import FUNCTION
 from funkhaus.domain.quota import NOTHING, Amounts, Quota
 from funkhaus.domain.tenant import Namespace, Tenant
@@ -24,7 +24,7 @@ from tests.support.stores import PLANS, MemoryStores
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from funkhaus.ports import Stores
+    from funkhaus.ports import Stores, TenantWork
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUOTA = Quota(4, 4, 10, 1000, 1024, 4, 7, 8)
@@ -217,6 +217,32 @@ async def test_what_is_due_and_who_holds_most(stores: Stores) -> None:
 
 
 # ── the use cases on both ──
+
+
+async def test_what_is_done_along_with_it_stands_or_falls_with_it(
+    stores: Stores, ledger: LedgerService
+) -> None:
+    async def works(work: TenantWork) -> None:
+        await work.ledger.set_override(Override(QUOTA, "with it", "fh:1", NOW))
+
+    async def fails(work: TenantWork) -> None:
+        await work.ledger.set_override(Override(QUOTA, "without", "fh:1", NOW))
+        raise PolicyError("no")
+
+    with pytest.raises(PolicyError):
+        await ledger.reserve("blue", KEY, ONE, 0, also=fails)
+    async with stores.begin("blue") as work:
+        assert await work.ledger.charge(KEY) is None
+        assert await work.ledger.override() is None
+    none = Amounts(functions=999)
+    assert await ledger.reserve("blue", KEY, none, 0, also=works)
+    assert await ledger.reserve("blue", KEY, ONE, 0, also=works, dry_run=True) == ()
+    async with stores.begin("blue") as work:
+        assert await work.ledger.override() is None
+    assert await ledger.reserve("blue", KEY, ONE, 0, also=works) == ()
+    async with stores.begin("blue") as work:
+        assert (await work.ledger.charge(KEY)) is not None
+        assert await work.ledger.override() is not None
 
 
 async def test_b44_many_at_once_fill_a_quota_to_the_brim_and_no_further(

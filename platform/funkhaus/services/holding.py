@@ -71,38 +71,32 @@ class Holding:
 
     async def ask(
         self,
+        work: TenantWork,
         tenant: str,
         key: Key,
         manifest: Manifest,
         old: Manifest,
         verdict: Verdict,
         requester: str,
-        row: AuditRow | None = None,
     ) -> Approval:
-        """Write down what an object that is let in asks for; one that is approved already stays so. `row` goes on record
-        with it, or not at all.
+        """Write down what an object that is let in asks for; one that is approved already stays so.
 
-        Raises `PolicyError` when too many wait, `UnavailableError`.
+        `work` is the transaction that holds its quota. Raises `PolicyError` when too many wait.
         """
         digest, uid = digest_of(manifest.get("spec")), _uid(old)
-        async with self._stores.begin(tenant) as work:
-            rows = await work.approvals.of(key, digest, locked=True)
-            latest = next((item for item in rows if item.is_of(uid, digest)), None)
-            fresh = await self._new(work, tenant, key, digest, verdict, requester)
-            if latest and _still(latest, fresh, self._clock.now()):
-                fresh = latest
-            else:
-                if latest and latest.state is ApprovalState.PENDING and latest.seen_at is None:
-                    # Asked once more before it was stored: the last word counts.
-                    fresh = replace(fresh, id=latest.id)
-                else:
-                    await _room(work)
-                fresh = replace(fresh, uid=uid)
-                await work.approvals.put(fresh)
-            if row:
-                row.detail["approval"] = fresh.id
-                await work.audit(row)
-            return fresh
+        rows = await work.approvals.of(key, digest, locked=True)
+        latest = next((item for item in rows if item.is_of(uid, digest)), None)
+        fresh = await self._new(work, tenant, key, digest, verdict, requester)
+        if latest and _still(latest, fresh, self._clock.now()):
+            return latest
+        if latest and latest.state is ApprovalState.PENDING and latest.seen_at is None:
+            # Asked once more before it was stored: the last word counts.
+            fresh = replace(fresh, id=latest.id)
+        else:
+            await _room(work)
+        fresh = replace(fresh, uid=uid)
+        await work.approvals.put(fresh)
+        return fresh
 
     async def stand(self, kind: Kind, manifest: Manifest, tenant: str, judge: Judge) -> Held:
         """Whether what is stored may be materialised. `judge` is the house rules' verdict on it, asked when needed.

@@ -19,10 +19,13 @@ from funkhaus.domain.quota import NOTHING, Amounts, asked_by, excess
 from funkhaus.domain.verdict import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from funkhaus.domain.kinds import Kind
     from funkhaus.ports import AuditRow, Clock, Manifest, Stores, TenantWork
+
+    Also = Callable[[TenantWork], Awaitable[None]]
 
 ATTEMPTS = 8
 """How often a move is tried while others change the same charge, or room comes and goes."""
@@ -53,13 +56,16 @@ class LedgerService:
         *,
         host: str = "",
         row: AuditRow | None = None,
+        also: Also | None = None,
         dry_run: bool = False,
     ) -> tuple[Finding, ...]:
         """Hold room for an object that asks for `amounts`, and its `host`, both or neither; what is in the way if so.
 
-        `base` is the resource version the ask was made against, 0 for a create; `row` goes on record with what is held, or
-        not at all. A dry run writes nothing. Raises `UnavailableError` when the books can't be had, `NotFoundError` for a
-        namespace that is gone.
+        `base` is the resource version the ask was made against, 0 for a create. What `also` does in the same transaction
+        stands with what is held, or not at all, and so does `row`, which is written last; `also` is called once more when
+        the transaction is tried again, and what it raises but `ConflictError` is raised. A dry run writes nothing.
+
+        Raises `UnavailableError` when the books can't be had, `NotFoundError` for a namespace that is gone.
         """
         if dry_run:
             return await self._tried(tenant, key, amounts, host)
@@ -73,6 +79,8 @@ class LedgerService:
                     after = (before or Charge(key, now)).ask(amounts, base, now)
                     await work.ledger.move(key, before, after, guarded=True)
                     await self._claim(work, key, host)
+                    if also is not None:
+                        await also(work)
                     if row is not None:
                         await work.audit(row)
             except _HostTakenError:

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.function import Function
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import Trigger
-    from funkhaus.ports import Clock, Decider, Manifest, Stores
+    from funkhaus.ports import Clock, Decider, Manifest, Stores, TenantWork
     from funkhaus.services.ledger import LedgerService
 
 _KUBERNETES = "system:serviceaccount:kube-system:"
@@ -264,22 +264,9 @@ class ReviewService:
         if judgement.refused:
             return judgement
         row = None if self._is_platform(review) else _audit_row(review, judgement)
-        held, key = judgement.verdict.asking, Key(review.kind.name, facts.namespace, subject.name)
-        if objections := await self._reserve(review, key, subject, facts, None if held else row):
-            findings = (*judgement.verdict.findings, *objections)
-            verdict = dataclasses.replace(judgement.verdict, findings=findings)
-            return dataclasses.replace(judgement, verdict=verdict)
-        if held and not review.dry_run:
-            approval = await self._holding.ask(
-                facts.tenant,
-                key,
-                review.manifest,
-                review.old,
-                judgement.verdict,
-                review.requester,
-                row,
-            )
-            judgement = dataclasses.replace(judgement, approval=approval)
+        judgement = await self._reserve(review, subject, facts, judgement, row)
+        if judgement.refused:
+            return judgement
         return dataclasses.replace(judgement, audited=True if row and not review.dry_run else None)
 
     async def _witness(self, review: Review) -> Judgement:
@@ -295,20 +282,44 @@ class ReviewService:
     async def _reserve(
         self,
         review: Review,
-        key: Key,
         subject: Function | Trigger,
         facts: TenantFacts,
+        judgement: Judgement,
         row: AuditRow | None,
-    ) -> tuple[Finding, ...]:
-        """Quota for an object that everything else lets in, on record with it."""
-        return await self._ledger.reserve(
+    ) -> Judgement:
+        """Quota for an object that all else lets in, on record with it, and the approval it needs: in one transaction."""
+        key, asked = Key(review.kind.name, facts.namespace, subject.name), judgement
+
+        async def ask(work: TenantWork) -> None:
+            nonlocal asked
+            approval = await self._holding.ask(
+                work,
+                facts.tenant,
+                key,
+                review.manifest,
+                review.old,
+                judgement.verdict,
+                review.requester,
+            )
+            asked = dataclasses.replace(judgement, approval=approval)
+            if row:
+                row.detail["approval"] = approval.id
+
+        objections = await self._ledger.reserve(
             facts.tenant,
             key,
             asked_by(subject),
             version_of(review.old),
             host=subject.spec.host if isinstance(subject, HTTPTrigger) else "",
             row=row,
+            also=ask if judgement.verdict.asking else None,
             dry_run=review.dry_run,
+        )
+        if not objections:
+            return asked
+        findings = (*judgement.verdict.findings, *objections)
+        return dataclasses.replace(
+            judgement, verdict=dataclasses.replace(judgement.verdict, findings=findings)
         )
 
     def _unjudged(self, review: Review) -> bool:

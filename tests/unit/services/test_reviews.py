@@ -40,8 +40,8 @@ LABELS = {"funkhaus.dev/tenant": "demo", "funkhaus.dev/namespace": "default"}
 class House:
     """A service on fakes, with tenant demo and its namespace default."""
 
-    def __init__(self) -> None:
-        self.stores = MemoryStores()
+    def __init__(self, stores: MemoryStores | None = None) -> None:
+        self.stores = stores or MemoryStores()
         self.decider = FakeDecider()
         self.noted: list[Decision] = []
         self.stores.state.tenants["demo"] = Tenant("demo", "small")

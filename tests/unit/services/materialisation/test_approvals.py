@@ -271,7 +271,8 @@ async def ask(
     """As admission does, before the object is stored."""
     bare = {**manifest, "metadata": {"namespace": NS, "name": "hello"}}
     verdict = Verdict(findings, "d", "sha256:p")
-    return await house.holding.ask("demo", KEY, bare, old or {}, verdict, by)
+    async with house.stores.begin("demo") as work:
+        return await house.holding.ask(work, "demo", KEY, bare, old or {}, verdict, by)
 
 
 async def test_what_only_a_change_is_asked_for_is_remembered(house: House) -> None:
