@@ -7,7 +7,7 @@ say the same words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,12 @@ class Verdict:
     def denied(self) -> bool:
         """Whether anything refuses."""
         return bool(self.of(Outcome.DENY))
+
+    @property
+    def asking_nothing(self) -> Verdict:
+        """The same without what asks for an approval: of an object whose spec asks for nothing new."""
+        others = [item for item in self.findings if item.outcome is not Outcome.REQUIRE_APPROVAL]
+        return replace(self, findings=tuple(others))
 
     @property
     def asking(self) -> tuple[Finding, ...]:

@@ -7,8 +7,9 @@ last.
 A tenant that rests (suspended, or being deleted) goes before policy: its people change nothing, and others no spec.
 
 What is not judged: a delete (refusing one would keep namespaces from ending; it goes on record), and an update that leaves
-the spec alone and touches the platform's marks by the platform's own hand at most (its finalizer and notes must come off an
-object that a newer policy would not let in).
+the spec alone, brings no annotation that was not there, and touches the platform's marks by the platform's own hand at most
+(its finalizer and notes must come off an object that a newer policy would not let in). One that only brings annotations is
+judged as what is stored is: it is no change to a freeze, and asks for no approval.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from funkhaus.domain.trigger import HTTPTrigger
 from funkhaus.domain.verdict import Finding, Verdict
 from funkhaus.ports import AuditRow
 from funkhaus.services.additions import additions
-from funkhaus.services.authors import may_name, outdated, people
+from funkhaus.services.authors import asks_anew, may_name, outdated, people
 from funkhaus.services.deadline import promptly
 from funkhaus.services.decision_log import decided, unkept
 from funkhaus.services.holding import Holding
@@ -257,9 +258,11 @@ class ReviewService:
         subject = named_subject(review.kind, review.manifest)
         others = other_annotations(review.manifest)
         now = self._clock.now()
-        change = Change(Doing(review.operation.value), now)
+        anew = review.operation is Operation.CREATE or asks_anew(review)
+        change = Change(Doing(review.operation.value), now) if anew else Change()
         question = Question(subject, facts, marks, owned, others, change, self._gateway)
-        judgement = Judgement(await self._decider.decide(question), tenant=facts.tenant)
+        verdict = await self._decider.decide(question)
+        judgement = Judgement(verdict if anew else verdict.asking_nothing, tenant=facts.tenant)
         self._note(decided(review, question, judgement.verdict, now))
         if judgement.refused:
             return judgement
@@ -325,11 +328,12 @@ class ReviewService:
     def _unjudged(self, review: Review) -> bool:
         if review.operation is Operation.DELETE:
             return True
-        if review.operation is Operation.CREATE or review.manifest.get("spec") != review.old.get(
-            "spec"
-        ):
+        if review.operation is Operation.CREATE or asks_anew(review):
             return False
-        return self._is_platform(review) or marks_of(review.manifest) == marks_of(review.old)
+        if self._is_platform(review):
+            return True
+        new = set(other_annotations(review.manifest)) - set(other_annotations(review.old))
+        return not new and marks_of(review.manifest) == marks_of(review.old)
 
     def _is_platform(self, review: Review) -> bool:
         return review.requester.startswith(self._platform_user)

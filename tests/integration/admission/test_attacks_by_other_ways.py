@@ -109,6 +109,43 @@ def test_b15_whose_an_object_is_comes_back_and_whose_change_it_was_is_not_forged
         assert owner.ask("PATCH", path, forged, MERGE).status_code == 403
 
 
+LATER = [
+    (http_trigger, {f"nginx.org/{name}": "x"}, "annotations-foreign")
+    for name in ("server-snippets", "rewrites")
+] + [
+    (http_trigger, {"kubernetes.io/ingress.class": "mine"}, "annotations-foreign"),
+    (function, {f"a-{number}": "x" for number in range(65)}, "annotations-too-many"),
+]
+
+
+@pytest.mark.parametrize(("make", "annotations", "code"), LATER)
+def test_b33_b37_an_annotation_that_comes_later_is_judged_too(
+    owner: Hands, house: House, make: Any, annotations: dict[str, str], code: str
+) -> None:
+    """By a change of nothing else: the spec is as it was."""
+    manifest = make("later")
+    path = path_of(manifest, "later")
+    answer = owner.ask("POST", path_of(manifest), manifest)
+    assert answer.status_code == 201, answer.text
+    before = answer.json()
+    mine = {key: before[key] for key in ("apiVersion", "kind")}
+    meta = {"metadata": {"annotations": annotations}}
+    try:
+        for body, kind, query in (
+            (meta, MERGE, {}),
+            (mine | meta, APPLY, {"fieldManager": "mine", "force": "true"}),
+        ):
+            rows = len(house.webhook.stores.state.audit)
+            assert codes(owner.ask("PATCH", path, body, kind, **query)) == {code}, kind
+            assert len(house.webhook.stores.state.audit) == rows + 1
+        now = owner.ask("GET", path).json()["metadata"]
+        assert now["resourceVersion"] == before["metadata"]["resourceVersion"]
+        note = {"metadata": {"annotations": {"note": "mine"}}}
+        assert owner.ask("PATCH", path, note, MERGE).status_code == 200
+    finally:
+        owner.ask("DELETE", path)
+
+
 @pytest.fixture(scope="module")
 def second_version(admin: Hands, house: House) -> Iterator[None]:
     """A second version of Functions, served beside the first."""

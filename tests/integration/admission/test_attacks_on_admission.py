@@ -262,7 +262,7 @@ def test_b54_nobody_exempts_themselves(
     created = owner.ask("POST", path_of(manifest), manifest)
     for answer in (changed, created):
         assert answer.status_code == 403
-        assert "only the platform sets labels and annotations below funkhaus.dev/" in answer.text
+        assert "only the platform sets labels and annotations of funkhaus.dev" in answer.text
     now = owner.ask("GET", path).json()
     assert now["metadata"]["resourceVersion"] == stored["metadata"]["resourceVersion"]
 

@@ -53,7 +53,13 @@ def _until_asked_no_more(house: House) -> None:
 
 
 def test_b59_marks_hold_without_the_webhook(alone: House) -> None:
-    for kind, name in (("labels", "funkhaus.dev/tenant"), ("labels", "funkhaus.dev/profile")):
+    for kind, name in (
+        ("labels", "funkhaus.dev/tenant"),
+        ("labels", "funkhaus.dev/profile"),
+        ("labels", "approvals.funkhaus.dev/approved"),
+        ("annotations", "a.b.funkhaus.dev/approved"),
+        ("annotations", "funkhaus.dev/created-by"),
+    ):
         manifest = function("forged")
         manifest["metadata"][kind] = {name: "other"}
         assert "ValidatingAdmissionPolicy 'funkhaus-marks'" in alone.apply(manifest).stderr

@@ -71,7 +71,21 @@ def _of(
         manifest["metadata"]["annotations"] = _annotations(
             catalogues["annotations"]["annotations"], random
         )
+    if random.random() < 0.15:
+        _mark(manifest, facts, random)
     return manifest
+
+
+def _mark(manifest: dict[str, Any], facts: TenantFacts, random: Random) -> None:
+    """With labels and annotations that are the platform's, or look it."""
+    own = ("tenant", "namespace", "created-by", "changed-by", "profile", "approved")
+    keys = [*(f"funkhaus.dev/{name}" for name in own), "x.funkhaus.dev/tenant", "a.b-c.funkhaus.dev/x", "xfunkhaus.dev/x", "funkhaus.dev.evil.org/x", "funkhaus.devx/x", "funkhaus.dev", "evil.org/funkhaus.dev"]  # fmt: skip
+    values = [facts.tenant, facts.namespace, "admin", "fh:somebody-else", "", "demo", "default"]
+    for field, more in (("labels", []), ("annotations", ["X.funkhaus.dev/x", "FUNKHAUS.dev/x", "x.FUNKHAUS.dev/x"])):  # fmt: skip
+        for _ in range(random.choice((0, 1, 1, 2))):
+            manifest["metadata"].setdefault(field, {})[random.choice(keys + more)] = random.choice(
+                values
+            )
 
 
 def _spoil(manifest: dict[str, Any], fields: dict[tuple[str, ...], Any], random: Random) -> None:

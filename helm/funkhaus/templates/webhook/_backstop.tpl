@@ -19,9 +19,12 @@ matchConstraints:
       operations: [CREATE, UPDATE]
       scope: Namespaced
 matchConditions:
-  # Finalizers and notes come off what a newer set would not let in; status has a path of its own.
-  - name: changes-the-spec
-    expression: request.operation == "CREATE" || object.?spec != oldObject.?spec
+  # Finalizers and notes come off what a newer set would not let in, and the platform writes notes; status has its own path.
+  - name: changes-what-is-judged
+    expression: >-
+      request.operation == "CREATE" || object.?spec != oldObject.?spec
+      || !request.userInfo.username.startsWith({{ printf "system:serviceaccount:%s:" .namespace | squote }})
+         && object.metadata.?annotations.orValue({}).exists(key, !(key in oldObject.metadata.?annotations.orValue({})))
 {{- end -}}
 {{- define "funkhaus.backstop.variables" -}}
 - name: data

@@ -3,7 +3,7 @@
 # description: |
 #   An annotation on a trigger reaches no ingress controller: the platform writes the Ingress, with its own annotations
 #   alone. One that speaks to such a controller (policies/data/annotations.yaml) is refused and not silently ignored.
-#   How many an object carries is bounded.
+#   How many an object carries is bounded. A change that only brings annotations is judged too, as what is stored is.
 # custom:
 #   findings:
 #     annotations-foreign: a trigger carries an annotation that speaks to an ingress controller

@@ -1,11 +1,11 @@
 # METADATA
 # title: The platform's labels and annotations
 # description: |
-#   What begins with funkhaus.dev/ says whose an object is and what was decided about it. Only the platform writes such
-#   keys; `input.owned` holds those it has written or writes now.
+#   What begins with funkhaus.dev/, or with a domain below it, says whose an object is and what was decided about it. Only
+#   the platform writes such keys; `input.owned` holds those it has written or writes now.
 # custom:
 #   findings:
-#     labels-reserved: a label or annotation below funkhaus.dev/ is not the one the platform wrote
+#     labels-reserved: a label or annotation of funkhaus.dev is not the one the platform wrote
 package funkhaus.admission.labels
 
 findings contains {
