@@ -107,6 +107,24 @@ def test_b83_a_finalizer_of_one_s_own_is_refused(owner: Hands, path: str, finali
     assert owner.ask("GET", f"{path}/attack").status_code == 404
 
 
+@pytest.mark.usefixtures("gitops")
+def test_b83_nor_does_who_applies_for_a_tenant_bring_one(admin: Hands, house: House) -> None:
+    """GitOps may do everything, and its manifests are the tenant's; the cluster's own administrators still may."""
+    del house
+    path = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+    born = plain("ConfigMap")("applied")
+    born["metadata"]["finalizers"] = ["evil.example/x"]
+    gitops = admin.acting_as("gitops", "gitops", "system:authenticated")
+    answer = gitops.ask("POST", path, born)
+    assert answer.status_code == 403, answer.text
+    assert HOLDS in answer.text
+    assert admin.ask("POST", path, born).status_code == 201
+    assert gitops.ask("DELETE", f"{path}/applied").status_code == 200
+    free = {"metadata": {"finalizers": None}}
+    assert gitops.ask("PATCH", f"{path}/applied", free, MERGE).status_code == 200
+    assert admin.ask("GET", f"{path}/applied").status_code == 404
+
+
 @pytest.mark.parametrize("path", WRITTEN)
 def test_b83_one_from_before_may_stay_and_comes_off(admin: Hands, owner: Hands, path: str) -> None:
     made = owner.ask("POST", path, WRITTEN[path]("old"))

@@ -321,6 +321,32 @@ def test_b03_names_made_by_kube_apiserver_are_charged(owner: Hands, house: House
         house.webhook.stores.state.books.charges.clear()
 
 
+def test_an_apply_that_has_to_find_nothing_is_judged_and_charged_once(
+    owner: Hands, house: House
+) -> None:
+    """As the API server creates: with a resource version no object has."""
+    path = f"{PLACE}/functions/once"
+    manifest = function("once")
+    manifest["metadata"]["resourceVersion"] = "1"
+    bad = function("once", timeout=86_400)
+    bad["metadata"]["resourceVersion"] = "1"
+    answers = [
+        owner.ask("PATCH", path, body, APPLY, fieldManager="funkhaus-api")
+        for body in (
+            bad,
+            manifest,
+            function("once", timeout=7) | {"metadata": manifest["metadata"]},
+        )
+    ]
+    try:
+        assert [answer.status_code for answer in answers] == [403, 201, 409]
+        charges = house.webhook.stores.state.books.charges
+        assert [key.name for _, key in charges].count("once") == 1
+        assert owner.ask("GET", path).json()["spec"] == answers[1].json()["spec"]
+    finally:
+        owner.ask("DELETE", path)
+
+
 def nested(depth: int) -> bytes:
     """A trigger whose payload lies that deep."""
     shell = json.dumps(cron_job_trigger("attack", payload="HERE"))
