@@ -75,6 +75,12 @@ DECISIONS_LOST = Counter(
     "Decisions that were made and are not in the decision log",
     registry=REGISTRY,
 )
+ADMISSION_GAPS = Gauge(
+    "funkhaus_admission_gaps",
+    "What lets objects past the webhook in its configuration as kube-apiserver has it, looked at every 30 s: 0 is well",
+    ["kind"],
+    registry=REGISTRY,
+)
 CERTIFICATE_EXPIRY = Gauge(
     "funkhaus_webhook_certificate_expiry_timestamp_seconds",
     "When the serving certificate ends",

@@ -21,8 +21,8 @@ from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, InvalidError, UnavailableError
 from funkhaus.domain.kinds import MUTATING_WEBHOOK, SECRET, VALIDATING_WEBHOOK, Kind
 from funkhaus.domain.verdict import Finding
-from funkhaus.metrics import CERTIFICATE_EXPIRY
-from funkhaus_webhook import certificates
+from funkhaus.metrics import ADMISSION_GAPS, CERTIFICATE_EXPIRY
+from funkhaus_webhook import certificates, guarding
 from funkhaus_webhook.certificates import Lives
 
 if TYPE_CHECKING:
@@ -184,8 +184,11 @@ class Keeper:
         news = others = False
         for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK):
             configuration = await self._cluster.get(kind, "", CONFIGURATION)
+            found = guarding.gaps(kind, configuration)
+            ADMISSION_GAPS.labels(kind.name).set(len(found))
+            if found:
+                _LOG.error("objects get past admission", configuration=CONFIGURATION, why=found)
             if configuration is None:
-                _LOG.warning("webhook configuration missing", kind=kind.name, name=CONFIGURATION)
                 continue
             bundles = self._bundles(configuration, identity)
             others = others or any(len(wanted) > len(identity.authority) for _, wanted in bundles)
