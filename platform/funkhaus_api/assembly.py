@@ -51,6 +51,7 @@ from funkhaus.services.tenant_requests import TenantRequestService
 from funkhaus.services.tenants import TenantService
 from funkhaus.services.tokens import TokenService
 from funkhaus.services.triggers import cron_job_triggers, http_triggers
+from funkhaus.services.users import UserService
 from funkhaus.services.uses import Uses
 from funkhaus_api.dialing import HttpDialer
 from funkhaus_api.keys import Services
@@ -179,6 +180,7 @@ def wired(
         invitations=InvitationService(stores, acts, mint, clock),
         grants=GrantService(stores, acts, clock),
         disabling=DisablingService(stores, acts, clock),
+        users=UserService(stores, acts),
         namespaces=NamespaceService(stores, acts, cluster, clock, bell.ring),
         adoption=AdoptionService(stores, acts, cluster, clock, bell.ring),
         tokens=TokenService(stores, acts, mint, clock),

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from funkhaus.services.tenant_requests import TenantRequestService
     from funkhaus.services.tenants import TenantService
     from funkhaus.services.tokens import TokenService
+    from funkhaus.services.users import UserService
     from funkhaus.services.uses import Uses
     from funkhaus_api.wire.cursors import Cursors
     from funkhaus_api.workers import Bell
@@ -73,6 +74,7 @@ class Services:
     invitations: InvitationService
     grants: GrantService
     disabling: DisablingService
+    users: UserService
     namespaces: NamespaceService
     adoption: AdoptionService
     tokens: TokenService

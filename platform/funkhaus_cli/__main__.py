@@ -141,6 +141,7 @@ def _forget_stdout() -> None:
         "grants": "grant",
         "approvals": "approval",
         "sessions": "session",
+        "users": "user",
     },
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": WIDTH},
 )

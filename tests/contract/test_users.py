@@ -101,6 +101,28 @@ async def test_platform_roles_are_granted_and_withdrawn(stores: Stores) -> None:
         assert not await work.users.grants()
 
 
+async def test_users_by_address_in_pages(stores: Stores) -> None:
+    twin = replace(ADA, issuer="https://other.example")
+    odd = Identity("https://idp.example", "odd", "a_a%@example.com")
+    known_by = [
+        await known(stores, item) for item in (BOB, ADA, twin, odd, replace(BOB, sub="x", email=""))
+    ]
+    in_order = sorted(known_by, key=lambda item: (item.email, item.id))
+    async with stores.begin_platform() as work:
+        found: list[User] = []
+        place = ("", "")
+        while page := await work.users.page(after=place, limit=2):
+            found += page
+            place = (page[-1].email, page[-1].id)
+        assert found == in_order
+        assert await work.users.page(after=("a", "no-uuid")) == []
+        for email, subs in (
+            ("ada@example.com", ["ada", "ada"]), ("a", ["odd", "ada", "ada"]), ("a_a%", ["odd"]), ("_", []), ("%", []),
+            ("da@", []),
+        ):  # fmt: skip
+            assert [item.sub for item in await work.users.page(email=email)] == subs, email
+
+
 async def test_a_founder_is_an_owner_and_is_counted(stores: Stores) -> None:
     ada, bob = await known(stores, ADA), await known(stores, BOB)
     async with stores.begin_platform() as work:

@@ -75,6 +75,19 @@ class MemoryUsers:
     async def user(self, user_id: str) -> User:
         return _user(self._people, user_id)
 
+    async def page(
+        self, *, email: str = "", after: tuple[str, str] = ("", ""), limit: int = 100
+    ) -> Sequence[User]:
+        if after[1] and not canonical(after[1]):
+            return []
+        own = sorted(self._people.users.values(), key=lambda item: (item.email, item.id))
+        behind = (after[0], canonical(after[1]))
+        return [
+            item
+            for item in own
+            if item.email.startswith(email) and (not after[1] or (item.email, item.id) > behind)
+        ][:limit]
+
     async def disable(self, user_id: str, word: Suspension | None) -> User:
         user = replace(_user(self._people, user_id), disabled=word)
         self._people.users[user.id] = user

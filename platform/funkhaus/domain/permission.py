@@ -49,6 +49,7 @@ class Permission(StrEnum):
     TRIGGER_READ = "trigger:read"
     TRIGGER_WRITE = "trigger:write"
     USER_DISABLE = "user:disable"
+    USER_READ = "user:read"
 
 
 _READS = frozenset(
@@ -115,6 +116,7 @@ PLATFORM_PERMISSIONS: dict[PlatformRole, frozenset[Permission]] = {
         Permission.RUNTIME_READ,
         Permission.TENANT_DECIDE,
         Permission.POLICY_READ,
+        Permission.USER_READ,
     },
     PlatformRole.AUDITOR: _BILLS
     | {
@@ -123,6 +125,7 @@ PLATFORM_PERMISSIONS: dict[PlatformRole, frozenset[Permission]] = {
         Permission.POLICY_READ,
         Permission.QUOTA_READ,
         Permission.RUNTIME_READ,
+        Permission.USER_READ,
     },
 }
 """Over all tenants. What runs inside one is read by its members, and by admins."""

@@ -24,6 +24,11 @@ class Users(Protocol):
     async def user(self, user_id: str) -> User:
         """One user; raises `NotFoundError`."""
 
+    async def page(
+        self, *, email: str = "", after: tuple[str, str] = ("", ""), limit: int = 100
+    ) -> Sequence[User]:
+        """Users whose address begins with `email`, by address and id, those behind `after`; none behind what is no id."""
+
     async def disable(self, user_id: str, word: Suspension | None) -> User:
         """Have the user stay out, or let them in again; raises `NotFoundError`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from funkhaus.domain.errors import NotFoundError
@@ -72,6 +72,25 @@ class PostgresUsers(rows.Statements):
         if (row := (await self._run(statement)).one_or_none()) is None:
             raise NotFoundError(no_user(user_id))
         return user(row)
+
+    async def page(
+        self, *, email: str = "", after: tuple[str, str] = ("", ""), limit: int = 100
+    ) -> Sequence[User]:
+        """Users whose address begins with `email`, by address and id, those behind `after`; none behind what is no id."""
+        address = UserRow.email.collate("C")  # the same order wherever the database was made
+        statement = select(*USER).order_by(address, UserRow.id).limit(limit)
+        if email:
+            statement = statement.where(UserRow.email.startswith(email, autoescape=True))
+        last, key = after
+        if key:
+            try:
+                place = UUID(key)
+            except ValueError:
+                return []
+            statement = statement.where(
+                or_(address > last, and_(address == last, UserRow.id > place))
+            )
+        return [user(row) for row in await self._run(statement)]
 
     async def disable(self, user_id: str, word: Suspension | None) -> User:
         """Have the user stay out, or let them in again; raises `NotFoundError`."""

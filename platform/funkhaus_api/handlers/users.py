@@ -1,16 +1,35 @@
-"""Users who stay out."""
+"""Users: found, shown, kept out."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from funkhaus_api.keys import asker, services
+from funkhaus_api.pages import Page
 from funkhaus_api.places import answer
 from funkhaus_api.wire.lifecycle import NewSuspension
-from funkhaus_api.wire.members import user
+from funkhaus_api.wire.members import known, user
 from funkhaus_api.wire.reading import Query, read_body
 
-SUSPENSION = "/v1/users/{user}/suspension"
+USER = "/v1/users/{user}"
+SUSPENSION = f"{USER}/suspension"
+
+
+async def listed(request: web.Request) -> web.Response:
+    """A page of them."""
+    page = Page.of(request, "email")
+    found, more = await services(request).users.page(
+        asker(request), email=page.query.text("email"), after=page.after, limit=page.limit
+    )
+    return page.answer([user(item) for item in found], more)
+
+
+async def show(request: web.Request) -> web.Response:
+    """One."""
+    Query(request)
+    return answer(
+        known(await services(request).users.get(asker(request), request.match_info["user"]))
+    )
 
 
 async def disable(request: web.Request) -> web.Response:
@@ -29,4 +48,9 @@ async def enable(request: web.Request) -> web.Response:
     return answer(user(changed))
 
 
-ROUTES = [web.put(SUSPENSION, disable), web.delete(SUSPENSION, enable)]
+ROUTES = [
+    web.get("/v1/users", listed, allow_head=False),
+    web.get(USER, show, allow_head=False),
+    web.put(SUSPENSION, disable),
+    web.delete(SUSPENSION, enable),
+]

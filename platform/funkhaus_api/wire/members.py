@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.user import User
     from funkhaus.services.invitations import IssuedInvitation
     from funkhaus.services.members import Left
+    from funkhaus.services.users import Known
 
 RoleName = Literal["owner", "developer", "viewer", "billing"]
 KEY_LIMIT = 64
@@ -126,7 +127,18 @@ def user(item: User) -> dict[str, Any]:
         "displayName": item.display_name,
         "issuer": item.issuer,
         "sub": item.sub,
+        "createdAt": _time(item.created_at),
+        "lastSignInAt": _time(item.last_login_at),
         "disabled": word and {"since": _time(word.at), "reason": word.reason, "by": word.by},
+    }
+
+
+def known(item: Known) -> dict[str, Any]:
+    """A user, and the roles that were given to them by name."""
+    return {
+        **user(item.user),
+        "roles": {tenant: role.value for tenant, role in sorted(item.roles.items())},
+        "platformRoles": sorted(role.value for role in item.platform_roles),
     }
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from funkhaus_cli.failure import Exit, Failure, plain
+from funkhaus_cli.failure import plain
 from funkhaus_cli.options import NAME, Noun, asking, confirmed, connection, output
 from funkhaus_cli.output import Column, show_list
+from funkhaus_cli.people import user_id
 
 if TYPE_CHECKING:
     from funkhaus_cli.session import Session
@@ -45,22 +46,20 @@ def list_grants(session: Session, *, output: str) -> None:
 
 @grant.command(
     "create",
-    examples=("funkhaus grant create 7d1c0f8e-2f0a-4a53-9a3e-0a7c7f1f5b10 --role approver",),
+    examples=("funkhaus grant create ada@example.com --role approver",),
 )
 @click.argument("user", type=NAME)
 @click.option("--role", type=_ROLES, required=True, help="What they may do in all tenants.")
 @connection()
 @click.pass_obj
 def create(session: Session, user: str, *, role: str) -> None:
-    """Grant a platform role. USER is the id that their `funkhaus whoami` shows."""
-    if "@" in user:
-        raise Failure(
-            f"{plain(user)} is an address, and an address is no proof of who somebody is",
-            Exit.USAGE,
-            hint="the id passes that their `funkhaus whoami` shows",
-        )
-    session.api.post(_PATH, {"user": user, "role": role})
-    click.echo(f"Granted {role} to {user}.")
+    """Grant a platform role. USER is an id, or an address that one user alone has.
+
+    The role is the user's, not the address's: see with `funkhaus user show` whom it names, and which issuer vouches for it.
+    """
+    key = user_id(session.api, user)
+    session.api.post(_PATH, {"user": key, "role": role})
+    click.echo(f"Granted {role} to {_named(user, key)}.")
 
 
 @grant.command("delete")
@@ -70,9 +69,17 @@ def create(session: Session, user: str, *, role: str) -> None:
 @connection()
 @click.pass_obj
 def delete(session: Session, user: str, *, role: str, yes: bool) -> None:
-    """Withdraw a platform role; in force with their next request. Group rules are not touched."""
+    """Withdraw a platform role; in force with their next request. Group rules are not touched.
+
+    USER is an id, or an address that one user alone has.
+    """
     from funkhaus_cli.client import segment  # noqa: PLC0415 - httpx, see `session`
 
-    confirmed(f"Withdraw {role} from {user}?", yes=yes)
-    session.api.delete(segment("platform", "grants", user, role))
-    click.echo(f"Withdrew {role} from {user}.")
+    key = user_id(session.api, user)
+    confirmed(f"Withdraw {role} from {_named(user, key)}?", yes=yes)
+    session.api.delete(segment("platform", "grants", key, role))
+    click.echo(f"Withdrew {role} from {_named(user, key)}.")
+
+
+def _named(user: str, key: str) -> str:
+    return key if user == key else f"{plain(user)} ({key})"

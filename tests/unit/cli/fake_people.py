@@ -50,6 +50,7 @@ class FakePeople:
     members: dict[str, Document] = field(default_factory=dict)
     invitations: dict[str, Document] = field(default_factory=dict)
     grants: list[Document] = field(default_factory=list)
+    users: dict[str, Document] = field(default_factory=dict)
     left_invitations: int = 0
     left_tokens: list[Document] = field(default_factory=list)
     """What whoever is removed or demoted leaves."""
@@ -131,19 +132,29 @@ class FakePeople:
         self.grants = [item for item in self.grants if (item["user"], item["role"]) != gone]
         return httpx.Response(204)
 
+    def listUsers(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        beginning = request.url.params.get("email", "")
+        return _items([item for item in self.users.values() if item["email"].startswith(beginning)])
+
+    def getUser(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        roles = {"roles": {"demo": "owner"}, "platformRoles": ["auditor"]}
+        return httpx.Response(200, json=self.users[_part(request, -1)] | roles)
+
     def disableUser(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         word = {"since": NOW, "by": "ada", **json.loads(request.content)}
-        return httpx.Response(200, json=_user(_part(request, -2)) | {"disabled": word})
+        return httpx.Response(200, json=user(_part(request, -2)) | {"disabled": word})
 
     def enableUser(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=_user(_part(request, -2)))
+        return httpx.Response(200, json=user(_part(request, -2)))
 
 
-def _user(user: str) -> Document:
+def user(user_id: str, email: str = "eve@example.com", **change: Any) -> Document:
     who = {
-        "email": "eve@example.com",
+        "email": email,
         "displayName": "",
         "issuer": "https://idp.example",
         "sub": "e",
+        "createdAt": "2026-02-28T12:00:00Z",
+        "lastSignInAt": "2026-03-01T11:00:00Z",
     }
-    return {"id": user, **who, "disabled": None}
+    return {"id": user_id, **who, "disabled": None} | change

@@ -10,7 +10,7 @@ import pytest
 from .conftest import answers
 from .fake_api import Refusal, finding
 from .fake_credentials import token
-from .fake_people import invitation, member
+from .fake_people import invitation, member, user
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,12 +161,41 @@ def test_platform_roles(funkhaus: Terminal, api: FakeApi) -> None:
     assert api.grants == []
 
 
-def test_a_platform_role_goes_to_somebody_and_not_to_an_address(
+def test_a_platform_role_goes_to_the_one_who_has_an_address(
     funkhaus: Terminal, api: FakeApi
 ) -> None:
-    ran = funkhaus("grant", "create", "cem@example.com", "--role", "admin")
-    assert (ran.code, "whoami" in ran.err) == (2, True)
-    assert not api.requests
+    api.users = {"u2": user("u2", "cem@example.com"), "u3": user("u3", "cem@example.com.evil")}
+    ran = funkhaus("grant", "create", "Cem@example.com", "--role", "admin")
+    assert (ran.code, ran.out) == (0, "Granted admin to Cem@example.com (u2).\n")
+    assert api.grants[0]["user"] == "u2"
+    ran = funkhaus("grant", "delete", "cem@example.com", "--role", "admin", "--yes")
+    assert (ran.out, api.grants) == ("Withdrew admin from cem@example.com (u2).\n", [])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("grant", "create", "cem@example.com", "--role", "admin"),
+        ("grant", "delete", "cem@example.com", "--role", "admin", "--yes"),
+        ("user", "disable", "cem@example.com", "--reason", "x"),
+        ("user", "enable", "cem@example.com"),
+        ("user", "show", "cem@example.com"),
+    ],
+)
+def test_an_address_of_two_or_of_nobody_names_no_user(
+    funkhaus: Terminal, api: FakeApi, words: tuple[str, ...]
+) -> None:
+    ran = funkhaus(*words)
+    assert (ran.code, "nobody who has signed in has the address" in ran.err) == (3, True)
+    api.users = {
+        "u2": user("u2", "cem@example.com"),
+        "u3": user("u3", "cem@example.com", issuer="https://other.example"),
+    }
+    ran = funkhaus(*words)
+    assert ran.code == 2
+    said = " ".join(ran.err.split())
+    assert "u2 (at https://idp.example), u3 (at https://other.example)" in said
+    assert {request.method for request in api.requests} == {"GET"}
 
 
 @pytest.mark.usefixtures("house")
@@ -209,3 +238,32 @@ def test_a_user_is_disabled_for_a_reason(funkhaus: Terminal, api: FakeApi) -> No
         ("PUT", "/v1/users/u1/suspension", {"reason": "left the company"})
     ]
     assert funkhaus("user", "enable", "u1").out == "Enabled user eve@example.com (u1).\n"
+
+
+def test_a_user_is_disabled_by_address(funkhaus: Terminal, api: FakeApi) -> None:
+    api.users = {"u7": user("u7")}
+    ran = funkhaus("user", "disable", "eve@example.com", "--reason", "left")
+    assert (ran.code, ran.out) == (0, "Disabled user eve@example.com (u7).\n")
+    assert next(api.asked("PUT"))[1] == "/v1/users/u7/suspension"
+    assert funkhaus("user", "enable", "eve@example.com", "-o", "name").out == "u7\n"
+
+
+def test_users_are_listed_and_shown(funkhaus: Terminal, api: FakeApi) -> None:
+    assert funkhaus("user", "list").err == "Nobody has signed in yet.\n"
+    word = {"since": "2026-03-01T11:30:00Z", "reason": "left", "by": "ada"}
+    api.users = {
+        "u1": user("u1", "ada@example.com", displayName="Ada"),
+        "u2": user("u2", "", sub="x", disabled=word),
+    }
+    assert [line.split() for line in funkhaus("users", "ls").out.splitlines()] == [
+        ["ID", "ADDRESS", "NAME", "STATE", "LAST", "SIGN-IN"],
+        ["u1", "ada@example.com", "Ada", "active", "60m"],
+        ["u2", "-", "-", "disabled", "60m"],
+    ]
+    assert funkhaus("user", "list", "--email", "ada", "-o", "name").out == "u1\n"
+    ran = funkhaus("user", "list", "--email", "b")
+    assert ran.err == "Nobody whose address begins with b has signed in.\n"
+    shown = funkhaus("user", "show", "u2").out
+    assert "Roles:    auditor, owner of demo\n" in shown
+    assert "Disabled: 2026-03-01T11:30:00Z by ada: left\n" in shown
+    assert funkhaus("user", "show", "ada@example.com", "-o", "name").out == "u1\n"

@@ -20,7 +20,10 @@ class UserRow(Table):
         tenant="SELECT",
         platform="SELECT, INSERT, UPDATE (email, display_name, last_login_at, disabled_at, disabled_for, disabled_by)",
     )
-    __table_args__ = (UniqueConstraint("iss", "sub"),)
+    __table_args__ = (
+        UniqueConstraint("iss", "sub"),
+        Index("ix_users_email", "email", postgresql_ops={"email": "text_pattern_ops"}),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     iss: Mapped[str]
