@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--idle", default="10")
     parser.add_argument("--pause", type=float, default=1.0, help="between two wakes, seconds")
     asked = parser.parse_args()
-    place, source = Place(asked.tenant), Path(f"/tmp/cold-{secrets.token_hex(4)}.py")  # noqa: S108 - its own name
+    place, source = Place(asked.tenant), Path(f"/tmp/cold_{secrets.token_hex(4)}.py")  # noqa: S108 - its own name
     source.write_text(SOURCE)
     run_id = secrets.token_hex(2)
     names = [f"cold-{run_id}-{number}" for number in range(asked.functions)]

@@ -28,13 +28,9 @@ _HOP_BY_HOP = {
 class NotTakenError(UnavailableError):
     """The replica did not take the call; nothing of it has been sent."""
 
-    code = "not-taken"
-
 
 class BrokenError(UnavailableError):
     """The replica took the call and did not answer to the end."""
-
-    code = "answer-broken"
 
 
 class Passing:

@@ -342,7 +342,7 @@ async def test_an_answer_that_breaks_off_before_it_begins_is_said() -> None:
     async with staged(ends) as stage:
         stage.start_replica()
         status, said, _ = await problem(stage)
-        assert (status, said["code"]) == (502, "answer-broken")
+        assert (status, said["code"]) == (502, "unavailable")
 
 
 async def test_calls_under_way_are_answered_when_it_is_told_to_end() -> None:
