@@ -5,7 +5,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
+from funkhaus.manifests.trigger import EVENT_HEADERS
 from funkhaus_cluster import (
     addons,
     control_plane,
@@ -293,3 +295,37 @@ def test_the_graph_can_be_ordered(here: site.Site) -> None:
 
     assert ran.index("start etcd") < ran.index("start kube-apiserver") < ran.index("node ready")
     assert len(ran) == len(table)
+
+
+@pytest.mark.parametrize("port", [8001, 8088, 8448, 8000, 5000, 20_000])
+def test_a_listener_says_what_contour_makes_of_it(port: int) -> None:
+    said = addons.listener_port(port)
+
+    assert 1 <= said <= 65535
+    assert (said + 8000) % 65535 == port % 65535
+
+
+def test_the_gateway_is_the_one_contour_and_the_product_are_told_of(here: site.Site) -> None:
+    file = CHECKOUT / "cluster/manifests/30-contour.yaml"
+    asked = {
+        "GATEWAY_HTTP_PORT": str(addons.listener_port(here.settings.ports.ingress)),
+        "GATEWAY_HTTPS_PORT": str(addons.listener_port(here.settings.ports.ingress_tls)),
+        "GATEWAY_CERTIFICATE": "Yw==",
+        "GATEWAY_KEY": "aw==",
+    }
+    documents = list(yaml.safe_load_all(manifests.render(file.read_text(), asked, source=file)))
+    (gateway,) = [item for item in documents if item["kind"] == "Gateway"]
+    config = yaml.safe_load(addons.contour_config(addons.GATEWAY))
+
+    name = f"{gateway['metadata']['namespace']}/{gateway['metadata']['name']}"
+    assert name == addons.GATEWAY
+    assert config["gateway"]["gatewayRef"] == {
+        "namespace": gateway["metadata"]["namespace"],
+        "name": gateway["metadata"]["name"],
+    }
+    assert [(item["name"], item["port"]) for item in gateway["spec"]["listeners"]] == [
+        ("http", 88),
+        ("https", 448),
+    ]
+    assert config["policy"]["request-headers"]["remove"] == list(EVENT_HEADERS)
+    assert config["policy"]["applyToIngress"] is True
