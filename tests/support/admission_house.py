@@ -83,24 +83,29 @@ def until_trusted(house: House) -> None:
 
 
 @contextmanager
-def asking(house: House, port: int, validating: int = 0, *, trusted: bool = True) -> Iterator[None]:
+def asking(
+    house: House, port: int, validating: int = 0, *, seconds: int = 3, trusted: bool = True
+) -> Iterator[None]:
     """Have kube-apiserver ask the webhook at another port for a while; at `validating` whether an object may get in.
 
-    Unless `trusted` is false, it ends once whoever is asked then is trusted.
+    It waits so many `seconds` for an answer. Unless `trusted` is false, it ends once whoever is asked then is trusted.
     """
+    there = f"https://127.0.0.1:{validating or port}/validate"
     kinds = {
-        "mutatingwebhookconfiguration": f"https://127.0.0.1:{port}/mutate",
-        "validatingwebhookconfiguration": f"https://127.0.0.1:{validating or port}/validate",
+        "mutatingwebhookconfiguration": (f"https://127.0.0.1:{port}/mutate", seconds),
+        "validatingwebhookconfiguration": (there, seconds),
     }
-    where = "{.webhooks[0].clientConfig.url}"
-    before = {
-        kind: house.server.kubectl("get", kind, "funkhaus", f"-o=jsonpath={where}")
-        for kind in kinds
-    }
+    before = {}
+    for kind in kinds:
+        found = json.loads(house.server.kubectl("get", kind, "funkhaus", "-o=json"))["webhooks"][0]
+        before[kind] = found["clientConfig"]["url"], found["timeoutSeconds"]
 
-    def ask(urls: dict[str, str]) -> None:
-        for kind, url in urls.items():
-            change = [{"op": "replace", "path": "/webhooks/0/clientConfig/url", "value": url}]
+    def ask(whom: dict[str, tuple[str, int]]) -> None:
+        for kind, (url, waiting) in whom.items():
+            change = [
+                {"op": "replace", "path": "/webhooks/0/clientConfig/url", "value": url},
+                {"op": "replace", "path": "/webhooks/0/timeoutSeconds", "value": waiting},
+            ]
             house.server.kubectl("patch", kind, "funkhaus", "--type=json", "-p", json.dumps(change))
 
     ask(kinds)

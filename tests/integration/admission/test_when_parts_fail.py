@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from funkhaus.domain.verdict import Verdict
     from tests.support.parts import Part
 
+WAITING = 5
+"""Seconds kube-apiserver waits for an answer, instead of 3: the webhook's own deadline is 2.5, and machines may be slow.
+Its driver would wait for longer than both."""
 SECONDS = 60
 """For what comes by itself, on a machine that has more to do."""
 
@@ -137,7 +140,7 @@ def whole(
             part.start()
             if part is from_server:
                 asyncio.run(_furnished(database))
-        stack.enter_context(asking(house, port))
+        stack.enter_context(asking(house, port, seconds=WAITING))
         until_trusted(house)
         yield Whole(house, from_server, engine, process, port, database)
 
@@ -283,7 +286,7 @@ def _killed_after_its_yes(whole: Whole, name: str) -> None:
     kubeconfig = f"--kubeconfig={whole.house.server.kubeconfig}"
     with (
         relaying(whole.port) as relay,
-        asking(whole.house, whole.port, relay.port, trusted=False),
+        asking(whole.house, whole.port, relay.port, seconds=WAITING, trusted=False),
     ):
         until_trusted(whole.house)
         relay.keeping.set()
