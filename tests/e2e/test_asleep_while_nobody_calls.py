@@ -49,17 +49,17 @@ def red(
     tenant = new_tenant()
     source = tmp_path_factory.mktemp("red") / "calls.py"
     source.write_text(CALLS)
-    for name in ("hello", "quiet"):
+    for name, most in (("hello", "1"), ("quiet", "2")):  # the second has an autoscaler
         tenant.deploy(name, examples / "hello" / "hello.py", "--memory", "64Mi")
-        sleeps(tenant, name)
+        sleeps(tenant, name, most)
     tenant.deploy("calls", source, "--memory", "64Mi")
     made = tenant.cli("trigger", "http", "create", "hello", "--function-name", "hello")
     assert made.code == 0, made.err
     return tenant
 
 
-def sleeps(tenant: Tenant, name: str) -> None:
-    ran = tenant.cli("autoscale", "create", name, "--min", "0", "--max", "2", "--idle", IDLE)
+def sleeps(tenant: Tenant, name: str, most: str) -> None:
+    ran = tenant.cli("autoscale", "create", name, "--min", "0", "--max", most, "--idle", IDLE)
     assert ran.code == 0, ran.err
 
 
