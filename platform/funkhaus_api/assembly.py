@@ -176,7 +176,7 @@ def wired(
         tenants=TenantService(stores, acts, clock, founding),
         tenant_requests=TenantRequestService(stores, acts, clock),
         lifecycle=LifecycleService(stores, acts, clock, bell.ring, grace_days),
-        members=MemberService(stores, acts, clock),
+        members=MemberService(stores, acts, clock, rules),
         invitations=InvitationService(stores, acts, mint, clock),
         grants=GrantService(stores, acts, clock),
         disabling=DisablingService(stores, acts, clock),

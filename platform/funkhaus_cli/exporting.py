@@ -46,7 +46,12 @@ def export(api: Client, tenant: str, say: Callable[[str], None]) -> Bundle:
         "quotaOverride": _override(quota),
         "approvedQuota": _picked(quota["approved"], ("namespace", "extra", "reason", "expiresAt")),
         "members": _picked(
-            api.items(segment("tenants", tenant, "members")),
+            (
+                item
+                for item in api.items(segment("tenants", tenant, "members"))
+                if item.get("source")
+                != "group"  # a rule of the operator's here, no word of the tenant's
+            ),
             ("issuer", "sub", "email", "displayName", "role"),
         ),
         "invitations": _picked(

@@ -114,7 +114,11 @@ class Import:
         return True
 
     def _people(self) -> None:
-        members = {(item["issuer"], item["sub"]): item["role"] for item in self._items("members")}
+        members = {
+            (item["issuer"], item["sub"]): item["role"]
+            for item in self._items("members")
+            if item.get("source") != "group"
+        }
         for item in self.bundle.head["members"]:
             self._member(item, members.get((item.get("issuer"), item.get("sub"))))
         for item in self.bundle.head["invitations"]:

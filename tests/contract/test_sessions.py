@@ -11,6 +11,8 @@ import pytest
 from funkhaus.domain.errors import ConflictError
 from funkhaus.domain.keyset import Moment
 from funkhaus.domain.login import Login, Stage
+from funkhaus.domain.subject import Role
+from funkhaus.domain.tenant import Suspension
 from funkhaus.domain.user import Session, User
 from funkhaus.ports import Standing
 
@@ -85,6 +87,42 @@ async def test_one_s_own_that_are_valid_in_pages(stores: Stores) -> None:
         by_age = sorted(begun, key=lambda item: (item.created_at, item.id), reverse=True)
         assert found == by_age
         assert await work.sessions.page(str(uuid4()), NOW) == []
+
+
+async def test_who_is_signed_in_with_a_group(stores: Stores) -> None:
+    """By user: the newest that names one of the groups of its issuer; no member's, no disabled user's, none that ended."""
+    rules = {ADA.issuer: {"devs", "ops"}, "https://other.example": {"staff"}}
+    names = ("two", "one", "none", "over", "out", "in", "elsewhere")
+    people = {name: await known(stores, replace(ADA, sub=name)) for name in names}
+    people["other"] = await known(stores, replace(ADA, issuer="https://other.example"))
+
+    def of(name: str, *groups: str, **more: object) -> Session:
+        return a_session(people[name], groups=groups, **more)
+
+    older, newer = of("two", "ops", created_at=NOW - HOUR), of("two", "x", "devs")
+    one, other = of("one", "ops"), of("other", "staff")
+    rest = [
+        of("two", "x", created_at=NOW + HOUR), of("none", "x"), of("none"), of("over", "devs", revoked_at=NOW),
+        of("over", "devs", expires_at=NOW), of("out", "devs"), of("in", "devs"), of("elsewhere", "staff"),
+    ]  # fmt: skip
+    async with stores.begin_platform() as work:
+        for number, item in enumerate([older, newer, one, other, *rest]):
+            await work.sessions.add(item, b"%d" % number)
+        await work.users.disable(people["out"].id, Suspension(NOW, "left", "Ada"))
+    for tenant, name in (("blue", "in"), ("red", "one")):
+        async with stores.begin(tenant) as tenant_work:
+            await tenant_work.members.put(people[name].id, Role.VIEWER, NOW)
+    expected = sorted([newer, one, other], key=lambda item: item.user.id)
+    async with stores.begin_platform() as work:
+        assert await work.sessions.of_groups("blue", rules, NOW) == expected
+        assert await work.sessions.of_groups("blue", {}, NOW) == []
+        assert await work.sessions.of_groups("blue", rules, NOW, after="no-uuid") == []
+        found: list[Session] = []
+        while page := await work.sessions.of_groups(
+            "blue", rules, NOW, after=found[-1].user.id if found else "", limit=1
+        ):
+            found += page
+        assert found == expected
 
 
 async def test_uses_are_noted_and_none_goes_back(stores: Stores) -> None:

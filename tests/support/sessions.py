@@ -11,7 +11,7 @@ from .ages import newest
 from .users import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from funkhaus.domain.keyset import Moment
@@ -51,6 +51,33 @@ class MemorySessions:
     ) -> Sequence[Session]:
         own = [await self.by_digest(digest) for digest in self._valid(user_id, now)]
         return newest([item for item in own if item], lambda item: item.created_at, after, limit)
+
+    async def of_groups(
+        self,
+        tenant: str,
+        groups: Mapping[str, Collection[str]],
+        now: datetime,
+        *,
+        after: str = "",
+        limit: int = 100,
+    ) -> Sequence[Session]:
+        if after and not canonical(after):
+            return []
+        newest_of: dict[str, Session] = {}
+        for digest in self._rows:
+            session = await self.by_digest(digest)
+            if session is None or not session.is_valid(now) or session.user.disabled:
+                continue
+            user = session.user
+            if (tenant, user.id) in self._people.members or user.id <= canonical(after):
+                continue
+            if not set(session.groups) & set(groups.get(user.issuer, ())):
+                continue
+            newest_of[user.id] = max(
+                (session, newest_of.get(user.id, session)),
+                key=lambda item: (item.created_at, item.id),
+            )
+        return [newest_of[user] for user in sorted(newest_of)][:limit]
 
     async def touch(self, uses: Mapping[str, datetime]) -> None:
         for digest, session in self._rows.items():

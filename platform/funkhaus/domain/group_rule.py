@@ -22,6 +22,23 @@ class GroupRule:
     role: Role | None = None
 
 
+def rule_within(
+    rules: Iterable[GroupRule], tenant: str, issuer: str, groups: Collection[str]
+) -> GroupRule | None:
+    """The rule that gives somebody of these groups their role in `tenant`: the first that matches, as `roles_by_rule`."""
+    return next(
+        (
+            rule
+            for rule in rules
+            if rule.tenant == tenant
+            and rule.role
+            and rule.issuer == issuer
+            and rule.group in groups
+        ),
+        None,
+    )
+
+
 def roles_by_rule(
     rules: Iterable[GroupRule], issuer: str, groups: Collection[str]
 ) -> tuple[dict[str, Role], frozenset[PlatformRole]]:

@@ -19,7 +19,10 @@ INVITATION_DAYS_LIMIT = 30
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user's role in a tenant; `issuer` and `sub` are who they are at their provider."""
+    """A user's role in a tenant; `issuer` and `sub` are who they are at their provider.
+
+    Who has it by a rule, not by anybody's word here, has it of `group`, from the sign-in `since` `until` that ends.
+    """
 
     user_id: str
     email: str
@@ -28,6 +31,13 @@ class Member:
     since: datetime
     issuer: str = ""
     sub: str = ""
+    group: str = ""
+    until: datetime | None = None
+
+    @property
+    def source(self) -> str:
+        """Where the role comes from: ``direct`` or ``group``."""
+        return "group" if self.group else "direct"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from funkhaus.domain.keyset import Moment
@@ -25,6 +25,19 @@ class Sessions(Protocol):
         self, user_id: str, now: datetime, *, after: Moment | None = None, limit: int = 100
     ) -> Sequence[Session]:
         """A user's that are valid at `now`, newest first, those older than `after`."""
+
+    async def of_groups(
+        self,
+        tenant: str,
+        groups: Mapping[str, Collection[str]],
+        now: datetime,
+        *,
+        after: str = "",
+        limit: int = 100,
+    ) -> Sequence[Session]:
+        """Sessions valid at `now` whose sign-in named one of `groups` of its issuer (by issuer), the newest of each user
+        who is no member of `tenant` and not disabled; by the user's id, those behind `after`; none behind what is no id.
+        """
 
     async def touch(self, uses: Mapping[str, datetime]) -> None:
         """Note when sessions, by id, were last used; what is noted already and later stays."""

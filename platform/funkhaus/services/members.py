@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError
-from funkhaus.domain.member import MEMBERS_LIMIT
+from funkhaus.domain.group_rule import rule_within
+from funkhaus.domain.member import MEMBERS_LIMIT, Member
 from funkhaus.domain.permission import ROLE_PERMISSIONS, Permission, require
 from funkhaus.domain.scope import require_role
 from funkhaus.domain.subject import PREFIX, Role
@@ -17,10 +18,13 @@ from funkhaus.services.pages import cut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from funkhaus.domain.member import Member
+    from funkhaus.domain.group_rule import GroupRule
     from funkhaus.domain.token import Token
     from funkhaus.ports import Clock, Stores, TenantWork
     from funkhaus.services.acts import Acts, Asker
+
+_BY_GROUP = "group"
+"""What places in the list begin with that are among those who come by a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +47,62 @@ class Left:
 class MemberService:
     """Use cases on members."""
 
-    def __init__(self, stores: Stores, acts: Acts, clock: Clock) -> None:
-        self._stores, self._acts, self._clock = stores, acts, clock
+    def __init__(
+        self, stores: Stores, acts: Acts, clock: Clock, rules: Sequence[GroupRule] = ()
+    ) -> None:
+        self._stores, self._acts, self._clock, self._rules = stores, acts, clock, rules
 
     async def page(
         self, asker: Asker, tenant: str, *, after: str, limit: int
     ) -> tuple[Sequence[Member], str]:
-        """The tenant's members by user, and where the next page begins ("" when there is none)."""
+        """Who is in the tenant, and where the next page begins ("" when there is none): its members by user, then by user
+        those who are signed in with a group that a rule gives a role for.
+        """
+        kind, _, key = after.rpartition(" ")
+        found: Sequence[Member] = ()
+        async with self._acts.reading(asker, Permission.MEMBER_READ, tenant):
+            async with self._stores.begin(tenant) as work:
+                await work.tenant()
+                if kind != _BY_GROUP:
+                    found = await work.members.page(after=key, limit=limit + 1)
+                    key = ""
+            if len(found) > limit:
+                return cut(found, limit, lambda item: item.user_id)
+            room = limit - len(found)
+            more = await self._by_group(tenant, after=key, limit=room + 1)
+        shown = more[:room]
+        place = f"{_BY_GROUP} {shown[-1].user_id if shown else key}" if len(more) > room else ""
+        return [*found, *shown], place
+
+    async def rules(self, asker: Asker, tenant: str) -> Sequence[GroupRule]:
+        """The rules that give roles in the tenant, the first to match first; the operator's configuration."""
         async with (
             self._acts.reading(asker, Permission.MEMBER_READ, tenant),
             self._stores.begin(tenant) as work,
         ):
             await work.tenant()
-            found = await work.members.page(after=after, limit=limit + 1)
-        return cut(found, limit, lambda item: item.user_id)
+        return [rule for rule in self._rules if rule.tenant == tenant and rule.role]
+
+    async def _by_group(self, tenant: str, *, after: str, limit: int) -> Sequence[Member]:
+        groups: dict[str, set[str]] = {}
+        for rule in self._rules:
+            if rule.tenant == tenant and rule.role:
+                groups.setdefault(rule.issuer, set()).add(rule.group)
+        if not groups:
+            return []
+        async with self._stores.begin_platform() as work:
+            sessions = await work.sessions.of_groups(
+                tenant, groups, self._clock.now(), after=after, limit=limit
+            )
+        found = []
+        for session in sessions:
+            user = session.user
+            given = rule_within(self._rules, tenant, user.issuer, session.groups)
+            if given and given.role:
+                facts = (user.id, user.email, user.display_name, given.role, session.created_at)
+                member = Member(*facts, user.issuer, user.sub, given.group, session.expires_at)
+                found.append(member)
+        return found
 
     async def identify(self, asker: Asker, tenant: str, issuer: str, sub: str) -> str:
         """The id of the user a provider knows by `sub`, for who may make members of them.

@@ -5,15 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    Text,
+    cast,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from funkhaus.domain.user import Session
 from funkhaus.storage import rows
-from funkhaus.storage.schema import LoginRow, SessionRow, UserRow
+from funkhaus.storage.schema import LoginRow, MemberRow, SessionRow, UserRow
 from funkhaus.storage.users import USER, user, user_uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Select
@@ -58,6 +71,36 @@ class PostgresSessions(rows.Statements):
         found = await self._run(rows.newest(statement, age, after, limit))
         return [session(row) for row in found]
 
+    async def of_groups(
+        self,
+        tenant: str,
+        groups: Mapping[str, Collection[str]],
+        now: datetime,
+        *,
+        after: str = "",
+        limit: int = 100,
+    ) -> Sequence[Session]:
+        """The newest valid session of each user who is in one of `groups` and no member of `tenant`, by the user's id."""
+        member = exists().where(MemberRow.tenant_id == tenant, MemberRow.user_id == UserRow.id)
+        within = [
+            (UserRow.iss == issuer)
+            & SessionRow.groups.bool_op("&&")(cast(sorted(names), ARRAY(Text)))
+            for issuer, names in groups.items()
+        ]
+        statement = (
+            sessions()
+            .where(*_alive(now), UserRow.disabled_at.is_(None), ~member, or_(false(), *within))
+            .ext(distinct_on(UserRow.id))
+            .order_by(UserRow.id, SessionRow.created_at.desc(), SessionRow.id.desc())
+            .limit(limit)
+        )
+        if after:
+            try:
+                statement = statement.where(UserRow.id > UUID(after))
+            except ValueError:
+                return []
+        return [session(row) for row in await self._run(statement)]
+
     async def touch(self, uses: Mapping[str, datetime]) -> None:
         """Note when sessions, by id, were last used."""
         for session_id, at in sorted(
@@ -98,11 +141,11 @@ class PostgresSessions(rows.Statements):
 
 
 def _valid(user_id: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (
-        SessionRow.user_id == user_uuid(user_id),
-        SessionRow.revoked_at.is_(None),
-        SessionRow.expires_at > now,
-    )
+    return (SessionRow.user_id == user_uuid(user_id), *_alive(now))
+
+
+def _alive(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (SessionRow.revoked_at.is_(None), SessionRow.expires_at > now)
 
 
 def sessions() -> Select[*tuple[Row, ...]]:

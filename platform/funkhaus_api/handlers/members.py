@@ -8,7 +8,7 @@ from funkhaus.domain.subject import Role
 from funkhaus_api.keys import asker, services
 from funkhaus_api.pages import Page
 from funkhaus_api.places import TENANT, answer
-from funkhaus_api.wire.members import NewMember, left, member
+from funkhaus_api.wire.members import NewMember, left, member, member_rule
 from funkhaus_api.wire.reading import Query, read_body
 
 
@@ -35,6 +35,14 @@ async def listed(request: web.Request) -> web.Response:
     return page.answer([member(item) for item in found], more)
 
 
+async def rules(request: web.Request) -> web.Response:
+    """A page of the rules that give roles here."""
+    page = Page.of(request)
+    found = await services(request).members.rules(asker(request), request.match_info["tenant"])
+    numbered = enumerate(found)
+    return page.cut(numbered, lambda pair: f"{pair[0]:06}", lambda pair: member_rule(pair[1]))
+
+
 async def remove(request: web.Request) -> web.Response:
     """Somebody is no member any more, or leaves."""
     revoke_tokens = Query(request, ["revokeTokens"]).flag("revokeTokens")
@@ -51,4 +59,5 @@ ROUTES = [
     web.post(f"{TENANT}/members", put),
     web.get(f"{TENANT}/members", listed, allow_head=False),
     web.delete(f"{TENANT}/members/{{user}}", remove),
+    web.get(f"{TENANT}/member-rules", rules, allow_head=False),
 ]

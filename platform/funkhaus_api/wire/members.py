@@ -16,6 +16,7 @@ from funkhaus_api.wire.tokens import token
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from funkhaus.domain.group_rule import GroupRule
     from funkhaus.domain.member import Invitation, Member
     from funkhaus.domain.subject import PlatformRole
     from funkhaus.domain.user import User
@@ -77,7 +78,15 @@ def member(item: Member) -> dict[str, Any]:
         "since": _time(item.since),
         "issuer": item.issuer,
         "sub": item.sub,
+        "source": item.source,
+        "group": item.group,
+        "until": _time(item.until) if item.until else None,
     }
+
+
+def member_rule(item: GroupRule) -> dict[str, Any]:
+    """A rule that gives a role in a tenant."""
+    return {"issuer": item.issuer, "group": item.group, "role": item.role and item.role.value}
 
 
 def left(item: Left) -> dict[str, Any]:

@@ -31,14 +31,16 @@ def member() -> None:
 @tenanted
 @click.pass_obj
 def list_members(session: Session, *, output: str) -> None:
-    """The tenant's members."""
+    """Who is in the tenant: its members, and who is signed in with a group that a rule gives a role for."""
     now = session.now()
     columns = [
         Column("USER", lambda item: item["user"]),
         Column("ADDRESS", lambda item: item.get("email")),
         Column("NAME", lambda item: item.get("displayName")),
         Column("ROLE", lambda item: item.get("role")),
+        Column("SOURCE", _source),
         Column("SINCE", lambda item: age(item.get("since"), now)),
+        Column("ISSUER", lambda item: item.get("issuer"), wide=True),
     ]
     show_list(
         session.api.items(session.tenant_path("members")),
@@ -47,6 +49,14 @@ def list_members(session: Session, *, output: str) -> None:
         none=f"No members in tenant {session.tenant}.",
         name=lambda item: str(item["user"]),
     )
+    if output in {"table", "wide"}:
+        for rule in session.api.items(session.tenant_path("member-rules")):
+            who, at = plain(str(rule["group"])), plain(str(rule["issuer"]))
+            click.echo(f"Whoever signs in with group {who} at {at} is {rule['role']}.", err=True)
+
+
+def _source(item: Mapping[str, Any]) -> str:
+    return f"group {item.get('group')}" if item.get("source") == "group" else "direct"
 
 
 _revoking = click.option(
@@ -89,13 +99,27 @@ def remove(session: Session, user: str, *, revoke_tokens: bool | None, yes: bool
 
     USER is an id or the address of a member. Their open invitations end; tokens they issued go on unless you say so.
     """
-    user_id = found(session.api.items(session.tenant_path("members")), user, session.tenant)
+    items = session.api.items(session.tenant_path("members"))
+    user_id = found(items, user, session.tenant)
+    _refuse_a_group(items, user_id)
     confirmed(f"Remove {user} from tenant {session.tenant}?", yes=yes)
     params = {"revokeTokens": "true"} if revoke_tokens else None
     behind = session.api.delete(session.tenant_path("members", user_id), params)
     click.echo(f"Removed {user} from tenant {session.tenant}.")
     keeps = yes and revoke_tokens is None
     _left(session, behind, revoke_tokens=False if keeps else revoke_tokens)
+
+
+def _refuse_a_group(items: Sequence[Mapping[str, Any]], user_id: str) -> None:
+    """Raises `Failure` for somebody whose role nobody here gave."""
+    for item in items:
+        if item["user"] == user_id and item.get("source") == "group":
+            raise Failure(
+                f"{_who(item)} is {item['role']} by group {plain(str(item['group']))} of {plain(str(item['issuer']))}, "
+                "and no member: a rule of the platform's operator says so",
+                Exit.REFUSED,
+                hint="`funkhaus member set` gives them a role that goes before the rule's",
+            )
 
 
 def _left(session: Session, behind: Mapping[str, Any], *, revoke_tokens: bool | None) -> None:

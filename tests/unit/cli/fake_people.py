@@ -16,7 +16,7 @@ NOW = "2026-03-01T12:00:00Z"
 def member(user: str, email: str = "", name: str = "", role: str = "developer") -> Document:
     return {
         "user": user, "email": email, "displayName": name, "role": role, "since": "2026-02-28T12:00:00Z",
-        "issuer": "https://idp.example", "sub": user,
+        "issuer": "https://idp.example", "sub": user, "source": "direct", "group": "", "until": None,
     }  # fmt: skip
 
 
@@ -51,12 +51,16 @@ class FakePeople:
     invitations: dict[str, Document] = field(default_factory=dict)
     grants: list[Document] = field(default_factory=list)
     users: dict[str, Document] = field(default_factory=dict)
+    rules: list[Document] = field(default_factory=list)
     left_invitations: int = 0
     left_tokens: list[Document] = field(default_factory=list)
     """What whoever is removed or demoted leaves."""
 
     def listMembers(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
         return _items(list(self.members.values()))
+
+    def listMemberRules(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        return _items(self.rules)
 
     def putMember(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         asked = json.loads(request.content)

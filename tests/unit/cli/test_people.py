@@ -32,14 +32,31 @@ def house(api: FakeApi) -> FakeApi:
 @pytest.mark.usefixtures("house")
 def test_members_as_a_table_and_for_programs(funkhaus: Terminal) -> None:
     assert [line.split() for line in funkhaus("member", "list").out.splitlines()] == [
-        ["USER", "ADDRESS", "NAME", "ROLE", "SINCE"],
-        ["u1", "ada@example.com", "Ada", "owner", "24h"],
-        ["u2", "cem@example.com", "Cem", "developer", "24h"],
-        ["u3", "-", "Eve", "viewer", "24h"],
+        ["USER", "ADDRESS", "NAME", "ROLE", "SOURCE", "SINCE"],
+        ["u1", "ada@example.com", "Ada", "owner", "direct", "24h"],
+        ["u2", "cem@example.com", "Cem", "developer", "direct", "24h"],
+        ["u3", "-", "Eve", "viewer", "direct", "24h"],
     ]
     assert funkhaus("members", "ls", "-o", "name").out == "u1\nu2\nu3\n"
     (first, *_) = json.loads(funkhaus("member", "list", "-o", "json").out)["items"]
     assert first["role"] == "owner"
+
+
+def test_who_is_here_by_a_group_is_shown_and_not_removed(
+    funkhaus: Terminal, house: FakeApi
+) -> None:
+    by_group = {"source": "group", "group": "team-blue", "until": "2026-03-01T20:00:00Z"}
+    house.members["u5"] = member("u5", "dev@example.com", "Dev") | by_group
+    house.rules = [{"issuer": "https://idp.example", "group": "team-blue", "role": "developer"}]
+    ran = funkhaus("member", "list")
+    assert ran.out.splitlines()[-1].split() == [
+        "u5", "dev@example.com", "Dev", "developer", "group", "team-blue", "24h",
+    ]  # fmt: skip
+    assert ran.err == "Whoever signs in with group team-blue at https://idp.example is developer.\n"
+    assert funkhaus("member", "list", "-o", "name").err == ""
+    ran = funkhaus("member", "remove", "dev@example.com", "--yes")
+    assert (ran.code, "by group team-blue" in " ".join(ran.err.split())) == (1, True)
+    assert not list(house.asked("DELETE"))
 
 
 @pytest.mark.parametrize("who", ["u2", "cem@example.com", "Cem@Example.com"])
