@@ -1,7 +1,14 @@
-"""What an Ingress can't say, on the node's own Gateway: methods, and event headers that nobody from outside sets."""
+"""What an Ingress can't say, on the node's own Gateway: methods, and event headers that nobody from outside sets.
+
+And what only an Ingress can: a certificate of one's own.
+"""
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +21,7 @@ if TYPE_CHECKING:
     from .house import House
 
 pytestmark = pytest.mark.cluster
+TLS_PORT = int(os.environ.get("FUNKHAUS_INGRESS_TLS_PORT", "8448"))
 FORGED = {"event-id": "forged", "event-namespace": "forged", "event-time": "forged"}
 
 
@@ -67,3 +75,42 @@ def test_every_method_gets_through_again(house: House, telling: Tenant) -> None:
         lambda: not telling.kubectl("get", "httproutes", "-o", "name").out.strip(),
     )
     assert status(house, telling, "GET") == 200
+
+
+def test_a_certificate_of_ones_own_answers_beside_the_gateway(
+    house: House, telling: Tenant, tmp_path: Path
+) -> None:
+    host = f"safe.{telling.id}.{house.domain}"
+    key, certificate = tmp_path / "tls.key", tmp_path / "tls.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", f"/CN={host[:60]}",
+         "-addext", f"subjectAltName=DNS:{host}"],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    stored = telling.kubectl(
+        "create", "secret", "tls", "safe", f"--key={key}", f"--cert={certificate}"
+    )
+    assert stored.code == 0, stored.err
+    created = telling.cli(
+        "trigger", "http", "create", "safe", "--function-name", "tell", "--hostname", host, "--tls-secret", "safe"
+    )  # fmt: skip
+    assert created.code == 0, created.err
+    refused = telling.cli("trigger", "http", "update", "safe", "--method", "GET")
+    assert "a route's certificate is its Gateway's" in refused.err
+    context = ssl.create_default_context(cafile=str(certificate))
+
+    def answered() -> bool:
+        try:
+            with (
+                socket.create_connection(("127.0.0.1", TLS_PORT), timeout=5) as plain,
+                context.wrap_socket(plain, server_hostname=host) as secure,
+            ):
+                secure.sendall(
+                    f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+                )
+                return secure.recv(64).startswith(b"HTTP/1.1 200 ")
+        except OSError:
+            return False
+
+    eventually("the certificate", answered)
