@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from funkhaus.crd import conditions
+from funkhaus.domain.group_rule import GroupRule
 from funkhaus.domain.kinds import FUNCTION, HTTP_TRIGGER, NAMESPACE, TENANT_NAMESPACE
 from funkhaus.domain.subject import Role
-from tests.support.api import World, serving
+from tests.support.api import ISSUER, World, serving
 from tests.support.stores import MemoryStores
 
 from .process import Ran, run
@@ -45,7 +46,7 @@ class Shell:
 
 @pytest.fixture
 async def world() -> World:
-    """Tenant blue with something of everything; ada and bob have signed in."""
+    """Tenant blue with something of everything; ada and bob have signed in, and gus, who comes by a group rule."""
     world = World(MemoryStores())
     await world.tenant("blue", "default", "shop")
     for sub in ("ada", "bob"):
@@ -61,6 +62,8 @@ async def world() -> World:
     async with world.stores.begin("blue") as work:
         await work.members.put(ada, Role.OWNER, world.clock.now())
         await work.members.put(bob, Role.DEVELOPER, world.clock.now())
+    world.rules = (GroupRule(ISSUER, "blue-eyes", tenant="blue", role=Role.VIEWER),)
+    await world.session("gus", groups=("blue-eyes",))
     return world
 
 
