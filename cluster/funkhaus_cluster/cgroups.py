@@ -62,9 +62,12 @@ def members() -> set[int]:
     """Every process of every pod."""
     found: set[int] = set()
     for root in hierarchies(every=True):
-        for file in (root / CGROUP).glob("**/cgroup.procs"):
-            with contextlib.suppress(OSError):
-                found.update(int(pid) for pid in file.read_text().split())
+        # Groups go while they are listed: `os.walk` leaves out what is gone, `Path.glob` fails.
+        for folder, _, files in os.walk(root / CGROUP):
+            if "cgroup.procs" in files:
+                with contextlib.suppress(OSError):
+                    text = Path(folder, "cgroup.procs").read_text()
+                    found.update(int(pid) for pid in text.split())
     return found - {0}
 
 
@@ -84,12 +87,6 @@ def kill_members() -> int:
 def remove() -> None:
     """Remove the emptied cgroup, children first."""
     for root in hierarchies(every=True):
-        ours = root / CGROUP
-        folders = sorted(
-            (path for path in ours.glob("**/") if path.is_dir()),
-            key=lambda path: len(path.parts),
-            reverse=True,
-        )
-        for folder in folders:
+        for folder, _, _ in os.walk(root / CGROUP, topdown=False):
             with contextlib.suppress(OSError):
-                folder.rmdir()
+                Path(folder).rmdir()
