@@ -35,7 +35,7 @@ def run(*words: str) -> str:
 
 def kubectl(*words: str) -> dict[str, object]:
     """A JSON answer, as the cluster's admin."""
-    return json.loads(run("kubectl", f"--kubeconfig={ADMIN}", *words, "-o", "json"))  # type: ignore[no-any-return]
+    return json.loads(run("kubectl", f"--kubeconfig={ADMIN}", *words, "-o", "json"))  # type: ignore[no-any-return]  # JSON
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Place:
     def asleep(self, name: str) -> bool:
         """Whether no pod is left."""
         found = kubectl("get", "fn", name, "-n", self.namespace)
-        conditions = found["status"]["conditions"]  # type: ignore[index]
+        conditions = found["status"]["conditions"]  # type: ignore[index]  # JSON
         ready = next(item for item in conditions if item["type"] == "Ready")
         pods = kubectl("get", "pods", "-n", self.namespace, "-l", f"funkhaus.dev/function={name}")
         return ready["reason"] == "Asleep" and not pods["items"]

@@ -65,7 +65,7 @@ def members() -> set[int]:
         # Groups go while they are listed: `os.walk` leaves out what is gone, `Path.glob` fails.
         for folder, _, files in os.walk(root / CGROUP):
             if "cgroup.procs" in files:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):  # gone since it was listed
                     text = Path(folder, "cgroup.procs").read_text()
                     found.update(int(pid) for pid in text.split())
     return found - {0}
@@ -88,5 +88,7 @@ def remove() -> None:
     """Remove the emptied cgroup, children first."""
     for root in hierarchies(every=True):
         for folder, _, _ in os.walk(root / CGROUP, topdown=False):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(
+                OSError
+            ):  # still in use, or gone: the caller looks at what is left
                 Path(folder).rmdir()

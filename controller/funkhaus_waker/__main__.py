@@ -9,7 +9,7 @@ import sys
 
 import uvloop
 
-from funkhaus import logs
+from funkhaus import collector, logs
 from funkhaus.domain.errors import FunkhausError
 from funkhaus.settings import Waker, load
 from funkhaus_waker.app import Server, world
@@ -23,6 +23,7 @@ async def run(settings: Waker) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with world(settings) as opened:
+        collector.settle()
         await Server(settings, opened).run(stop)
 
 

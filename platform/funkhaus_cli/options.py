@@ -143,11 +143,21 @@ def _flag(*names: str, **more: Any) -> Callable[[F], F]:  # noqa: ANN401 - click
     return click.option(*names, expose_value=False, callback=_remember, **more)
 
 
+def together(flags: Sequence[Callable[[Any], Any]]) -> Callable[[F], F]:
+    """Several flags as one decorator; help lists them in this order."""
+
+    def decorate(command: F) -> F:
+        for flag in reversed(flags):
+            command = flag(command)
+        return command
+
+    return decorate
+
+
 def connection(*, hidden: bool = True) -> Callable[[F], F]:
     """``--api``, ``--token-file``, ``--context`` and ``--insecure-http``."""
-
-    def decorate(function: F) -> F:
-        flags = (
+    return together(
+        (
             _flag(
                 "--api",
                 metavar="URL",
@@ -170,11 +180,7 @@ def connection(*, hidden: bool = True) -> Callable[[F], F]:
                 help="Send the token over plain http to another machine.",
             ),
         )
-        for flag in reversed(flags):
-            function = flag(function)
-        return function
-
-    return decorate
+    )
 
 
 def tenanted(function: F) -> F:

@@ -193,7 +193,7 @@ async def test_12_a_list_is_no_data_to_it(engine: tuple[str, StandIn]) -> None:
     url, _ = engine
     async with library(url) as client:
         with pytest.raises(TypeException):
-            await client.update_or_create_data([1], "list")  # type: ignore[arg-type]
+            await client.update_or_create_data([1], "list")  # type: ignore[arg-type]  # the very mistake
 
 
 async def test_13_its_time_out_is_per_attempt_and_ours_is_the_whole(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from . import programs
 from .ports import free_port
 
 if TYPE_CHECKING:
@@ -91,26 +92,10 @@ def running(folder: Path, *flags: str) -> Iterator[ApiServer]:
             *flags,
         ],
     ]
-    processes = []
-    logs = []
-    try:
-        for argv in commands:
-            log = (folder / f"{argv[0]}.log").open("wb")
-            logs.append(log)
-            processes.append(subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT))
+    with programs.started(commands, folder) as processes:
         url = f"https://127.0.0.1:{port}"
         _wait(url, processes[1], folder / "kube-apiserver.log")
         yield _server(url, folder)
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
-        for log in logs:
-            log.close()
 
 
 def _server(url: str, folder: Path) -> ApiServer:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from funkhaus.domain.trigger import METHODS
 from funkhaus_cluster.addons import contour_config, listener_port
 
+from . import programs
 from .ports import free_port
 
 if TYPE_CHECKING:
@@ -150,23 +151,9 @@ def running(folder: Path, apiserver: ApiServer) -> Iterator[Edge]:
          f"--admin-address={folder / 'admin.sock'}", "--dns-lookup-family=v4"],
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
-    processes: list[subprocess.Popen[bytes]] = []
-    logs = [(folder / f"{argv[0]}.log").open("wb") for argv in commands]
-    try:
-        for argv, log in zip(commands, logs, strict=True):
-            processes.append(subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT))
+    with programs.started(commands, folder) as processes:
         _wait(stats, processes, folder)
         yield Edge(port, apiserver)
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
-        for log in logs:
-            log.close()
 
 
 def _objects(port: int) -> dict[str, Any]:

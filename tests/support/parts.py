@@ -92,7 +92,7 @@ def family(pid: int) -> list[int]:
     """
     parents: dict[int, list[int]] = {}
     for place in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
+        with suppress(OSError):  # it ended since it was listed
             parent = int(place.read_text().rpartition(")")[2].split()[1])
             parents.setdefault(parent, []).append(int(place.parent.name))
     found = [pid]
@@ -103,5 +103,5 @@ def family(pid: int) -> list[int]:
 
 def _signal(pids: list[int], number: signal.Signals) -> None:
     for pid in pids:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):  # it ended by itself
             os.kill(pid, number)

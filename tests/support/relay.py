@@ -49,7 +49,7 @@ class Relay:
 
     def run(self) -> None:
         """Until `close`."""
-        with suppress(OSError):
+        with suppress(OSError):  # the listener was closed: that is how it ends
             while True:
                 client, _ = self._listener.accept()
                 self._turn += 1
@@ -82,7 +82,7 @@ class Relay:
         self, source: socket.socket, sink: socket.socket, asked: threading.Event, *, asking: bool
     ) -> None:
         records = Records()
-        with suppress(OSError):
+        with suppress(OSError):  # either side hung up
             while data := source.recv(65536):
                 if asking:
                     if records.asks(data) and self.keeping.is_set():
@@ -96,7 +96,7 @@ class Relay:
 
 
 def _end(one: socket.socket) -> None:
-    with suppress(OSError):
+    with suppress(OSError):  # the other side was first
         one.shutdown(socket.SHUT_RDWR)
     one.close()
 

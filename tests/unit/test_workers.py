@@ -24,7 +24,7 @@ async def rests(
         if len(pauses) == len(worker_of):
             raise asyncio.CancelledError
 
-    with suppress(asyncio.CancelledError):
+    with suppress(asyncio.CancelledError):  # by the last rest
         await Worker("try", round_of_all, 1.0, after_failure=after_failure, rest=rest).run()
     return pauses
 
@@ -45,7 +45,7 @@ async def test_it_ends_when_it_is_cancelled_at_work() -> None:
     task = asyncio.create_task(Worker("try", round_of_all, 0.0).run())
     await began.wait()
     task.cancel()
-    with suppress(asyncio.CancelledError):
+    with suppress(asyncio.CancelledError):  # as it was asked to
         await task
     assert task.cancelled()
 

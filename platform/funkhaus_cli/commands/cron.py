@@ -13,7 +13,7 @@ from funkhaus_cli.commands import callers
 from funkhaus_cli.completion import CRON_TRIGGER, FUNCTION
 from funkhaus_cli.failure import Exit, Failure
 from funkhaus_cli.layout import pairs, section, wrapped
-from funkhaus_cli.options import NAME, Noun, flags_set, namespaced, output
+from funkhaus_cli.options import NAME, Noun, flags_set, namespaced, output, together
 from funkhaus_cli.output import Column, Styled, age, show_one
 from funkhaus_cli.waiting import sentence
 
@@ -83,13 +83,7 @@ def _described(*, required: bool) -> Callable[[F], F]:
             "--dry-run", is_flag=True, help="Ask the server what it would store; store nothing."
         ),
     )
-
-    def decorate(command: F) -> F:
-        for flag in reversed(flags):
-            command = flag(command)
-        return command
-
-    return decorate
+    return together(flags)
 
 
 def _spec(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from funkhaus_cli.completion import RUNTIME
-from funkhaus_cli.options import Seconds
+from funkhaus_cli.options import Seconds, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,10 +95,4 @@ def described(*, required: bool) -> Callable[[F], F]:
             help=f"How long --wait waits [{WAIT_SECONDS:g}].",
         ),
     )
-
-    def decorate(command: F) -> F:
-        for flag in reversed(flags):
-            command = flag(command)
-        return command
-
-    return decorate
+    return together(flags)

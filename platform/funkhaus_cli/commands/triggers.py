@@ -10,7 +10,7 @@ from funkhaus_cli.commands import callers
 from funkhaus_cli.commands.cron import cronjob
 from funkhaus_cli.completion import FUNCTION, TRIGGER
 from funkhaus_cli.layout import pairs
-from funkhaus_cli.options import NAME, Noun, Seconds, flags_set, namespaced, output
+from funkhaus_cli.options import NAME, Noun, Seconds, flags_set, namespaced, output, together
 from funkhaus_cli.output import Column, show_one
 from funkhaus_cli.progress import Progress
 from funkhaus_cli.waiting import refused, sentence
@@ -62,13 +62,7 @@ def _described(*, required: bool) -> Callable[[F], F]:
             "--dry-run", is_flag=True, help="Ask the server what it would store; store nothing."
         ),
     )
-
-    def decorate(command: F) -> F:
-        for flag in reversed(flags):
-            command = flag(command)
-        return command
-
-    return decorate
+    return together(flags)
 
 
 def _spec(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def test_the_waker_is_in_the_service_for_a_while_before_the_replicas_end() -> No
     "change", [{"idle": 3.0}, {"idle": None}, {"ready": 0}, {"settled": False}]
 )
 def test_a_call_meanwhile_or_a_change_ends_the_doze(change: dict[str, object]) -> None:
-    sight = replace(DOZING, phase_for=SETTLE, **change)  # type: ignore[arg-type]
+    sight = replace(DOZING, phase_for=SETTLE, **change)  # type: ignore[arg-type]  # any field, by name
     assert step(sight, LIMIT) == (Step.RISE, 15.0)
 
 
