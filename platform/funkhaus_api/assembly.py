@@ -21,6 +21,7 @@ from funkhaus.services.decision_log import DecisionRetention, Kept
 from funkhaus.services.descriptions import DescriptionService
 from funkhaus.services.device_logins import DeviceLoginService
 from funkhaus.services.disabling import DisablingService
+from funkhaus.services.entitlements import EntitlementService
 from funkhaus.services.founding import SelfService
 from funkhaus.services.functions import FunctionService
 from funkhaus.services.grants import GrantService
@@ -176,6 +177,7 @@ def wired(
         tenants=TenantService(stores, acts, clock, founding),
         tenant_requests=TenantRequestService(stores, acts, clock),
         lifecycle=LifecycleService(stores, acts, clock, bell.ring, grace_days),
+        entitlements=EntitlementService(stores, acts, clock, bell.ring, domain),
         members=MemberService(stores, acts, clock, rules),
         invitations=InvitationService(stores, acts, mint, clock),
         grants=GrantService(stores, acts, clock),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from funkhaus.services.descriptions import DescriptionService
     from funkhaus.services.device_logins import DeviceLoginService
     from funkhaus.services.disabling import DisablingService
+    from funkhaus.services.entitlements import EntitlementService
     from funkhaus.services.functions import FunctionService
     from funkhaus.services.grants import GrantService
     from funkhaus.services.holding import Holding
@@ -70,6 +71,7 @@ class Services:
     tenants: TenantService
     tenant_requests: TenantRequestService
     lifecycle: LifecycleService
+    entitlements: EntitlementService
     members: MemberService
     invitations: InvitationService
     grants: GrantService

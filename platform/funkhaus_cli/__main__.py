@@ -28,6 +28,7 @@ from funkhaus_cli.commands.audit import audit
 from funkhaus_cli.commands.autoscale import autoscale
 from funkhaus_cli.commands.builds import build
 from funkhaus_cli.commands.contexts import config
+from funkhaus_cli.commands.entitlements import host_suffix
 from funkhaus_cli.commands.functions import function
 from funkhaus_cli.commands.grants import grant
 from funkhaus_cli.commands.invitations import invitation
@@ -160,7 +161,7 @@ def main(context: click.Context) -> None:
 
 for command in (
     function, build, trigger, autoscale, runtime, policy, approval, namespace, quota, plan, tenant, member, invitation,
-    user, token, admin_token, service_account,
+    host_suffix, user, token, admin_token, service_account,
     grant, audit, config, login, logout, session, whoami, kubeconfig, kubectl_credential, version, completion,
 ):  # fmt: skip
     main.add_command(command)

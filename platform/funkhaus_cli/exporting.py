@@ -43,6 +43,7 @@ def export(api: Client, tenant: str, say: Callable[[str], None]) -> Bundle:
         "id": tenant,
         "plan": found["plan"],
         "displayName": found["displayName"],
+        "hostSuffixes": api.get(segment("tenants", tenant, "host-suffixes"))["granted"],
         "quotaOverride": _override(quota),
         "approvedQuota": _picked(quota["approved"], ("namespace", "extra", "reason", "expiresAt")),
         "members": _picked(

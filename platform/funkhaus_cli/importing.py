@@ -6,6 +6,7 @@ not answer stops everything; the same command then goes on where it stopped.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ class Import:
         else:
             there = {item["name"] for item in self._items("namespaces")}
             self._people()
+            self._host_suffixes()
             self._override()
             self._approved()
         for item in self.bundle.head["namespaces"]:
@@ -107,7 +109,10 @@ class Import:
             made = self._try(CREATED, what, lambda: self.session.api.post("/v1/tenants", body))
             return made and not self.dry_run
         if found["plan"] != head["plan"]:
-            words = f"it has plan {found['plan']} here and {head['plan']} in the export"
+            words = (
+                f"it has plan {found['plan']} here and {head['plan']} in the export; a platform admin can change that with "
+                "`funkhaus tenant set-plan`"
+            )
             self._note(NOT_BROUGHT, f"{what}: plan", words)
         else:
             self._note(UNCHANGED, what)
@@ -170,6 +175,16 @@ class Import:
             self._note(UNCHANGED, what)
         else:
             self._note(NOT_BROUGHT, what, f"there is one of that name with role {held[name]}")
+
+    def _host_suffixes(self) -> None:
+        asked = self.bundle.head.get("hostSuffixes") or []
+        held = self.session.api.get(self._path("host-suffixes"))["granted"] if asked else []
+        for suffix in map(str, asked):
+            what, path = f"host suffix {suffix}", self._path("host-suffixes", suffix)
+            if suffix in held:
+                self._note(UNCHANGED, what)
+            else:
+                self._try(CREATED, what, functools.partial(self.session.api.put, path, None))
 
     def _override(self) -> None:
         asked = self.bundle.head.get("quotaOverride")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from funkhaus.domain.charge import Key
+from funkhaus.domain.errors import ConflictError
 from funkhaus.domain.kinds import HTTP_TRIGGER
 from funkhaus.domain.quota import NOTHING, Amounts, Quota
 from funkhaus.domain.tenant import Namespace, Tenant
@@ -183,3 +184,54 @@ async def test_b36_a_tenant_that_goes_leaves_its_hosts_a_day_later(house: House)
     async with house.stores.begin_platform() as platform:
         assert await platform.hosts.forget(now + timedelta(seconds=1)) == 1
     assert await house.ask("red") == ()
+
+
+async def test_suffixes_belong_to_one_tenant_by_whole_labels(stores: Stores) -> None:
+    async with stores.begin("blue") as work:
+        await work.hosts.grant("fair.example")
+        await work.hosts.grant("b.example")
+        assert await work.hosts.suffixes() == ["b.example", "fair.example"]
+    with pytest.raises(ConflictError, match="granted already"):
+        async with stores.begin("red") as work:
+            await work.hosts.grant("fair.example")
+    async with stores.begin("red") as work:
+        assert await work.hosts.suffixes() == []
+        assert not await work.hosts.withdraw("fair.example")
+    async with stores.begin_platform() as platform:
+        for suffix in ("fair.example", "shop.fair.example", "example"):
+            assert "fair.example" in await platform.hosts.overlapping(suffix), suffix
+        for suffix in ("unfair.example", "r.example", "fairxexample"):
+            assert not await platform.hosts.overlapping(suffix), suffix
+        assert await platform.hosts.overlapping("b.example") == {"b.example": "blue"}
+    async with stores.begin("blue") as work:
+        assert await work.hosts.withdraw("fair.example")
+        assert await work.hosts.suffixes() == ["b.example"]
+
+
+async def test_who_answers_below_a_suffix(stores: Stores) -> None:
+    clock = FakeClock()
+    async with stores.begin("blue") as work:
+        for trigger, host in (
+            ("a", "fair.example"),
+            ("b", "x.fair.example"),
+            ("c", "unfair.example"),
+        ):
+            assert await work.hosts.claim("default", trigger, host, clock.now())
+        found = await work.hosts.below("fair.example", limit=9)
+        assert [(use.host, use.trigger) for use in found] == [
+            ("fair.example", "a"), ("x.fair.example", "b"),
+        ]  # fmt: skip
+        assert len(await work.hosts.below("fair.example", limit=1)) == 1
+    async with stores.begin("red") as work:
+        assert await work.hosts.below("fair.example", limit=9) == []
+
+
+async def test_another_plan(stores: Stores) -> None:
+    async with stores.begin("blue") as work:
+        await work.set_plan("medium")
+        assert ((await work.tenant()).plan, (await work.plan()).id) == ("medium", "medium")
+    with pytest.raises(ConflictError):
+        async with stores.begin("blue") as work:
+            await work.set_plan("none")
+    async with stores.begin("red") as work:
+        assert (await work.plan()).id == "small"

@@ -185,7 +185,7 @@ async def test_a_tenant_writes_nothing_to_its_neighbour(two: Stores) -> None:
 async def test_an_unknown_tenant_has_nothing(two: Stores) -> None:
     async with two.begin("green") as work:
         assert not await work.namespaces()
-        assert not await work.host_suffixes()
+        assert not await work.hosts.suffixes()
         with pytest.raises(NotFoundError):
             await work.tenant()
         with pytest.raises(NotFoundError):

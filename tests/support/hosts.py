@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from funkhaus.domain.errors import ConflictError
+from funkhaus.domain.names import within
+from funkhaus.ports import HostUse
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from .stores import State
@@ -16,6 +20,7 @@ class MemoryHosts:
 
     def __init__(self, state: State, tenant: str) -> None:
         self._hosts, self._uses, self._tenant = state.hosts, state.host_uses, tenant
+        self._suffixes = state.suffixes
 
     async def of(self, namespace: str, trigger: str) -> frozenset[str]:
         place = (self._tenant, namespace, trigger)
@@ -36,12 +41,40 @@ class MemoryHosts:
             if not any(use[3] == host for use in self._uses):
                 self._hosts[host] = (self._tenant, now)
 
+    async def below(self, suffix: str, *, limit: int) -> Sequence[HostUse]:
+        found = sorted(
+            (host, namespace, trigger)
+            for tenant, namespace, trigger, host in self._uses
+            if tenant == self._tenant and within(host, suffix)
+        )
+        return [HostUse(*use) for use in found[:limit]]
+
+    async def suffixes(self) -> Sequence[str]:
+        return sorted(item for item, tenant in self._suffixes.items() if tenant == self._tenant)
+
+    async def grant(self, suffix: str) -> None:
+        if suffix in self._suffixes:
+            raise ConflictError(f"the host suffix {suffix!r} is granted already")
+        self._suffixes[suffix] = self._tenant
+
+    async def withdraw(self, suffix: str) -> bool:
+        if self._suffixes.get(suffix) != self._tenant:
+            return False
+        del self._suffixes[suffix]
+        return True
+
 
 class MemoryPlatformHosts:
     """All tenants'."""
 
     def __init__(self, state: State) -> None:
         self._state = state
+
+    async def overlapping(self, suffix: str) -> Mapping[str, str]:
+        granted = self._state.suffixes.items()
+        return {
+            one: tenant for one, tenant in granted if within(one, suffix) or within(suffix, one)
+        }
 
     async def forget(self, released_before: datetime, *, limit: int = 500) -> int:
         state = self._state

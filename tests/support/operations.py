@@ -25,6 +25,7 @@ BODIES: dict[str, Any] = {
     "approveChange": {},
     "approveQuotaRequest": {},
     "approveTenantRequest": {},
+    "changePlan": {"plan": "medium", "reason": "x"},
     "createCronJobTrigger": NEW_OBJECT,
     "createFunction": NEW_OBJECT,
     "createHTTPTrigger": NEW_OBJECT,

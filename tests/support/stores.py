@@ -194,6 +194,12 @@ class MemoryTenantWork:
     async def plan(self) -> Plan:
         return self._state.plans[(await self.tenant()).plan]
 
+    async def set_plan(self, plan_id: str) -> None:
+        if plan_id not in self._state.plans:
+            raise ConflictError("what this refers to does not exist")
+        tenant = self._state.tenants[self._tenant]
+        self._state.tenants[self._tenant] = replace(tenant, plan=plan_id)
+
     async def namespaces(self) -> Sequence[Namespace]:
         return [
             self._now(namespace)
@@ -233,11 +239,6 @@ class MemoryTenantWork:
 
     async def remove_namespace(self, name: str) -> None:
         self._state.namespaces[(self._tenant, name)] = (await self.namespace(name), False)
-
-    async def host_suffixes(self) -> Sequence[str]:
-        return sorted(
-            suffix for suffix, tenant in self._state.suffixes.items() if tenant == self._tenant
-        )
 
     async def add_token(self, token: Token, digest: bytes) -> None:
         self._must_be_ours(token.tenant)

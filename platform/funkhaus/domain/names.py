@@ -17,8 +17,11 @@ TRIGGER_LIMIT = 52
 TENANT_LIMIT = 30
 NAMESPACE_LIMIT = 30
 REVISION_DIGITS = 10
+HOST_SUFFIX_LIMIT = 200
+"""A host has 253: what lies before the suffix is to have room."""
 
 _LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?\Z")
+_SUFFIX = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 _NOT_LABEL = re.compile(r"[^a-z0-9-]+")
 
 
@@ -56,6 +59,31 @@ def _suggestion(value: str, limit: int) -> str | None:
     """A name close to what was asked that would pass, or none when nothing is left of it."""
     slug = re.sub(r"-{2,}", "-", _NOT_LABEL.sub("-", value.lower())).strip("-0123456789")
     return slug[:limit].rstrip("-") or None
+
+
+def suffix_of_hosts(value: str, path: str = "suffix") -> str:
+    """`value` if hosts may lie below it (RFC 1123, two labels at least, lower-case); raises `InvalidError`."""
+    problem = ""
+    if len(value) > HOST_SUFFIX_LIMIT:
+        problem = f"has {len(value)} characters; at most {HOST_SUFFIX_LIMIT} pass"
+    elif not _SUFFIX.match(value):
+        problem = "is not a DNS name of two labels or more, lower-case, with no dot around; shop.example.org passes"
+    elif any(label.startswith("xn--") for label in value.split(".")):
+        problem = "has a label that begins with xn--, which no host may have"
+    if problem:
+        message = f"host suffix {value[:HOST_SUFFIX_LIMIT]!r} {problem}"
+        passes = value.lower().strip(".").removeprefix("*.")
+        usable = _SUFFIX.match(passes) and "xn--" not in passes and len(passes) <= HOST_SUFFIX_LIMIT
+        raise InvalidError.at(
+            Finding(
+                "host-suffix-malformed",
+                message,
+                path,
+                value=value[:HOST_SUFFIX_LIMIT],
+                passes=passes if usable else None,
+            )
+        )
+    return value
 
 
 def function_name(value: str, path: str = "metadata.name") -> str:
@@ -109,3 +137,8 @@ def default_host(function: str, tenant: str, domain: str) -> str:
 def host_suffix(tenant: str, domain: str) -> str:
     """The suffix below which a tenant may claim hosts without asking."""
     return f"{tenant}.{domain}"
+
+
+def within(host: str, suffix: str) -> bool:
+    """Whether `host` is `suffix` or lies below it, by whole labels."""
+    return host == suffix or host.endswith(f".{suffix}")

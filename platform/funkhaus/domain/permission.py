@@ -42,6 +42,7 @@ class Permission(StrEnum):
     TENANT_CREATE = "tenant:create"
     TENANT_DECIDE = "tenant:decide"
     TENANT_DELETE = "tenant:delete"
+    TENANT_ENTITLE = "tenant:entitle"
     TENANT_READ = "tenant:read"
     TENANT_SUSPEND = "tenant:suspend"
     TOKEN_ISSUE = "token:issue"  # noqa: S105 - a permission

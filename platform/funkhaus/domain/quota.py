@@ -90,6 +90,10 @@ class Quota:
         """The smaller of the two, limit by limit."""
         return self._with(other, min)
 
+    def shared_by(self, number: int) -> Quota:
+        """What each of so many gets, limit by limit; nothing is divided by halves."""
+        return self._with(self, lambda one, _: one // number)
+
     def most(self, other: Quota) -> Quota:
         """The larger of the two, limit by limit."""
         return self._with(other, max)

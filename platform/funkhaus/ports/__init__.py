@@ -9,6 +9,7 @@ from funkhaus.ports.audit import AuditChains, AuditFilter, AuditListed, AuditTra
 from funkhaus.ports.bearers import Bearers
 from funkhaus.ports.builds import Builds
 from funkhaus.ports.decisions import Decisions
+from funkhaus.ports.hosts import HostUse
 from funkhaus.ports.idempotency import IdempotencyKeys
 from funkhaus.ports.ledger import Ledger, Override, PlatformLedger
 from funkhaus.ports.lifecycle import Lifecycle
@@ -62,6 +63,7 @@ __all__ = [
     "Decider",
     "Decisions",
     "Dialer",
+    "HostUse",
     "IdempotencyKeys",
     "ImageRegistry",
     "Ledger",

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HostUse:
+    """A trigger that answers for a host."""
+
+    host: str
+    namespace: str
+    trigger: str
 
 
 class Hosts(Protocol):
@@ -30,9 +40,24 @@ class Hosts(Protocol):
     ) -> None:
         """Let go of everything a trigger holds but these. The tenant's books are locked."""
 
+    async def below(self, suffix: str, *, limit: int) -> Sequence[HostUse]:
+        """Who answers for the suffix itself or for what lies below it, by host."""
+
+    async def suffixes(self) -> Sequence[str]:
+        """Suffixes granted beside the default one, sorted."""
+
+    async def grant(self, suffix: str) -> None:
+        """Let the tenant have hosts below a suffix; raises `ConflictError` when it is somebody's already."""
+
+    async def withdraw(self, suffix: str) -> bool:
+        """Take a suffix back, which takes no host; whether it was granted."""
+
 
 class PlatformHosts(Protocol):
     """The hosts of all tenants."""
+
+    async def overlapping(self, suffix: str) -> Mapping[str, str]:
+        """Suffixes granted that are this one, lie below it or above it, with whose each is."""
 
     async def forget(self, released_before: datetime, *, limit: int = 500) -> int:
         """Give up hosts that were let go of, or whose tenant went, before then; how many."""

@@ -110,6 +110,9 @@ class TenantWork(Protocol):
     async def plan(self) -> Plan:
         """The tenant's plan."""
 
+    async def set_plan(self, plan_id: str) -> None:
+        """Have another plan; nothing else follows by itself. The tenant is locked; raises `ConflictError` for none such."""
+
     async def lock(self) -> None:
         """Be the tenant's only writer until the transaction ends: for check, then write. Raises `NotFoundError`."""
 
@@ -129,9 +132,6 @@ class TenantWork(Protocol):
 
     async def remove_namespace(self, name: str) -> None:
         """Mark as deleted; raises `NotFoundError`."""
-
-    async def host_suffixes(self) -> Sequence[str]:
-        """Host suffixes granted beside the default one."""
 
     async def add_token(self, token: Token, digest: bytes) -> None:
         """Insert a token by the keyed digest of its text."""

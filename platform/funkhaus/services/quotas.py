@@ -43,8 +43,21 @@ REASON_LIMIT = 500
 DAYS_LIMIT = 365
 APPROVED_LIMIT = 1000
 """Approved requests of a tenant at the same time: more than anybody approves."""
-AMOUNT_LIMIT = 2**53
-"""Of any amount: what JSON numbers hold exactly."""
+AMOUNT_LIMITS = {
+    "functions": 10**6,
+    "triggers": 10**6,
+    "replicas": 10**6,
+    "cpu_millis": 10**9,
+    "memory_bytes": 2**53,
+    "hosts": 10**6,
+    "requests_per_second": 10**7,
+    "builds_per_day": 10**6,
+    "namespaces": 10**4,
+    "tokens": 10**5,
+}
+"""More than any cluster holds (Kubernetes is built for 150,000 pods and 10,000 namespaces), and what JSON numbers hold
+exactly: a slip of the finger is refused here and not left for an approver to notice.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,13 +373,14 @@ def check(quota: Quota, counts: Counts = NO_COUNTS) -> None:
     findings = [
         Finding(
             "quota-amount",
-            f"a number from 0 to {shown(name, AMOUNT_LIMIT)} passes",
+            f"a number from 0 to {shown(name, AMOUNT_LIMITS[name])} passes",
             path,
-            limit=AMOUNT_LIMIT,
+            limit=shown(name, AMOUNT_LIMITS[name]),
             value=value,
+            passes=shown(name, AMOUNT_LIMITS[name]),
         )
         for name, path, value in amounts
-        if not 0 <= value <= AMOUNT_LIMIT
+        if not 0 <= value <= AMOUNT_LIMITS[name]
     ]
     if findings:
         raise InvalidError.at(*findings)

@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 async def tell(work: TenantWork, namespace: Namespace) -> None:
     """Have the cluster follow, with what kube-apiserver itself has to know of the tenant to judge by."""
     tenant = await work.tenant()
-    suffixes = tuple(await work.host_suffixes())
+    suffixes = tuple(await work.hosts.suffixes())
     told = replace(namespace, plan=tenant.plan, host_suffixes=suffixes)
     await work.enqueue(tenant_namespace.manifest(told))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, exists, insert, literal, or_, select, update
 
+from funkhaus.ports import HostUse
 from funkhaus.storage import rows
 from funkhaus.storage.fixed import fixed
-from funkhaus.storage.schema import HostRow, HostUseRow, TenantRow
+from funkhaus.storage.schema import HostRow, HostSuffix, HostUseRow, TenantRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy.orm import InstrumentedAttribute
 
 ATTEMPTS = 2
 """Looks at a host: one that is given up or claimed in this very moment is seen at the second."""
@@ -28,6 +30,11 @@ _CLAIM = fixed(
     "SELECT :tenant, :namespace, :trigger, host FROM held ON CONFLICT DO NOTHING) "
     "SELECT count(*) AS held FROM held"
 )
+
+
+def _within(column: InstrumentedAttribute[str], suffix: str) -> ColumnElement[bool]:
+    """By whole labels."""
+    return or_(column == suffix, column.endswith(f".{suffix}", autoescape=True))
 
 
 class PostgresHosts(rows.Statements):
@@ -80,9 +87,44 @@ class PostgresHosts(rows.Statements):
                 .values(released_at=now)
             )
 
+    async def below(self, suffix: str, *, limit: int) -> Sequence[HostUse]:
+        """Who answers for the suffix itself or for what lies below it, by host."""
+        statement = (
+            select(HostUseRow.host, HostUseRow.namespace, HostUseRow.trigger)
+            .where(HostUseRow.tenant_id == self._tenant, _within(HostUseRow.host, suffix))
+            .order_by(HostUseRow.host, HostUseRow.namespace, HostUseRow.trigger)
+            .limit(limit)
+        )
+        return [HostUse(row.host, row.namespace, row.trigger) for row in await self._run(statement)]
+
+    async def suffixes(self) -> Sequence[str]:
+        """Suffixes granted beside the default one, sorted."""
+        statement = select(HostSuffix.suffix).where(HostSuffix.tenant_id == self._tenant)
+        return sorted(row.suffix for row in await self._run(statement))
+
+    async def grant(self, suffix: str) -> None:
+        """Let the tenant have hosts below a suffix; raises `ConflictError` when it is somebody's already."""
+        await self._insert(
+            insert(HostSuffix).values(suffix=suffix, tenant_id=self._tenant),
+            f"the host suffix {suffix!r} is granted already",
+        )
+
+    async def withdraw(self, suffix: str) -> bool:
+        """Take a suffix back; whether it was granted."""
+        ours = (HostSuffix.tenant_id == self._tenant, HostSuffix.suffix == suffix)
+        return bool((await self._run(delete(HostSuffix).where(*ours))).rowcount)
+
 
 class PostgresPlatformHosts(rows.Statements):
     """All tenants'."""
+
+    async def overlapping(self, suffix: str) -> Mapping[str, str]:
+        """Suffixes granted that are this one, lie below it or above it, with whose each is."""
+        above = literal(suffix).endswith("." + HostSuffix.suffix)
+        statement = select(HostSuffix.suffix, HostSuffix.tenant_id).where(
+            or_(_within(HostSuffix.suffix, suffix), above)
+        )
+        return {row.suffix: row.tenant_id for row in await self._run(statement)}
 
     async def forget(self, released_before: datetime, *, limit: int = 500) -> int:
         """Give up hosts that were let go of, or whose tenant went, before then; how many."""

@@ -18,7 +18,6 @@ from funkhaus.storage.lifecycle import PostgresLifecycle
 from funkhaus.storage.members import PostgresMembers
 from funkhaus.storage.quota_requests import PostgresQuotaRequests
 from funkhaus.storage.schema import (
-    HostSuffix,
     NamespaceRow,
     OutboxEntry,
     PlanRow,
@@ -122,6 +121,12 @@ class PostgresTenantWork(rows.Statements):
         )
         return rows.plan(await self._tenant_row(statement))
 
+    async def set_plan(self, plan_id: str) -> None:
+        """Have another plan; raises `ConflictError` for one there isn't."""
+        await self._run(
+            update(TenantRow).where(TenantRow.tenant_id == self._tenant).values(plan_id=plan_id)
+        )
+
     def _select_namespaces(self) -> Select[*tuple[Row, ...]]:
         return (
             select(
@@ -193,11 +198,6 @@ class PostgresTenantWork(rows.Statements):
         )
         if not done.rowcount:
             raise NotFoundError(_no_namespace(name))
-
-    async def host_suffixes(self) -> Sequence[str]:
-        """Host suffixes granted beside the default one, sorted."""
-        statement = select(HostSuffix.suffix).where(HostSuffix.tenant_id == self._tenant)
-        return sorted(row.suffix for row in await self._run(statement))
 
     async def add_token(self, token: Token, digest: bytes) -> None:
         """Insert a token by the keyed digest of its text."""

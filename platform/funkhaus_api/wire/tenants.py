@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from funkhaus.domain.quantity import cpu_text, memory_text
+from funkhaus.services.quotas import REASON_LIMIT
 from funkhaus.services.tenants import DISPLAY_NAME_LIMIT
 from funkhaus_api.wire.reading import Body
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from funkhaus.domain.tenant import Namespace, Tenant
@@ -24,6 +26,13 @@ class NewTenant(Body):
     id: str
     plan: str = DEFAULT_PLAN
     display_name: str = Field(default="", max_length=DISPLAY_NAME_LIMIT)
+
+
+class NewPlan(Body):
+    """What gives a tenant another plan."""
+
+    plan: str
+    reason: str = Field(min_length=1, max_length=REASON_LIMIT)
 
 
 class NewNamespace(Body):
@@ -51,6 +60,11 @@ def tenant(item: Tenant) -> dict[str, Any]:
             "byPlatform": deletion.by_platform,
         },
     }
+
+
+def host_suffixes(own: str, granted: Sequence[str]) -> dict[str, Any]:
+    """Where a tenant's hosts may lie."""
+    return {"default": own, "granted": list(granted)}
 
 
 def _time(value: datetime) -> str:

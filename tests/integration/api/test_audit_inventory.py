@@ -142,6 +142,9 @@ STEPS = [
     Step("owner", "viewer", f"PATCH {C}/{{trigger}}", {"spec": {"suspend": True}}, where="nightly"),
     Step("owner", "viewer", f"DELETE {C}/{{trigger}}", where="nightly"),
     Step("owner", "narrow", "POST /v1/me/kubectl-credential"),
+    Step("admin", "owner", f"PUT {T}/plan", {"plan": "medium", "reason": "x"}),
+    Step("admin", "owner", f"PUT {T}/host-suffixes/{{suffix}}", where="fair.example"),
+    Step("admin", "owner", f"DELETE {T}/host-suffixes/{{suffix}}", where="fair.example"),
     Step("admin", "owner", f"PUT {T}/suspension", {"reason": "x"}),
     Step("admin", "owner", f"DELETE {T}/suspension"),
     Step("owner", "viewer", f"DELETE {T}"),
@@ -189,7 +192,11 @@ class House:
             if body is not None
             else {}
         )
-        guarded = "approvals" in path or ("quota" in path and "requests" not in path)
+        guarded = (
+            "approvals" in path
+            or path.endswith("/plan")
+            or ("quota" in path and "requests" not in path)
+        )
         headers = ANY if guarded else {}
         return await self.people[who].ask(method, self.filled(path), headers=headers, **sent)
 

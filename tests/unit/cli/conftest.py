@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from funkhaus_cli.__main__ import main
 from funkhaus_cli.session import Session
 
-from .fake_api import NOW, TOKEN, FakeApi
+from .fake_answers import NOW
+from .fake_api import TOKEN, FakeApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,41 +6,20 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import httpx
 
 from . import contract
+from .fake_answers import NOW, Document, Refusal, name_in, stored
 from .fake_approvals import FakeApprovals, approval
 from .fake_credentials import FakeCredentials
 from .fake_people import FakePeople
+from .fake_tenants import LIMITS, FakeTenants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-TITLES = {"policy-denied": "The house rules refuse this.", "invalid": "The request is not valid."}
-Document = dict[str, Any]
-NOW = "2026-03-01T12:00:00Z"
 TOKEN = "fh_usr_0123456789abcdefghijklmnopqrstuvw"
-
-
-class Refusal(Exception):  # noqa: N818 - it is what the server says, not a fault
-    """A problem document to answer with."""
-
-    def __init__(
-        self, status: int, code: str, detail: str, findings: list[Document] | None = None
-    ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.document = {
-            "type": f"/problems/{code}",
-            "title": TITLES.get(code, code),
-            "status": status,
-            "detail": detail,
-            "code": code,
-            "requestId": "r-1",
-            "findings": findings or [],
-        }
 
 
 def finding(**facts: Any) -> Document:
@@ -177,7 +156,7 @@ def revision(digits: str, state: str = "kept", **change: Any) -> Document:
 
 
 @dataclass
-class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
+class FakeApi(FakePeople, FakeTenants, FakeCredentials, FakeApprovals):
     """What it holds, what it was asked, and what it does when asked (`scripts`, by operation id, come first)."""
 
     functions: dict[str, Document] = field(default_factory=dict)
@@ -185,8 +164,6 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
     revisions: list[Document] = field(default_factory=list)
     triggers: dict[str, Document] = field(default_factory=dict)
     crons: dict[str, Document] = field(default_factory=dict)
-    namespaces: dict[str, Document] = field(default_factory=dict)
-    tenants: dict[str, Document] = field(default_factory=dict)
     tokens: dict[str, Document] = field(default_factory=dict)
     roles: dict[str, str] = field(default_factory=lambda: {"demo": "owner"})
     archives: dict[str, bytes] = field(default_factory=dict)
@@ -265,21 +242,21 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
         return _created(self.triggers, trigger, request)
 
     def applyFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        made = function(_name(request), **json.loads(request.content))
+        made = function(name_in(request), **json.loads(request.content))
         return httpx.Response(200, json=_kept(self.functions, made, request))
 
     def applyHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        made = trigger(_name(request), **json.loads(request.content))
+        made = trigger(name_in(request), **json.loads(request.content))
         return httpx.Response(200, json=_kept(self.triggers, made, request))
 
     def getFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=_held(self.functions, request))
+        return httpx.Response(200, json=stored(self.functions, request))
 
     def getHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=_held(self.triggers, request))
+        return httpx.Response(200, json=stored(self.triggers, request))
 
     def updateFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        held = dict(_held(self.functions, request))
+        held = dict(stored(self.functions, request))
         spec = merge(held["spec"], json.loads(request.content)["spec"])
         if spec != held["spec"]:
             held |= {"spec": spec, "generation": held["generation"] + 1}
@@ -287,16 +264,16 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
         return httpx.Response(200, json=_kept(self.functions, held, request))
 
     def updateHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        held = dict(_held(self.triggers, request))
+        held = dict(stored(self.triggers, request))
         held["spec"] = merge(held["spec"], json.loads(request.content)["spec"])
         return httpx.Response(200, json=_kept(self.triggers, held, request))
 
     def deleteFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        del self.functions[_held(self.functions, request)["name"]]
+        del self.functions[stored(self.functions, request)["name"]]
         return httpx.Response(204)
 
     def deleteHTTPTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        del self.triggers[_held(self.triggers, request)["name"]]
+        del self.triggers[stored(self.triggers, request)["name"]]
         return httpx.Response(204)
 
     def listCronJobTriggers(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
@@ -306,29 +283,29 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
         return _created(self.crons, cron_trigger, request)
 
     def getCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=_held(self.crons, request))
+        return httpx.Response(200, json=stored(self.crons, request))
 
     def updateCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        held = dict(_held(self.crons, request))
+        held = dict(stored(self.crons, request))
         held["spec"] = merge(held["spec"], json.loads(request.content)["spec"])
         return httpx.Response(200, json=_kept(self.crons, held, request))
 
     def deleteCronJobTrigger(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        del self.crons[_held(self.crons, request)["name"]]
+        del self.crons[stored(self.crons, request)["name"]]
         return httpx.Response(204)
 
     def scaleFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        held = _held(self.functions, request, part=-2)
+        held = stored(self.functions, request, part=-2)
         held["spec"]["scaling"] = {"cpuPercent": 80} | json.loads(request.content)
         return httpx.Response(200, json=held)
 
     def unscaleFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        held = _held(self.functions, request, part=-2)
+        held = stored(self.functions, request, part=-2)
         held["spec"].pop("scaling")
         return httpx.Response(200, json=held)
 
     def describeFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        held = _held(self.functions, request, part=-2)
+        held = stored(self.functions, request, part=-2)
         whole = {
             "function": held,
             "revisions": [],
@@ -340,31 +317,31 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
         return httpx.Response(200, json=whole | self.descriptions.get(held["name"], {}))
 
     def listRevisions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        _held(self.functions, request, part=-2)
+        stored(self.functions, request, part=-2)
         items = [{key: item[key] for key in item if key != "spec"} for item in self.revisions]
         return httpx.Response(200, json={"items": items, "next": ""})
 
     def getRevision(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        asked = _name(request)
+        asked = name_in(request)
         found = [item for item in self.revisions if asked in item["name"]]
         if not found:
             raise Refusal(404, "not-found", f"no revision {asked!r}")
         return httpx.Response(200, json=found[0])
 
     def rollbackFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        held = dict(_held(self.functions, request, part=-2))
+        held = dict(stored(self.functions, request, part=-2))
         held |= {"generation": held["generation"] + 1}
         held["status"] = serving(held["name"], held["generation"])
         return httpx.Response(200, json=_kept(self.functions, held, request))
 
     def functionLogs(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        name = _held(self.functions, request, part=-2)["name"]
+        name = stored(self.functions, request, part=-2)["name"]
         if name not in self.logs:
             raise Refusal(409, "conflict", f"function {name!r} has no replica")
         return httpx.Response(200, text=self.logs[name])
 
     def buildLogs(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        name = _held(self.functions, request, part=-3)["name"]
+        name = stored(self.functions, request, part=-3)["name"]
         if name not in self.logs:
             raise Refusal(409, "conflict", f"function {name!r} has no build")
         return httpx.Response(200, text=self.logs[name])
@@ -374,178 +351,13 @@ class FakeApi(FakePeople, FakeCredentials, FakeApprovals):
         self.archives[digest] = request.content
         return httpx.Response(201, json={"digest": digest, "size": len(request.content)})
 
-    def listTenants(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json={"items": list(self.tenants.values()), "next": ""})
-
-    def createTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        asked = tenant(**json.loads(request.content))
-        self.tenants[asked["id"]] = asked
-        return httpx.Response(201, json=asked)
-
-    def getTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=_held(self.tenants, request))
-
-    def suspendTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        suspension = {"since": NOW, "by": "ada", **json.loads(request.content)}
-        return self._tenant(request, state="suspended", suspension=suspension)
-
-    def resumeTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return self._tenant(request, state="active", suspension=None)
-
-    def deleteTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        reason = request.url.params.get("reason", "")
-        deletion = {
-            "after": "2026-03-31T12:00:00Z", "askedAt": NOW, "askedBy": "ada", "reason": reason, "byPlatform": False,
-        }  # fmt: skip
-        return self._tenant(request, -1, state="deleting", deletion=deletion)
-
-    def undeleteTenant(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return self._tenant(request, state="active", deletion=None)
-
-    def _tenant(self, request: httpx.Request, part: int = -2, **change: Any) -> httpx.Response:
-        held = _held(self.tenants, request, part=part)
-        held.update(change)
-        return httpx.Response(200, json=held)
-
-    def listNamespaces(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json={"items": list(self.namespaces.values()), "next": ""})
-
-    def createNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        name = json.loads(request.content)["name"]
-        self.namespaces[name] = namespace(name)
-        return httpx.Response(201, json=self.namespaces[name] | {"ready": None})
-
-    def adoptNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        name = _name(request, -2)
-        self.namespaces[name] = namespace(name)
-        return httpx.Response(201, json=self.namespaces[name] | {"ready": None})
-
-    def getNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=_held(self.namespaces, request))
-
-    def deleteNamespace(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        del self.namespaces[_held(self.namespaces, request)["name"]]
-        return httpx.Response(204)
-
-    def getQuota(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=quota(), headers={"ETag": '"q1"'})
-
-    def setNamespaceQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        hard = json.loads(request.content)
-        return httpx.Response(200, json={"name": _name(request, -2), **account(hard=hard)})
-
-    def overrideQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        asked = json.loads(request.content)
-        hard = {key: asked[key] for key in TENANT_LIMITS}
-        return httpx.Response(200, json=tenant_account(hard=hard))
-
-    def clearQuotaOverride(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=tenant_account())
-
-    def requestQuota(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        asked = json.loads(request.content)
-        return httpx.Response(
-            201, json=quota_request(**asked | {"extra": NO_LIMITS | asked["extra"]})
-        )
-
-    def listQuotaRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json={"items": [quota_request()], "next": ""})
-
-    def listPendingQuotaRequests(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json={"items": [quota_request(tenant="acme")], "next": ""})
-
-    def approveQuotaRequest(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(
-            200, json=quota_request(state="approved", **json.loads(request.content))
-        )
-
-    def rejectQuotaRequest(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(
-            200, json=quota_request(state="rejected", **json.loads(request.content))
-        )
-
-    def returnQuota(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        return httpx.Response(200, json=quota_request(state="returned"))
-
     def listTokens(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         return httpx.Response(200, json={"items": list(self.tokens.values()), "next": ""})
 
     def revokeToken(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        held = _held(self.tokens, request)
+        held = stored(self.tokens, request)
         held["revokedAt"] = NOW
         return httpx.Response(200, json=held)
-
-
-def tenant(id: str, **change: Any) -> Document:  # noqa: A002 - its name in the contract
-    """A tenant that works."""
-    made = {
-        "plan": "small",
-        "displayName": "",
-        "state": "active",
-        "suspension": None,
-        "deletion": None,
-    }
-    return {"id": id, **made, **change}
-
-
-LIMITS = {
-    "functions": 20, "triggers": 20, "replicas": 20, "cpu": "4", "memory": "4Gi", "hosts": 20,
-    "requestsPerSecond": 100, "buildsPerDay": 100,
-}  # fmt: skip
-
-
-TENANT_LIMITS = LIMITS | {"namespaces": 3, "tokens": 100}
-
-
-def tenant_account(**change: Any) -> Document:
-    """A tenant's own, with what is counted."""
-    counts = {
-        "namespaces": {"hard": 3, "used": 1, "left": 2},
-        "tokens": {"hard": 100, "used": 4, "left": 96},
-    }
-    return {**account(), "hard": TENANT_LIMITS, "counts": counts} | change
-
-
-def account(**change: Any) -> Document:
-    """An account with one small function reserved."""
-    nothing = {"functions": 0, "triggers": 0, "replicas": 0, "cpu": "0", "memory": "0", "hosts": 0}
-    reserved = nothing | {"functions": 1, "replicas": 2, "cpu": "500m", "memory": "256Mi"}
-    left = nothing | {"functions": 19, "replicas": 18, "cpu": "3500m", "memory": "3840Mi"}
-    return {"hard": LIMITS, "used": nothing, "reserved": reserved, "left": left} | change
-
-
-NO_LIMITS = {key: "0" if isinstance(value, str) else 0 for key, value in TENANT_LIMITS.items()}
-
-
-def quota_request(**change: Any) -> Document:
-    """A request that waits."""
-    return {
-        "id": "rq1", "tenant": "demo", "namespace": "default", "extra": NO_LIMITS | {"cpu": "2"},
-        "reason": "the fair", "days": 7, "state": "pending", "requestedBy": "fh:1", "requestedAt": NOW,
-        "decidedBy": "", "decidedAt": None, "note": "", "expiresAt": None,
-    } | change  # fmt: skip
-
-
-def quota(**change: Any) -> Document:
-    """A tenant's books."""
-    held = {key: account()[key] for key in ("used", "reserved")}
-    return {
-        "tenant": "demo",
-        **tenant_account(),
-        "override": None,
-        "base": TENANT_LIMITS,
-        "plan": "small",
-        "approved": [],
-        "namespaces": [{"name": "default", **account()}],
-        "largest": [{"kind": "Function", "namespace": "default", "name": "hello", **held}],
-    } | change
-
-
-def namespace(name: str, **change: Any) -> Document:
-    quota = {"functions": 20, "triggers": 20, "replicas": 50, "cpu": "10", "memory": "10Gi"}
-    return {
-        "name": name, "tenant": "demo", "clusterName": f"demo--{name}", "ready": True, "quota": quota,
-    } | change  # fmt: skip
 
 
 def merge(before: Any, patch: Any) -> Any:
@@ -566,19 +378,8 @@ def _problem(refusal: Refusal) -> httpx.Response:
     return httpx.Response(refusal.status, content=json.dumps(refusal.document), headers=headers)
 
 
-def _name(request: httpx.Request, part: int = -1) -> str:
-    return unquote(request.url.raw_path.decode().partition("?")[0].split("/")[part])
-
-
-def _held(store: dict[str, Document], request: httpx.Request, part: int = -1) -> Document:
-    name = _name(request, part)
-    if name not in store:
-        raise Refusal(404, "not-found", f"{name!r} does not exist, or you may not see it")
-    return store[name]
-
-
 def _objects(store: dict[str, Document], request: httpx.Request) -> httpx.Response:
-    place = _name(request, -2)
+    place = name_in(request, -2)
     items = [item for item in store.values() if item["namespace"] == place]
     return httpx.Response(200, json={"items": items, "next": ""})
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from .conftest import answers
-from .fake_api import Refusal
+from .fake_answers import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,8 @@ import yaml
 
 from funkhaus.domain.archive import unpack
 
-from .fake_api import Refusal, condition, finding, function, serving, trigger
+from .fake_answers import Refusal
+from .fake_api import condition, finding, function, serving, trigger
 
 if TYPE_CHECKING:
     from pathlib import Path

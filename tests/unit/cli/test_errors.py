@@ -12,7 +12,8 @@ import pytest
 from funkhaus_cli.failure import MEANINGS, Exit
 
 from .conftest import answers
-from .fake_api import Refusal, finding
+from .fake_answers import Refusal
+from .fake_api import finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,10 @@ import pytest
 import yaml
 
 from .conftest import answers
-from .fake_api import TOKEN, Refusal, namespace
+from .fake_answers import Refusal
+from .fake_api import TOKEN
 from .fake_credentials import CA
+from .fake_tenants import namespace
 
 if TYPE_CHECKING:
     import httpx

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .fake_api import tenant
+from .fake_tenants import tenant
 
 if TYPE_CHECKING:
     from .conftest import Terminal

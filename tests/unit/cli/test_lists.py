@@ -12,13 +12,15 @@ import yaml
 
 from funkhaus_cli.__main__ import main
 
-from .fake_api import condition, cron_trigger, function, namespace, serving, trigger
+from .fake_api import condition, cron_trigger, function, serving, trigger
+from .fake_tenants import namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .conftest import Terminal
-    from .fake_api import Document, FakeApi
+    from .fake_answers import Document
+    from .fake_api import FakeApi
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "cli"
 

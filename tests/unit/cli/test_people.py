@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .conftest import answers
-from .fake_api import Refusal, finding
+from .fake_answers import Refusal
+from .fake_api import finding
 from .fake_credentials import token
 from .fake_people import invitation, member, user
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .fake_api import LIMITS
+from .fake_tenants import LIMITS
 
 if TYPE_CHECKING:
     from .conftest import Terminal

@@ -10,7 +10,8 @@ import httpx
 from funkhaus_cli.limits import less, plus
 
 from .conftest import answers
-from .fake_api import LIMITS, NO_LIMITS, TENANT_LIMITS, Refusal, quota
+from .fake_answers import Refusal
+from .fake_tenants import LIMITS, NO_LIMITS, TENANT_LIMITS, quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable

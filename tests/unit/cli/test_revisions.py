@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .fake_api import Refusal, function, revision
+from .fake_answers import Refusal
+from .fake_api import function, revision
 
 if TYPE_CHECKING:
     import httpx

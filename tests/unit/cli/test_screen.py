@@ -17,7 +17,8 @@ from funkhaus_cli.output import Column, Styled, age, moment, table
 from funkhaus_cli.progress import Progress
 from funkhaus_cli.session import Session
 
-from .fake_api import NOW, function
+from .fake_answers import NOW
+from .fake_api import function
 from .fake_people import member
 from .test_lists import golden
 

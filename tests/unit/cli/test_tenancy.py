@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import httpx
 
 from .conftest import answers
-from .fake_api import NOW, namespace, tenant
+from .fake_answers import NOW
 from .fake_credentials import token
+from .fake_tenants import namespace, tenant
 
 if TYPE_CHECKING:
     from .conftest import Terminal

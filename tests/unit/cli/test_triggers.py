@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .fake_api import Refusal, condition, finding, function, trigger
+from .fake_answers import Refusal
+from .fake_api import condition, finding, function, trigger
 
 if TYPE_CHECKING:
     import httpx

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from .fake_api import Refusal, condition, function, serving
+from .fake_answers import Refusal
+from .fake_api import condition, function, serving
 
 if TYPE_CHECKING:
     from .conftest import Terminal

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from funkhaus.storage.walls import Access  # noqa: TC001 - read when a table's class is made
 
-REVISION = "a6d9"
+REVISION = "b7e4"
 """The newest `pre` migration this code was written against; the database says where it works (`compatibility`)."""
 
 

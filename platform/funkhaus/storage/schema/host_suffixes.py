@@ -13,7 +13,7 @@ class HostSuffix(Table):
     """A suffix below which a tenant may claim hosts."""
 
     __tablename__ = "host_suffixes"
-    access = Access(tenant="SELECT, DELETE", platform="SELECT")
+    access = Access(tenant="SELECT, INSERT, DELETE", platform="SELECT")
 
     suffix: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.tenant_id"), index=True)

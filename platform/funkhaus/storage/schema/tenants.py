@@ -17,8 +17,8 @@ class TenantRow(Table):
 
     __tablename__ = "tenants"
     access = Access(
-        tenant="SELECT, UPDATE (display_name, suspended_at, suspended_for, suspended_by, delete_after, delete_asked_at, "
-        "delete_asked_by, delete_reason, delete_by_platform, deleted_at)",
+        tenant="SELECT, UPDATE (plan_id, display_name, suspended_at, suspended_for, suspended_by, delete_after, "
+        "delete_asked_at, delete_asked_by, delete_reason, delete_by_platform, deleted_at)",
         platform="SELECT, INSERT, UPDATE (founded_by)",
     )
 
