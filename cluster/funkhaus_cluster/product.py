@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 SYSTEM_NAMESPACE = "funkhaus-system"
 ACCOUNTS = ("funkhaus-api", "funkhaus-webhook", "funkhaus-controller", "funkhaus-waker")
 INDEX_VARIABLES, INDEX_NAMESPACE = "FUNKHAUS_BUILD_INDEX_", "funkhaus-index"
+SOURCE_VARIABLES, SOURCE_NAMESPACE = "FUNKHAUS_SOURCE_", "funkhaus-sources"
 APPLY_SECONDS = 120.0
 TOKEN_SECONDS = 30.0
 
@@ -149,6 +150,7 @@ def environment(site: Site, identity: str) -> dict[str, str]:
         # The node's DNS is no pod: without this no function finds another by name.
         "FUNKHAUS_DNS_CIDRS": f"{settings.node_address}/32",
         **package_index(os.environ),
+        **upstream(os.environ),
         "FUNKHAUS_OPA_URL": f"http://127.0.0.1:{ports.opa}",
         "FUNKHAUS_API_PORT": str(ports.api),
         "FUNKHAUS_WEBHOOK_PORT": str(ports.webhook),
@@ -172,6 +174,18 @@ def package_index(environ: Mapping[str, str]) -> dict[str, str]:
     return given or {
         f"{INDEX_VARIABLES}URL": f"http://index.{INDEX_NAMESPACE}:8080/simple/",
         f"{INDEX_VARIABLES}NAMESPACE": INDEX_NAMESPACE,
+    }
+
+
+def upstream(environ: Mapping[str, str]) -> dict[str, str]:
+    """Where sources are fetched from: what whoever calls has set (``FUNKHAUS_SOURCE_…``), else the internet, and whatever
+    serves on port 8080 in namespace ``funkhaus-sources``.
+    """
+    given = {name: text for name, text in environ.items() if name.startswith(SOURCE_VARIABLES)}
+    return given or {
+        f"{SOURCE_VARIABLES}CIDRS": "0.0.0.0/0",
+        f"{SOURCE_VARIABLES}NAMESPACE": SOURCE_NAMESPACE,
+        f"{SOURCE_VARIABLES}PORTS": "443,8080",
     }
 
 

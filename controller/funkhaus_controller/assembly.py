@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from funkhaus.domain.build import BuildRules, Index
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, TENANT_NAMESPACE
+from funkhaus.domain.upstream import Upstream
 from funkhaus.factory import Opener, SystemClock
 from funkhaus.kube import KubeLease
 from funkhaus.services.holding import Holding
@@ -101,6 +102,13 @@ def build_rules(settings: Controller) -> BuildRules:
         disk=settings.build_disk,
         at_once=settings.builds_at_once,
         at_once_tenant=settings.builds_at_once_tenant,
+        upstream=Upstream.of(
+            cidrs=settings.source_cidrs,
+            namespace=settings.source_namespace,
+            ports=settings.source_ports,
+            ca=settings.source_ca,
+        ),
+        source_runtime=settings.source_runtime,
     )
 
 

@@ -41,6 +41,10 @@ class CountedRegistry:
         """As the port has it."""
         return await self._registry.put_archive(repository, content)
 
+    async def has_archive(self, repository: str, digest: str) -> bool:
+        """As the port has it."""
+        return await self._registry.has_archive(repository, digest)
+
     async def archive(self, repository: str, digest: str) -> bytes:
         """As the port has it."""
         return await self._registry.archive(repository, digest)

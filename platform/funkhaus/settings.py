@@ -190,6 +190,19 @@ class Controller(Common, Database):
     """Namespace it runs in, where it runs in the cluster; instead of CIDRs or beside them. The URL's port is the pods'."""
     build_index_ca: str = ""
     """PEM certificates that vouch for it, by ``_FILE`` as a rule; empty: the build image's own."""
+    source_cidrs: str = ""
+    """CIDRs sources are fetched from, with commas between; what of them is no internet address (RFC 6890) is left out,
+    unless it is named itself. Empty, without a namespace: nothing is fetched. Rules say which hosts pass
+    (``data/sources.yaml``).
+    """
+    source_namespace: str = ""
+    """Namespace with servers that sources are fetched from too."""
+    source_ports: str = "443"
+    """Ports of them all, with commas between."""
+    source_ca: str = ""
+    """PEM certificates that vouch for them, by ``_FILE`` as a rule; empty: the build image's own."""
+    source_runtime: str = "python3.11"
+    """Runtime whose build image fetches sources; it has the module ``funkhaus_build.source``."""
     build_seconds: int = 600
     """For one build, its result's fetching included."""
     build_cpu: str = "500m"

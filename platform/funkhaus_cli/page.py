@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from funkhaus.domain.kinds import GROUP
+from funkhaus.domain.origin import shown
 from funkhaus_cli.failure import plain
 from funkhaus_cli.layout import INDENT, pairs, section, wrapped
 from funkhaus_cli.output import NOTHING, Column, Styled, age, table
@@ -138,6 +139,9 @@ def _source(function: Mapping[str, Any]) -> Iterator[str]:
     lines = [f"{name}, {len(str(text).encode())} bytes" for name, text in sorted(files.items())]
     if digest := (source.get("archive") or {}).get("digest"):
         lines.append(f"archive {digest}")
+    if url := source.get("url"):
+        inside = f", folder {source['path']}" if source.get("path") else ""
+        lines.append(f"{shown(str(url))}{inside}, SHA-256 {source.get('sha256')}")
     if dependencies := spec.get("dependencies"):
         count = sum(
             1 for line in str(dependencies).splitlines() if line.strip() and line.lstrip()[0] != "#"

@@ -79,7 +79,7 @@ def _named(path: str, stdin: bytes, stdin_name: str) -> Iterator[tuple[str, byte
         return
     if "://" in path:
         raise _wrong(
-            f"--from-file {path}: a URL is no file; download it first, for example with curl -fLO"
+            f"--from-file {path}: a URL is no file; --from-url has the platform fetch it, curl -fLO downloads it"
         )
     local = Path(path)
     try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from funkhaus_cli import archive, environment, source
+from funkhaus_cli import archive, environment, remote, source
 from funkhaus_cli.failure import Exit, Failure, warn
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ class Asked:
     runtime: str | None = None
     handler: str | None = None
     from_file: tuple[str, ...] = ()
+    from_url: str | None = None
+    sha256: str | None = None
+    path: str | None = None
     dependencies: str | None = None
     env: tuple[str, ...] = ()
     secret_env: tuple[str, ...] = ()
@@ -55,9 +58,15 @@ def new(session: Session, asked: Asked, *, dry_run: bool) -> dict[str, Any]:
     """The spec of a new function; uploads its source when that is too large for it. Raises `Failure`."""
     entries, _ = environment.entries(asked.env, asked.secret_env, asked.config_env, dropping=False)
     spec = asked.plain()
-    bundle = _read(session, asked.from_file, str(asked.handler), str(asked.runtime))
-    check_handler(str(asked.handler), bundle)
-    spec["source"] = _source(session, bundle, dry_run=dry_run)
+    if not asked.from_file and asked.from_url is None:
+        raise Failure(
+            "no source is named",
+            Exit.USAGE,
+            hint="--from-file hello.py passes, or --from-url with --sha256",
+        )
+    spec["source"] = remote.source(asked) or _local(
+        session, asked, str(asked.handler), str(asked.runtime), dry_run=dry_run
+    )
     if entries:
         spec["env"] = entries
     return spec
@@ -71,17 +80,25 @@ def change(
         asked.env, asked.secret_env, asked.config_env, dropping=True
     )
     patch = asked.plain()
+    now = remote.source(asked)
     if asked.from_file:
         handler = asked.handler or str(before.get("handler", ""))
         runtime = asked.runtime or str(before.get("runtime", ""))
-        bundle = _read(session, asked.from_file, handler, runtime)
-        check_handler(handler, bundle)
-        patch["source"] = _replacing(
-            before.get("source") or {}, _source(session, bundle, dry_run=dry_run)
-        )
+        now = _local(session, asked, handler, runtime, dry_run=dry_run)
+    if now:
+        patch["source"] = _replacing(before.get("source") or {}, now)
     if entries or dropped:
         patch["env"] = environment.merged(before.get("env") or [], entries, dropped)
     return patch
+
+
+def _local(
+    session: Session, asked: Asked, handler: str, runtime: str, *, dry_run: bool
+) -> dict[str, Any]:
+    """The source that is here, read, looked through and uploaded where it has to be."""
+    bundle = _read(session, asked.from_file, handler, runtime)
+    check_handler(handler, bundle)
+    return _source(session, bundle, dry_run=dry_run)
 
 
 def _replacing(before: Mapping[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ FINAL = {"Admitted", "Approved", "Built"}
 """Conditions whose False only another change, or a person, turns."""
 WAITS = "PendingApproval"
 """Why Approved is False while nobody has decided."""
-UNDER_WAY = {"Building", "BuildQueued"}
+UNDER_WAY = {"Building", "BuildQueued", "Fetching"}
 """Reasons for a False that turns by itself all the same."""
 PATIENCE = 8.0
 """Seconds Ready may be False (a replica ended, say) before waiting on is called useless."""

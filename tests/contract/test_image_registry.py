@@ -132,6 +132,14 @@ async def test_an_archive_comes_back_byte_for_byte(exam: Exam) -> None:
     assert await exam.registry.archive("sources/demo/main", digest) == content
 
 
+async def test_whether_an_archive_is_there(exam: Exam) -> None:
+    content = secrets.token_bytes(10)
+    assert not await exam.registry.has_archive("sources/demo/main", image.digest_of(content))
+    digest = await exam.registry.put_archive("sources/demo/main", content)
+    assert await exam.registry.has_archive("sources/demo/main", digest)
+    assert not await exam.registry.has_archive("sources/other/main", digest)
+
+
 async def test_b26_an_archive_is_not_found_elsewhere(exam: Exam) -> None:
     digest = await exam.registry.put_archive("sources/demo/main", secrets.token_bytes(10))
     with pytest.raises(NotFoundError):

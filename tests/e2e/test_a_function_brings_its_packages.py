@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.wheels import wheel
 
 from .house import eventually
+from .shelf import build_image, shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,59 +41,18 @@ for target in sys.argv[1:]:
 
 
 @pytest.fixture(scope="module")
-def image(house: House) -> str:
-    """An image with Python that is in the registry."""
-    found: str = house.admin_json("get", "runtime", "python3.11")["spec"]["build"]["image"]
-    return found
-
-
-@pytest.fixture(scope="module")
-def index(house: House, image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def index(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A package index in the cluster, with `greeting` 1.0 and 2.0."""
     folder = tmp_path_factory.mktemp("index")
     for version, word in (("1.0", "moin"), ("2.0", "moin moin")):
         wheel(folder, "greeting", version, {"greeting/__init__.py": f"WORD = {word!r}\n"})
-    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-    keys = {str(name).replace("/", "__"): name for name in files}
-    content = {
-        key: base64.b64encode(files[name].read_bytes()).decode() for key, name in keys.items()
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
     }
-    meta = {"name": "index", "namespace": INDEX}
-    pod = {
-        "terminationGracePeriodSeconds": 1,
-        "containers": [
-            {
-                "name": "index",
-                "image": image,
-                "command": ["python3", "-m", "http.server", "8080", "--directory", "/index"],
-                "readinessProbe": {"httpGet": {"path": "/simple/", "port": 8080}},
-                "volumeMounts": [{"name": "index", "mountPath": "/index"}],
-            }
-        ],
-        "volumes": [
-            {
-                "name": "index",
-                "configMap": {
-                    "name": "index",
-                    "items": [{"key": key, "path": str(name)} for key, name in keys.items()],
-                },
-            }
-        ],
-    }
-    ports = [{"port": 8080, "targetPort": 8080}]
-    items: list[dict[str, Any]] = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": INDEX}},
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "binaryData": content},
-        {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"selector": {"app": "index"}, "ports": ports}},
-        {"apiVersion": "v1", "kind": "Pod", "metadata": {**meta, "labels": {"app": "index"}}, "spec": pod},
-    ]  # fmt: skip
-    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    made = house.kubectl("apply", "-f", "-", stdin=listed)
-    assert made.code == 0, made.err
-    ready = ("wait", "--for=condition=Ready", "pod/index", "-n", INDEX, "--timeout=60s")
-    eventually("the index", lambda: house.kubectl(*ready).code == 0)
-    yield
-    house.kubectl("delete", "namespace", INDEX, "--wait=false")
+    with shelf(house, INDEX, "index", files):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -157,14 +116,14 @@ def test_another_index_is_refused_in_words(tenant: Tenant, source: Path, tmp_pat
 
 
 @pytest.mark.usefixtures("index")
-def test_a_build_s_pod_reaches_the_index_alone(house: House, tenant: Tenant, image: str) -> None:
+def test_a_build_s_pod_reaches_the_index_alone(house: House, tenant: Tenant) -> None:
     apiserver = house.server.removeprefix("https://")
     node = apiserver.rpartition(":")[0]
     closed = ["10.96.0.1:443", apiserver, f"{node}:5050", f"{node}:8780", f"{node}:10250"]
     amounts = {"cpu": "100m", "memory": "64Mi"}
     container = {
         "name": "build",
-        "image": image,
+        "image": build_image(house),
         "command": ["python3", "-c", PROBE, f"index.{INDEX}:8080", *closed],
         "resources": {"limits": amounts, "requests": amounts},
         "securityContext": {

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import io
 import json
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd import conditions
 from funkhaus.domain.kinds import FUNCTION, FUNCTION_REVISION, JOB
-from funkhaus.manifests import build
+from funkhaus.manifests import build, labels
 from tests.support.builds import Result, tar_of
 
 if TYPE_CHECKING:
@@ -36,6 +39,29 @@ async def test_dependencies_become_a_job_and_the_job_a_layer(stage: Stage) -> No
         assert revision is not None
         ((layer, _),) = stage.registry.layers.values()
         assert revision["spec"]["packages"]["layer"] == layer.digest
+
+
+async def test_an_address_becomes_a_job_and_the_job_an_archive(stage: Stage) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        made.writestr("fn/hello.py", "def handler(event, context): ...")
+    content = buffer.getvalue()
+    address = {"url": "https://github.com/a.zip", "sha256": hashlib.sha256(content).hexdigest()}
+    async with stage.controller():
+        await stage.tenant_namespace()
+        await service_account(stage)
+        await stage.function(source={**address, "path": "fn"})
+        await stage.until(lambda: built_is(stage, "Fetching"))
+        (job,) = await stage.admin.list(JOB, stage.namespace)
+        assert job["metadata"]["labels"][labels.BUILD_OF] == "source"
+        await finish(stage, job, content)
+        await stage.until(lambda: built_is(stage, "Assembled"))
+        await stage.until(lambda: gone(stage))
+        status = await stage.status(FUNCTION, "hello")
+        found = await stage.admin.get(FUNCTION_REVISION, stage.namespace, status["latestRevision"])
+        assert found is not None
+        assert found["spec"]["source"] == {**address, "path": "fn"}
+        assert stage.registry.images[found["spec"]["image"]].keys() == {"hello.py"}
 
 
 async def test_what_failed_is_told_and_tried_again_after_a_change(stage: Stage) -> None:
@@ -80,9 +106,10 @@ async def service_account(stage: Stage) -> None:
     await stage.admin.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
 
 
-async def finish(stage: Stage, job: dict[str, Any]) -> None:
+async def finish(stage: Stage, job: dict[str, Any], content: bytes = b"") -> None:
     """Have its pod serve a result."""
-    stage.results.served[HOST] = Result(build.secret_of(job), tar_of({"requests/__init__.py": b""}))
+    result = content or tar_of({"requests/__init__.py": b""})
+    stage.results.served[HOST] = Result(build.secret_of(job), result)
     pod = pod_of(stage, job)
     await stage.admin.apply(pod)  # Pod Security lets it in
     ready = [{"type": "Ready", "status": "True", "lastTransitionTime": None}]

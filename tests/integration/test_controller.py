@@ -125,6 +125,7 @@ class Stage:
             controller_ops_port=0,
             build_index_url="https://index.test/simple/",
             build_index_cidrs="192.0.2.0/24",
+            source_cidrs="192.0.2.0/24",
             resync=resync,
             **more,
         )

@@ -48,6 +48,24 @@ def test_defaults_are_filled_in(apiserver: ApiServer) -> None:
         ({"source": {"inline": {"files": {"a/../x.py": ""}}}}, "without '..'"),
         ({"source": {"inline": {"files": {"/x.py": ""}}}}, "without '..'"),
         ({"source": {"archive": {"digest": "latest"}}}, "spec.source.archive.digest"),
+        ({"source": {"url": "https://x.example/a"}}, "url and sha256 are given together"),
+        ({"source": {"url": "https://u:p@x.example/a", "sha256": "0" * 64}}, "spec.source.url"),
+        ({"source": {"url": "https://x.example/a", "sha256": "latest"}}, "spec.source.sha256"),
+        (
+            {"source": {"url": "https://x.example/a", "sha256": "0" * 64, "path": "../b"}},
+            "without '..'",
+        ),
+        ({"source": {"inline": {"files": {"a.py": ""}}, "path": "b"}}, "path is given with url"),
+        (
+            {
+                "source": {
+                    "url": "https://x/a",
+                    "sha256": "0" * 64,
+                    "archive": {"digest": "sha256:" + "0" * 64},
+                }
+            },
+            "exactly one of",
+        ),
         ({"env": [{"name": "1X", "value": ""}]}, "spec.env[0].name"),
         ({"env": [{"name": "X"}]}, "exactly one of value, secretKeyRef, configMapKeyRef"),
         ({"env": [{"name": "X", "value": ""}, {"name": "X", "value": ""}]}, "Duplicate value"),

@@ -57,6 +57,18 @@ FUNCTIONS: dict[str, tuple[dict[str, Any], str]] = {
         ),
         "source-above-ceiling",
     ),
+    "an origin nobody named": (
+        function(source={"url": "https://evil.example.com/a.zip", "sha256": "0" * 64}),
+        "origin-not-allowed",
+    ),
+    "a source without a digest": (
+        function(source={"url": "https://github.com/a.zip", "sha256": "latest"}),
+        "source-sha256-malformed",
+    ),
+    "an address with a password": (
+        function(source={"url": "https://user:word@github.com/a.zip", "sha256": "0" * 64}),
+        "origin-malformed",
+    ),
     "another index": (
         function(dependencies="requests==2.32.3\n--index-url https://example.com/\n"),
         "dependencies-index",

@@ -18,6 +18,7 @@ from funkhaus.domain.kinds import (
     TENANT_NAMESPACE,
 )
 from funkhaus.domain.tenant import Namespace, NamespaceQuota, Tenant
+from funkhaus.domain.upstream import Upstream
 from funkhaus.manifests import labels
 from funkhaus.services.holding import Holding
 from funkhaus.services.ledger import LedgerService
@@ -50,7 +51,10 @@ HOST = "registry.test"
 BASE = f"{HOST}/funkhaus/python3.11@sha256:" + "a" * 64
 NEWER_BASE = f"{HOST}/funkhaus/python3.11@sha256:" + "b" * 64
 BUILD_IMAGE = f"{HOST}/funkhaus/build-python3.11@sha256:" + "c" * 64
-RULES = BuildRules(Index("https://index.test/simple/", 443, ("192.0.2.0/24",)))
+RULES = BuildRules(
+    Index("https://index.test/simple/", 443, ("192.0.2.0/24",)),
+    upstream=Upstream.of(cidrs="0.0.0.0/0"),
+)
 QUOTA = NamespaceQuota(10, 10, 10, 4000, 8 * 1024**3)
 GATEWAY = Gateway("edge", "public")
 SURROUNDINGS = Surroundings(

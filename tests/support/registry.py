@@ -77,6 +77,11 @@ class MemoryRegistry:
         self.archives[repository, digest] = content
         return digest
 
+    async def has_archive(self, repository: str, digest: str) -> bool:
+        if error := self.failure():
+            raise error
+        return (repository, digest) in self.archives
+
     async def archive(self, repository: str, digest: str) -> bytes:
         if (repository, digest) not in self.archives:
             raise NotFoundError(f"the registry has no {repository}/blobs/{digest}")

@@ -64,6 +64,12 @@ def parse_source(source: dict[str, Any]) -> Source:
     """The source."""
     if archive := field(source, "archive", dict, "spec.source", {}):
         return Source(archive=field(archive, "digest", str, "spec.source.archive"))
+    if url := field(source, "url", str, "spec.source", ""):
+        return Source(
+            url=url,
+            sha256=field(source, "sha256", str, "spec.source"),
+            path=field(source, "path", str, "spec.source", ""),
+        )
     inline = field(source, "inline", dict, "spec.source")
     files = field(inline, "files", dict, "spec.source.inline")
     path = "spec.source.inline.files"
@@ -141,6 +147,9 @@ def source_manifest(source: Source) -> dict[str, Any]:
     """The source as the Function and FunctionRevision schemas write it."""
     if source.archive:
         return {"archive": {"digest": source.archive}}
+    if source.url:
+        inside = {"path": source.path} if source.path else {}
+        return {"url": source.url, "sha256": source.sha256, **inside}
     return {"inline": {"files": dict(source.inline)}}
 
 

@@ -6,6 +6,7 @@ Only regular files come out. A name that would land elsewhere, a link, a device,
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import tarfile
 import zipfile
@@ -45,6 +46,11 @@ def image_repository(tenant: str, namespace: str, function: str) -> str:
 def repositories_of(tenant: str) -> tuple[str, ...]:
     """The registry's repositories of a tenant: these, and what is below them."""
     return (f"functions/{tenant}", f"sources/{tenant}", packages.repository(tenant))
+
+
+def digest_of(content: bytes) -> str:
+    """``sha256:…`` of an archive: what it is stored by."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def unpack(content: bytes) -> dict[str, bytes]:
@@ -89,6 +95,22 @@ def unpack(content: bytes) -> dict[str, bytes]:
         raise _refused("archive-empty", "holds no file")
     check_tree(files)
     return files
+
+
+def within(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
+    """The files below a folder, named from there; raises `InvalidError` where there is none."""
+    if not folder:
+        return dict(files)
+    start = f"{folder}/"
+    found = {
+        name.removeprefix(start): content
+        for name, content in files.items()
+        if name.startswith(start)
+    }
+    if not found:
+        tops = sorted({name.partition("/")[0] for name in files})[:5]
+        raise _refused("archive-path", f"has no folder {folder!r}; it has {', '.join(tops)}", tops)
+    return found
 
 
 def check_tree(files: Mapping[str, object]) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from funkhaus.domain.errors import InvalidError
 from funkhaus.domain.function import digest_of
 from funkhaus.domain.verdict import Finding
+
+if TYPE_CHECKING:
+    from funkhaus.domain.function import Source
+    from funkhaus.domain.upstream import Upstream
 
 FORMAT = 1
 """Of what builds make; another one is built anew."""
@@ -52,6 +57,10 @@ class BuildRules:
     disk: str = "1Gi"
     at_once: int = 10
     at_once_tenant: int = 2
+    upstream: Upstream | None = None
+    """Where sources are fetched from; ``None``: nowhere."""
+    source_runtime: str = "python3.11"
+    """Runtime whose build image fetches them."""
 
 
 def key(runtime_image: str, index: str, text: str) -> str:
@@ -59,6 +68,11 @@ def key(runtime_image: str, index: str, text: str) -> str:
     return digest_of(
         {"format": FORMAT, "runtimeImage": runtime_image, "index": index, "dependencies": text}
     )
+
+
+def source_key(source: Source) -> str:
+    """``sha256:…`` of what a source is fetched by."""
+    return digest_of({"format": FORMAT, "url": source.url, "sha256": source.sha256})
 
 
 def _wrong_url(url: str) -> list[Finding]:

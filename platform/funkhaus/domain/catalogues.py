@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.approval import DAYS_LIMIT, DECIDERS, PEOPLE_LIMIT
 from funkhaus.domain.function import DEPENDENCIES_LIMIT, INLINE_LIMIT
+from funkhaus.domain.origin import ORIGIN
 from funkhaus.domain.quantity import parse
 from funkhaus.domain.shapes import (
     Check,
@@ -36,10 +37,20 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.verdict import Finding
 
-NAMES = ("annotations", "approvals", "dependencies", "env", "freezes", "hosts", "plans", "runtimes")
+NAMES = (
+    "annotations",
+    "approvals",
+    "dependencies",
+    "env",
+    "freezes",
+    "hosts",
+    "plans",
+    "runtimes",
+    "sources",
+)
 """The files rules of the house read; each holds one key, its own name."""
-OPTIONAL = frozenset({"approvals"})
-"""Those that sets of before have not: without it the platform's admins and approvers approve."""
+OPTIONAL = frozenset({"approvals", "sources"})
+"""Those that sets of before have not: without them the platform's admins and approvers approve, and nothing is fetched."""
 STATUSES = ("active", "deprecated", "blocked")
 OUTCOMES = ("deny", "require_approval")
 WINDOWS_LIMIT = 200
@@ -186,6 +197,7 @@ _APPROVERS = object_of(
     },
     optional=frozenset({"tenant", "tenant_up_to"}),
 )
+_ORIGINS = list_of(text(ORIGIN, "https://github.com"))
 _SHAPES: dict[str, Check] = {
     "approvals": object_of(
         {"default": _APPROVERS, "rules": entries(_APPROVERS, r"[a-z][a-z0-9-]*", empty=True)}
@@ -220,4 +232,12 @@ _SHAPES: dict[str, Check] = {
         }
     ),
     "freezes": _freezes,
+    "sources": object_of(
+        {
+            "origins": _ORIGINS,
+            "plans": entries(_ORIGINS, r"[a-z][a-z0-9-]*", empty=True),
+            "tenants": entries(_ORIGINS, r"[a-z]([a-z0-9-]*[a-z0-9])?", empty=True),
+        },
+        optional=frozenset({"plans", "tenants"}),
+    ),
 }

@@ -25,13 +25,22 @@ OPS_PORT = 8081
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the code comes from: exactly one of the fields is set.
+    """Where the code comes from: exactly one of `inline`, `archive` and `url` is set.
 
-    `inline` maps file names to text; `archive` is the digest of an upload (``sha256:…``).
+    `inline` maps file names to text; `archive` is the digest of an upload (``sha256:…``). `url` is an archive's address,
+    `sha256` its 64 hexadecimal digits, `path` the folder in it that is the function; empty: all of it.
     """
 
     inline: tuple[tuple[str, str], ...] = ()
     archive: str = ""
+    url: str = ""
+    sha256: str = ""
+    path: str = ""
+
+    @property
+    def stored(self) -> str:
+        """The digest of the archive that holds it; empty where it is inline."""
+        return f"sha256:{self.sha256}" if self.url else self.archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +176,7 @@ def digest_of(document: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def source_digest(source: Source) -> str:
-    """The content digest of a function's source; an archive's is its own."""
-    return source.archive or digest_of(dict(source.inline))
+    """The content digest of a function's source; an archive's is its own, whichever way it came."""
+    if source.path:
+        return digest_of({"archive": source.stored, "path": source.path})
+    return source.stored or digest_of(dict(source.inline))

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 NAME = "funkhaus-bounds"
 """The ConfigMap's, in the platform's own namespace."""
 RULES = (
-    "annotations", "concurrency", "cpu", "env", "handler", "hostname", "memory", "path", "replicas", "runtime", "schedule",
-    "source", "timeout", "tls",
+    "annotations", "concurrency", "cpu", "env", "handler", "hostname", "memory", "origin", "path", "replicas", "runtime",
+    "schedule", "source", "timeout", "tls",
 )  # fmt: skip
 """Rules that judge an object by itself and by catalogues, as the folders below ``funkhaus/admission/`` are called. Of
 `schedule` the history alone: when a schedule comes, CEL can't say.
@@ -55,6 +55,7 @@ def bounds(
             **dict(_plans(catalogues)),
             **dict(_runtimes(catalogues)),
             **dict(_lists(catalogues)),
+            **dict(_origins(catalogues)),
         },
     }
 
@@ -122,6 +123,19 @@ def _lists(catalogues: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"{catalogue}.{key}", _lines(found)
     if isinstance(most := _object(catalogues, "annotations", "annotations").get("most"), int):
         yield "annotations.most", str(most)
+
+
+def _origins(catalogues: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where sources may be fetched from: everybody, and whoever may from more places."""
+    sources = _object(catalogues, "sources", "sources")
+    yield "sources.origins", _lines(_listed(sources.get("origins")))
+    for whose in ("plans", "tenants"):
+        for name, origins in _object(sources, whose).items():
+            yield f"sources.{whose}.{name}", _lines(_listed(origins))
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _object(within: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:

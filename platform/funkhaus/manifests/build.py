@@ -1,15 +1,19 @@
-"""A build: a Job whose pod installs a function's dependencies and serves what came of it until the controller has it.
+"""A build: a Job whose pod makes something for a function and serves what came of it until the controller has it.
 
-The pod holds no credential and reaches DNS and the package index (`funkhaus.manifests.network`). Its exit codes are
-those of `funkhaus_build`: one the user has to mend ends the Job, any other is tried once more.
+It installs dependencies or fetches a source. The pod holds no credential and reaches DNS, and the package index or the
+places sources come from (`funkhaus.manifests.network`). Its exit codes are those of `funkhaus_build`: one the user has to
+mend ends the Job, any other is tried once more.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from funkhaus.domain.archive import ARCHIVE_LIMIT
 from funkhaus.domain.kinds import FUNCTION, JOB
 from funkhaus.domain.packages import FILES_LIMIT, UNPACKED_LIMIT
+from funkhaus.domain.runtime import Builder
 from funkhaus.manifests import labels
 from funkhaus.manifests.labels import Owner, Site, metadata
 from funkhaus.manifests.pod import CONTAINER_SECURITY, POD_SECURITY
@@ -18,11 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from funkhaus.domain.build import BuildRules, Index
-    from funkhaus.domain.function import Function
-    from funkhaus.domain.runtime import Builder
+    from funkhaus.domain.function import Function, Source
+    from funkhaus.domain.upstream import Upstream
 
 COMPONENT = "build"
 """Value of the label on every build, and the container's name."""
+PACKAGES, SOURCE = "packages", "source"
+"""What builds make."""
 PORT = 8080
 MENDABLE = 3
 """Exit code of a build that the user can mend."""
@@ -34,9 +40,48 @@ RETRIES = 1
 WORK = "/work"
 GENERATION = "funkhaus.dev/generation"
 """Annotation of a Job: the generation of the Function that asked for it."""
+FETCHES = ("python3", "-P", "-m", "funkhaus_build.source")
+"""What fetches a source, in a build image."""
 _KEY_DIGITS = 40
 _NAME_DIGITS = 8
+_NAMES = {PACKAGES: "build", SOURCE: "source"}
+_PREFIX = "FUNKHAUS_BUILD_"
 _SECRET = "FUNKHAUS_BUILD_SECRET"  # noqa: S105 - the name of a variable
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a build's pod does: `key` names what comes of it, `told` are `funkhaus_build`'s variables without prefix."""
+
+    makes: str
+    key: str
+    builder: Builder
+    told: Mapping[str, str]
+
+
+def installing(key: str, requirements: str, builder: Builder, index: Index) -> Work:
+    """Install packages; `requirements` is what pip reads."""
+    told = {
+        "REQUIREMENTS": requirements,
+        "INDEX_URL": index.url,
+        **({"INDEX_CA": index.ca} if index.ca else {}),
+        "BYTES_LIMIT": str(UNPACKED_LIMIT),
+        "FILES_LIMIT": str(FILES_LIMIT),
+    }
+    return Work(PACKAGES, key, builder, told)
+
+
+def fetching(key: str, source: Source, builder: Builder, upstream: Upstream) -> Work:
+    """Fetch what the source's address names, in the image of `builder`."""
+    told = {
+        "SOURCE_URL": source.url,
+        "SOURCE_SHA256": source.sha256,
+        "SOURCE_NETWORKS": upstream.addresses,
+        "SOURCE_PORTS": " ".join(str(port) for port in upstream.ports),
+        **({"SOURCE_CA": upstream.ca} if upstream.ca else {}),
+        "BYTES_LIMIT": str(ARCHIVE_LIMIT),
+    }
+    return Work(SOURCE, key, Builder(builder.image, FETCHES), told)
 
 
 def owner(function: Function) -> Owner:
@@ -44,16 +89,23 @@ def owner(function: Function) -> Owner:
     return Owner(FUNCTION, function.name, function.uid)
 
 
-def name(function: str, key: str) -> str:
+def name(function: str, makes: str, key: str) -> str:
     """The Job's name."""
-    return f"{function}-build-{_digits(key)[:_NAME_DIGITS]}"
+    return f"{function}-{_NAMES[makes]}-{_digits(key)[:_NAME_DIGITS]}"
 
 
-def marks(function: str, key: str) -> dict[str, str]:
+def makes(job: Mapping[str, Any]) -> str:
+    """What a build makes; those of before made packages and did not say so."""
+    carried: dict[str, str] = job["metadata"].get("labels") or {}
+    return carried.get(labels.BUILD_OF, PACKAGES)
+
+
+def marks(function: str, makes: str, key: str) -> dict[str, str]:
     """The labels that say what a build is of, and for whom."""
     return {
         labels.COMPONENT: COMPONENT,
         labels.BUILD: function,
+        labels.BUILD_OF: makes,
         labels.BUILD_KEY: _digits(key)[:_KEY_DIGITS],
     }
 
@@ -74,24 +126,19 @@ def secret_of(job: Mapping[str, Any]) -> str:
 
 
 def job(
-    site: Site, function: Function, *, key: str, requirements: str, builder: Builder, rules: BuildRules, index: Index,
-    secret: str,
-) -> dict[str, Any]:  # fmt: skip
-    """The Job. `requirements` is what pip reads."""
-    marked = marks(function.name, key)
-    meta = metadata(site, name(function.name, key), owner(function), marked)
+    site: Site, function: Function, work: Work, rules: BuildRules, secret: str
+) -> dict[str, Any]:
+    """The Job."""
+    marked = marks(function.name, work.makes, work.key)
+    meta = metadata(site, name(function.name, work.makes, work.key), owner(function), marked)
     meta["annotations"] = {GENERATION: str(function.generation)}
     told = {
-        "FUNKHAUS_BUILD_REQUIREMENTS": requirements,
-        "FUNKHAUS_BUILD_INDEX_URL": index.url,
-        **({"FUNKHAUS_BUILD_INDEX_CA": index.ca} if index.ca else {}),
-        "FUNKHAUS_BUILD_BYTES_LIMIT": str(UNPACKED_LIMIT),
-        "FUNKHAUS_BUILD_FILES_LIMIT": str(FILES_LIMIT),
-        "FUNKHAUS_BUILD_PATIENCE": str(rules.seconds),
-        "FUNKHAUS_BUILD_PORT": str(PORT),
-        "FUNKHAUS_BUILD_WORK": WORK,
-        _SECRET: secret,
+        **work.told,
+        "PATIENCE": str(rules.seconds),
+        "PORT": str(PORT),
+        "WORK": WORK,
     }
+    variables = {f"{_PREFIX}{key}": value for key, value in told.items()} | {_SECRET: secret}
     return {
         "apiVersion": JOB.api_version,
         "kind": JOB.name,
@@ -115,7 +162,7 @@ def job(
             },
             "template": {
                 "metadata": {"labels": {**site.labels, **marked}},
-                "spec": _pod(builder, rules, told),
+                "spec": _pod(work.builder, rules, variables),
             },
         },
     }

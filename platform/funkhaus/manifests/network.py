@@ -12,6 +12,7 @@ from funkhaus.domain.function import DEFAULT_PORT, OPS_PORT
 from funkhaus.domain.kinds import NETWORK_POLICY
 from funkhaus.manifests import labels
 from funkhaus.manifests.build import PORT as RESULT_PORT
+from funkhaus.manifests.build import SOURCE
 from funkhaus.manifests.labels import Owner, Site, metadata
 from funkhaus.manifests.waking import COMPONENT as WAKER
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from funkhaus.domain.build import Index
+    from funkhaus.domain.upstream import Upstream
 
 DNS_PORT = 53
 DNS_NAMESPACE = "kube-system"
@@ -26,7 +28,13 @@ WAKER_PORT = 8750
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 _EVERY_POD: dict[str, Any] = {}
 _CALLERS = {"matchExpressions": [{"key": labels.CALLER, "operator": "Exists"}]}
-_BUILDS = {"matchExpressions": [{"key": labels.BUILD, "operator": "Exists"}]}
+_BUILDS = {
+    "matchExpressions": [
+        {"key": labels.BUILD, "operator": "Exists"},
+        {"key": labels.BUILD_OF, "operator": "NotIn", "values": [SOURCE]},
+    ]
+}
+_FETCHES = {"matchLabels": {labels.BUILD_OF: SOURCE}}
 _FUNCTIONS = {"matchExpressions": [{"key": labels.FUNCTION, "operator": "Exists"}]}
 
 
@@ -38,13 +46,15 @@ def policies(
     system_namespace: str,
     dns_cidrs: Sequence[str] = (),
     index: Index | None = None,
+    upstream: Upstream | None = None,
     waker_cidrs: Sequence[str] = (),
     waker_port: int = WAKER_PORT,
 ) -> list[dict[str, Any]]:
     """All NetworkPolicies of a tenant's namespace.
 
     `dns_cidrs` are addresses of DNS servers that are no pods, for example a node-local cache. `index` is where builds
-    install from; without one they reach nothing. `waker_cidrs` are addresses of the waker where it is no pod.
+    install from, `upstream` where they fetch sources from; without one they reach nothing. `waker_cidrs` are addresses
+    of the waker where it is no pod.
     """
     called = [
         {"to": [{"podSelector": _FUNCTIONS}], "ports": _ports(DEFAULT_PORT)},
@@ -95,6 +105,14 @@ def policies(
             ingress=[{"from": [_namespace(system_namespace)], "ports": _ports(RESULT_PORT)}],
             egress=_index(index),
         ),
+        _policy(
+            site,
+            owner,
+            "funkhaus-sources",
+            _FETCHES,
+            ingress=[{"from": [_namespace(system_namespace)], "ports": _ports(RESULT_PORT)}],
+            egress=_upstream(upstream),
+        ),
     ]
 
 
@@ -112,6 +130,17 @@ def _index(index: Index | None) -> list[dict[str, Any]]:
     places: list[dict[str, Any]] = [{"ipBlock": {"cidr": cidr}} for cidr in index.cidrs]
     places += [_namespace(index.namespace)] if index.namespace else []
     return [{"to": places, "ports": _ports(index.port)}]
+
+
+def _upstream(upstream: Upstream | None) -> list[dict[str, Any]]:
+    if upstream is None:
+        return []
+    places: list[dict[str, Any]] = []
+    for block in upstream.blocks:
+        left_out = {"except": list(block.left_out)} if block.left_out else {}
+        places.append({"ipBlock": {"cidr": block.cidr, **left_out}})
+    places += [_namespace(upstream.namespace)] if upstream.namespace else []
+    return [{"to": places, "ports": _ports(*upstream.ports)}]
 
 
 def _policy(

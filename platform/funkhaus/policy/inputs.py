@@ -1,6 +1,7 @@
 """The documents OPA gets as ``input``: pure, and golden-tested against `policies/`.
 
-No text of a user's source, no value of a variable and no dependency list is in them: names and sizes are what rules judge,
+No text of a user's source, no value of a variable and no dependency list is in them, and of an address no more than its
+origin: names and sizes are what rules judge,
 and what an engine never got it can't log. Quantities come as written and as numbers (``{"text": "3", "millis": 3000}``),
 null where the text is no quantity, so that there is one reading of them.
 """
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain import cron, requirements
 from funkhaus.domain.function import Function
+from funkhaus.domain.origin import origin_of
 from funkhaus.domain.quantity import bytes_of, millicores
 from funkhaus.domain.trigger import HTTPTrigger
 
@@ -104,6 +106,8 @@ def _dependencies(text: str) -> dict[str, Any]:
 def _source(source: Source) -> dict[str, Any]:
     if source.archive:
         return {"archive": source.archive}
+    if source.url:
+        return {"origin": origin_of(source.url), "sha256": source.sha256, "path": source.path}
     files = {name: len(text.encode()) for name, text in source.inline}
     return {"files": files, "bytes": sum(files.values())}
 

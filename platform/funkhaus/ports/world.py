@@ -192,6 +192,9 @@ class ImageRegistry(Protocol):
     async def put_archive(self, repository: str, content: bytes) -> str:
         """Store an uploaded archive as a blob; returns its ``sha256:…``."""
 
+    async def has_archive(self, repository: str, digest: str) -> bool:
+        """Whether an archive is there."""
+
     async def archive(self, repository: str, digest: str) -> bytes:
         """An uploaded archive; raises `NotFoundError`."""
 

@@ -103,6 +103,10 @@ class OciRegistry:
             await self._wire.put_manifest(target, _tag(digest), manifest, image.MANIFEST)
         return digest
 
+    async def has_archive(self, repository: str, digest: str) -> bool:
+        """Whether an archive is there."""
+        return await self._wire.has(f"{self._full(repository)}/manifests/{_tag(digest)}")
+
     async def archive(self, repository: str, digest: str) -> bytes:
         """An uploaded archive; raises `NotFoundError`."""
         path = f"{self._full(repository)}/blobs/{digest}"

@@ -37,9 +37,17 @@ def described(*, required: bool) -> Callable[[F], F]:
             "--from-file",
             "-f",
             multiple=True,
-            required=required,
             type=click.Path(),
             help="Source: file, directory, zip or tar; `-` is standard input. Repeatable; all together are the source.",
+        ),
+        click.option(
+            "--from-url",
+            metavar="URL",
+            help="Source: a zip or gzipped tar that the platform fetches; with --sha256.",
+        ),
+        click.option("--sha256", metavar="HEX", help="SHA-256 of what --from-url names."),
+        click.option(
+            "--path", metavar="FOLDER", help="Folder of --from-url's archive that is the function."
         ),
         click.option(
             "--dependencies",

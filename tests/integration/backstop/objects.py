@@ -167,6 +167,13 @@ def _function_fields(
             {"inline": {"files": {}}},
             {"archive": {"digest": "sha256:" + "0" * 64}},
             {"archive": {"digest": "sha256:" + "0" * 63}},
+            *(
+                {"url": f"{origin}/a.zip", "sha256": "0" * 64}
+                for origin in (
+                    *catalogues["sources"]["sources"]["origins"], "https://evil.example", "https://github.com.evil.example",
+                    "http://github.com", "https://github.com:8443",
+                )
+            ),
             {},
         ],
         ("env",): [ABSENT, []]

@@ -233,7 +233,7 @@ def test_no_request_is_sent_for_a_line_that_is_wrong(
         "90, 90s and 3m pass": ("-f", str(hello), "--timeout", "soon"),
         "whole seconds pass": ("-f", str(hello), "--timeout", "1.5"),
         "is too short": ("-f", str(hello), "--wait-timeout", "0"),
-        "download it first": ("-f", "https://example.com/hello.py"),
+        "--from-url has the platform fetch it": ("-f", "https://example.com/hello.py"),
         "a schedule is a trigger of its own": ("-f", str(hello), "--schedule", "* * * * *"),
     }
     for words, flags in cases.items():
@@ -261,3 +261,35 @@ def test_a_function_that_is_not_in_its_file_is_a_warning(
     assert ran.code == 0
     assert ran.err == "Warning: hello defines handler, but not handel (--handler hello.handel)\n"
     assert "hello" in api.functions
+
+
+URL = "https://files.example.com/hello-1.0.zip"
+DIGITS = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize("digits", [DIGITS, f"sha256:{DIGITS}", DIGITS.upper()])
+def test_source_from_an_address(funkhaus: Terminal, api: FakeApi, digits: str) -> None:
+    ran = funkhaus(*BASE, "--from-url", URL, "--sha256", digits, "--path", "src/fn/")
+    assert ran.code == 0, ran.err
+    ((_, _, body),) = api.asked("POST")
+    assert body["spec"]["source"] == {"url": URL, "sha256": DIGITS, "path": "src/fn"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ((), "no source is named"),
+        (("--from-url", URL), f"curl -fsSL '{URL}' | sha256sum"),
+        (("--from-url", URL, "--sha256", "latest"), "'latest' is no SHA-256"),
+        (("--from-url", URL, "--sha256", DIGITS, "-f", "hello.py"), "one of the two passes"),
+        (("-f", "hello.py", "--sha256", DIGITS), "--sha256 goes with --from-url"),
+        (("-f", "hello.py", "--path", "fn"), "--path goes with --from-url"),
+    ],
+)
+def test_half_an_address_is_refused_here(
+    funkhaus: Terminal, api: FakeApi, flags: tuple[str, ...], words: str
+) -> None:
+    ran = funkhaus(*BASE, *flags)
+    assert ran.code == 2
+    assert words in ran.err
+    assert list(api.asked("POST")) == []

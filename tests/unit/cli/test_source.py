@@ -85,7 +85,7 @@ def test_what_is_no_source(tmp_path: Path) -> None:
     assert "use `-` to read one from a pipe" in refused(tmp_path / "pipe")
     assert "there is Hello.PY" in refused(tmp_path / "hello.py")
     assert "holds no file" in refused(tmp_path / "empty")
-    assert "download it first" in refused("http://example.com/a.py")
+    assert "--from-url has the platform fetch it" in refused("http://example.com/a.py")
     assert "--from-file a\0b" in refused("a\0b").replace("\\x00", "\0")
     (tmp_path / "empty" / "pipe.py").symlink_to(tmp_path / "empty" / "gone")
     assert refused(tmp_path / "empty")

@@ -139,3 +139,13 @@ def test_waits_for_the_new_generation(funkhaus: Terminal, api: FakeApi) -> None:
 def _catch_up(api: FakeApi) -> None:
     for item in api.functions["hello"]["status"]["conditions"]:
         item["observedGeneration"] = 2
+
+
+def test_source_from_an_address_replaces_what_was_there(
+    funkhaus: Terminal, api: FakeApi, held: dict[str, Any]
+) -> None:
+    url, digits = "https://files.example.com/a.zip", "0" * 64
+    assert "inline" in held["source"]
+    ran = funkhaus("function", "update", "hello", "--from-url", url, "--sha256", digits)
+    assert ran.code == 0, ran.err
+    assert patch(api) == {"source": {"inline": None, "url": url, "sha256": digits}}

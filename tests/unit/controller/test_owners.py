@@ -23,6 +23,7 @@ from funkhaus_controller.owners import Fresh, asks_for, concerned
 from tests.unit.manifests.test_golden import FUNCTION, NAME, REVISION, SITE
 
 FN = Key("Function", "demo--main", "hello")
+BUILD = build.marks("hello", build.PACKAGES, "sha256:1")
 
 
 def named(kind: str, name: str, **more: Any) -> dict[str, Any]:
@@ -51,7 +52,7 @@ NIGHTLY = Key("CronJobTrigger", "demo--main", "nightly")
         (named("HTTPTrigger", "web", spec={"function": 7}), [Key("HTTPTrigger", "demo--main", "web")]),
         ({"kind": "TenantNamespace", "metadata": {"name": "a--b"}}, [Key("TenantNamespace", "", "a--b")]),
         (functions.deployment(SITE, FUNCTION, REVISION), [FN]),
-        ({"kind": "Job", "metadata": {"namespace": "demo--main", "labels": build.marks("hello", "sha256:1")}}, [FN]),
+        ({"kind": "Job", "metadata": {"namespace": "demo--main", "labels": BUILD}}, [FN]),
         (functions.revision_service(SITE, FUNCTION, NAME), [FN]),
         (functions.revision_object(SITE, FUNCTION, REVISION), [FN]),
         ({"kind": "Pod", **functions.deployment(SITE, FUNCTION, REVISION)["spec"]["template"]}, []),

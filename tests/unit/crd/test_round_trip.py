@@ -73,7 +73,9 @@ def test_revision() -> None:
 
 def test_a_revision_with_its_source_asks_for_itself() -> None:
     assert revision.asked_for(REVISION) is None
-    for source in (Source(archive="sha256:9"), FUNCTION.spec.source):
+    address = Source(url="https://files.example.com/a.zip", sha256="9")
+    inside = dataclasses.replace(address, path="fn")
+    for source in (Source(archive="sha256:9"), FUNCTION.spec.source, address, inside):
         kept = dataclasses.replace(REVISION, source=source)
         assert revision.parse(revision.manifest("demo--default", kept)) == kept
         assert kept.digest == REVISION.digest, "the source's digest says what the source is"

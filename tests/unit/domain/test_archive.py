@@ -166,3 +166,12 @@ def test_what_is_no_archive_says_so(content: bytes) -> None:
 def test_b26_repositories_keep_tenants_apart() -> None:
     assert archive.sources_repository("demo", "main") == "sources/demo/main"
     assert archive.image_repository("demo", "main", "hello") == "functions/demo/main/hello"
+
+
+def test_a_folder_alone() -> None:
+    files = {"a/b/c.py": b"1", "a/d.py": b"2", "ab/e.py": b"3"}
+    assert archive.within(files, "") == files
+    assert archive.within(files, "a") == {"b/c.py": b"1", "d.py": b"2"}
+    assert archive.within(files, "a/b") == {"c.py": b"1"}
+    with pytest.raises(InvalidError, match="has no folder 'b'; it has a, ab"):
+        archive.within(files, "b")

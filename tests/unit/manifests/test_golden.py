@@ -27,6 +27,7 @@ from funkhaus.domain.trigger import (
     HTTPTrigger,
     HTTPTriggerSpec,
 )
+from funkhaus.domain.upstream import Upstream
 from funkhaus.manifests import build, cron, labels, network, pod, tenant, trigger
 from funkhaus.manifests import function as functions
 from tests.support.golden import compare
@@ -87,18 +88,24 @@ def test_cron(*, update_data: bool) -> None:
 
 def test_build(*, update_data: bool) -> None:
     index = Index("https://index.example.com/simple/", 443, ("192.0.2.0/24",), "packages", "PEM")
-    made = build.job(
-        SITE,
-        FUNCTION,
-        key="sha256:" + "d" * 64,
-        requirements="requests==2.32.3\n",
-        builder=Builder("127.0.0.1:5050/funkhaus/build@sha256:" + "e" * 64, ("python3", "-m", "b")),
-        rules=BuildRules(index),
-        index=index,
-        secret="5ec2e7",
+    upstream = Upstream.of(
+        cidrs="0.0.0.0/0, 10.1.0.0/16", namespace="files", ports="443,8080", ca="PEM"
     )
-    assert build.secret_of(made) == "5ec2e7"
-    compare("manifests/build.yaml", [made], update=update_data)
+    assert upstream
+    builder = Builder("127.0.0.1:5050/funkhaus/build@sha256:" + "e" * 64, ("python3", "-m", "b"))
+    key, source = (
+        "sha256:" + "d" * 64,
+        Source(url="https://files.example.com/a.zip", sha256="f" * 64),
+    )
+    made = [
+        build.job(SITE, FUNCTION, work, BuildRules(index), "5ec2e7")
+        for work in (
+            build.installing(key, "requests==2.32.3\n", builder, index),
+            build.fetching(key, source, builder, upstream),
+        )
+    ]
+    assert [build.secret_of(job) for job in made] == ["5ec2e7"] * 2
+    compare("manifests/build.yaml", made, update=update_data)
 
 
 def test_trigger(*, update_data: bool) -> None:
@@ -141,6 +148,7 @@ def test_tenant_namespace(*, update_data: bool) -> None:
             system_namespace="funkhaus-system",
             dns_cidrs=("10.222.0.1/32",),
             index=Index("https://index.example.com/", 443, ("192.0.2.0/24",), "packages"),
+            upstream=Upstream.of(cidrs="0.0.0.0/0", namespace="files", ports="443,8080"),
         ),
     ]
     compare("manifests/tenant.yaml", documents, update=update_data)

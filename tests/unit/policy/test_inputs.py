@@ -37,6 +37,9 @@ def test_nothing_secret_is_in_them() -> None:
         dependencies=f"https://user:{secret}@example.com/x.whl",
     )
     assert secret not in json.dumps(document(question(manifest)))
+    address = {"url": f"https://files.example.com/a.zip?sig={secret}", "sha256": "0" * 64}
+    source = document(question(function(source=address)))["object"]["source"]
+    assert source == {"origin": "https://files.example.com", "sha256": "0" * 64, "path": ""}
 
 
 def test_sizes_are_bytes_of_utf_8() -> None:

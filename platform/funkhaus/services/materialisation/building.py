@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from funkhaus.ports import Manifest
 
 BUILDING, QUEUED, FAILED = "Building", "BuildQueued", "BuildFailed"
-UNDER_WAY = frozenset({BUILDING, QUEUED})
+FETCHING, FETCH_FAILED = "Fetching", "FetchFailed"
+UNDER_WAY = frozenset({BUILDING, QUEUED, FETCHING})
 """Reasons of a Built condition that is False for now only."""
 LOOK = 2.0
 """Seconds between looks at a build."""
@@ -31,6 +33,21 @@ STEP = 10
 SAID_LIMIT = 2000
 """Characters of a build's own last words that are repeated."""
 _OOM = "OOMKilled"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a build is spoken of: what it does, what failed, that it begins anew, the field that mends it, how to ask for
+    less, and the reasons of the condition while it runs and when it failed.
+    """
+
+    does: str
+    failed: str
+    again: str
+    mend: str
+    less: str
+    under_way: str
+    failure: str
 
 
 def _held(reason: str, message: str) -> Condition:
@@ -118,41 +135,40 @@ def over_quota(objections: Iterable[Finding]) -> Condition:
 
 
 def under_way(
-    job: Manifest, function: Function, count: int, now: datetime, pods: Sequence[Manifest] = ()
+    job: Manifest, function: Function, words: Words, now: datetime, pods: Sequence[Manifest] = ()
 ) -> Condition:
-    """It runs; `count` packages are named."""
+    """It runs."""
     name, age = job["metadata"]["name"], _age(job, now)
-    what = f"{count} package{'s' if count != 1 else ''}"
     waits = next((said for pod in pods if (said := _waiting(pod))), "")
     if not pods and age >= STEP:
         waits = "it has no pod yet; the namespace's quota may have no room for one"
-    message = f"job {name} installs {what}"
+    message = f"job {name} {words.does}"
     message += f" since {age} s" if age else ""
     message += (
         f": {waits}" if waits else f"; `funkhaus build logs {function.name}` shows how it goes"
     )
-    return _held(BUILDING, message)
+    return _held(words.under_way, message)
 
 
-def unread(job: Manifest, message: str) -> Condition:
+def unread(job: Manifest, words: Words, message: str) -> Condition:
     """It has a result that can't be read just now."""
     return _held(
-        BUILDING,
+        words.under_way,
         f"the result of job {job['metadata']['name']} can't be read: {message}; it is tried again",
     )
 
 
-def again(function: Function) -> Condition:
+def again(words: Words) -> Condition:
     """What was built before is of no use; it begins anew."""
-    return _held(BUILDING, f"the dependencies of {function.name} are about to be built again")
+    return _held(words.under_way, words.again)
 
 
-def refused(message: str) -> Condition:
+def refused(words: Words, message: str) -> Condition:
     """The result was looked at, and is none."""
-    return _held(FAILED, f"{message}; change spec.dependencies")
+    return _held(words.failure, f"{message}; change {words.mend}")
 
 
-def failed(job: Manifest, pods: Sequence[Manifest], function: Function) -> Condition:
+def failed(job: Manifest, pods: Sequence[Manifest], function: Function, words: Words) -> Condition:
     """It ended badly."""
     ended = _ended(job) or {}
     state = next((state for pod in pods if (state := _terminated(pod))), {})
@@ -161,18 +177,18 @@ def failed(job: Manifest, pods: Sequence[Manifest], function: Function) -> Condi
         said = "…" + said[-SAID_LIMIT:]
     if ended.get("reason") == "DeadlineExceeded":
         seconds = job["spec"].get("activeDeadlineSeconds")
-        said = f"it took longer than {seconds} s: name fewer packages"
+        said = f"it took longer than {seconds} s: {words.less}"
     elif state.get("reason") == _OOM:
-        said = "it needed more memory than a build has: name fewer packages"
+        said = f"it needed more memory than a build has: {words.less}"
     elif not said:
         said = str(ended.get("message") or "its pod is gone, and what it said with it")
-    failure = f"the dependencies could not be installed: {said}"
+    failure = f"{words.failed}: {said}"
     if _passes(pods):
         minutes = int(AGAIN.total_seconds()) // 60
-        return _held(FAILED, f"{failure}; it is tried again {minutes} minutes after that")
+        return _held(words.failure, f"{failure}; it is tried again {minutes} minutes after that")
     return _held(
-        FAILED,
-        f"{failure}\nChange spec.dependencies and apply the Function; "
+        words.failure,
+        f"{failure}\nChange {words.mend} and apply the Function; "
         f"`funkhaus build logs {function.name}` shows the whole log. Unchanged, it is tried again a day after it failed",
     )
 

@@ -16,6 +16,7 @@ from funkhaus.crd.conditions import ADMITTED, BUILT, DEGRADED, READY, Condition
 from funkhaus.domain.errors import ForbiddenError, InvalidError, UnavailableError
 from funkhaus.domain.function import RevisionSpec
 from funkhaus.domain.kinds import FUNCTION
+from funkhaus.manifests import build as builders
 from funkhaus.services.build_quota import BuildQuota
 from funkhaus.services.materialisation import building, resting
 from funkhaus.services.materialisation.appraisal import appraise, fields
@@ -33,7 +34,9 @@ from funkhaus.services.materialisation.parts import (
 )
 from funkhaus.services.materialisation.revisions import Assembly
 from funkhaus.services.materialisation.rollout import Rollout
+from funkhaus.services.materialisation.sources import Sources
 from funkhaus.services.materialisation.upkeep import ForeignError
+from funkhaus.services.materialisation.workshop import Workshop
 from funkhaus.services.running import most
 
 if TYPE_CHECKING:
@@ -74,8 +77,13 @@ class FunctionMaterialiser:
         self._cluster, self._judge, self._stores, self._clock = cluster, judge, stores, clock
         self._standing, self._ledger, self._holding = standing, ledger, holding
         quota = BuildQuota(stores, clock)
-        self._builds = Builds(cluster, registry, results, clock, builds, quota)
-        self._assembly = Assembly(cluster, registry, self._builds)
+        self._workshop = Workshop(cluster, results, clock, builds, quota)
+        self._assembly = Assembly(
+            cluster,
+            registry,
+            Builds(registry, self._workshop, builds),
+            Sources(cluster, registry, self._workshop, builds),
+        )
         self._rollout = Rollout(cluster, upkeep, clock, sleeping, kept)
 
     async def reconcile(self, namespace: str, name: str) -> Next:
@@ -140,7 +148,9 @@ class FunctionMaterialiser:
     async def _rest(self, manifest: Manifest, facts: TenantFacts) -> Next:
         """No rule is asked: what runs is taken away, and what was let in before is let in still when it comes back."""
         function = function_crd.parse(manifest)
-        await self._builds.end(site(function.namespace, facts), function)
+        place = site(function.namespace, facts)
+        for made in (builders.PACKAGES, builders.SOURCE):
+            await self._workshop.tidy(place, function, made)
         seen = await resting.lay(self._cluster, function, await observe(self._cluster, function))
         before = manifest.get("status") or {}
         said = resting.conditions(facts.objections, "no replica runs")

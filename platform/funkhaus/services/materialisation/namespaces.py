@@ -99,6 +99,7 @@ class NamespaceMaterialiser:
                 system_namespace=around.system_namespace,
                 dns_cidrs=around.dns_cidrs,
                 index=around.builds.index,
+                upstream=around.builds.upstream,
                 waker_cidrs=around.waker_cidrs,
                 waker_port=around.waker_port,
             ),

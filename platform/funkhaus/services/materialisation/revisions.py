@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from funkhaus.manifests.labels import Site
     from funkhaus.ports import Cluster, ImageRegistry, Manifest
     from funkhaus.services.materialisation.builds import Builds
+    from funkhaus.services.materialisation.sources import Sources
 
 
 def _held(reason: str, message: str) -> Condition:
@@ -35,8 +36,11 @@ def _held(reason: str, message: str) -> Condition:
 class Assembly:
     """Finds or makes the revision a Function asks for."""
 
-    def __init__(self, cluster: Cluster, registry: ImageRegistry, builds: Builds) -> None:
-        self._cluster, self._registry, self._builds = cluster, registry, builds
+    def __init__(
+        self, cluster: Cluster, registry: ImageRegistry, builds: Builds, sources: Sources
+    ) -> None:
+        self._cluster, self._registry = cluster, registry
+        self._builds, self._sources = builds, sources
 
     async def revision(
         self, site: Site, function: Function, known: Mapping[str, Manifest], latest: str
@@ -49,13 +53,16 @@ class Assembly:
         """
         if settled := _unready(function) or _pinned(function, known, latest):
             return settled
-        found = await self._cluster.get(RUNTIME, "", function.spec.runtime)
-        if found is None:
-            return _held(
-                "RuntimeMissing",
-                f"there is no runtime {function.spec.runtime!r} here; `funkhaus runtime list` shows those there are",
-            )
-        runtime = runtime_crd.parse(found)
+        runtime = await self._runtime(function)
+        if isinstance(runtime, Condition):
+            return runtime
+        return await self._assembled(site, function, runtime, known)
+
+    async def _assembled(
+        self, site: Site, function: Function, runtime: Runtime, known: Mapping[str, Manifest]
+    ) -> RevisionSpec | Condition:
+        if absent := await self._sources.missing(site, function):
+            return absent
         built = await self._builds.layer(site, function, runtime)
         if isinstance(built, Condition):
             return built
@@ -69,6 +76,15 @@ class Assembly:
             return image
         made = dataclasses.replace(wanted, image=image)
         return await self._record(site, function, made, name)
+
+    async def _runtime(self, function: Function) -> Runtime | Condition:
+        found = await self._cluster.get(RUNTIME, "", function.spec.runtime)
+        if found is None:
+            return _held(
+                "RuntimeMissing",
+                f"there is no runtime {function.spec.runtime!r} here; `funkhaus runtime list` shows those there are",
+            )
+        return runtime_crd.parse(found)
 
     async def _record(
         self, site: Site, function: Function, made: RevisionSpec, name: str
@@ -101,21 +117,25 @@ class Assembly:
     async def _files(self, site: Site, function: Function) -> Mapping[str, bytes] | Condition:
         source = function.spec.source
         try:
-            if not source.archive:
+            if not source.stored:
                 files = {name: text.encode() for name, text in source.inline}
                 archive.check_tree(files)
                 return files
             content = await self._registry.archive(
-                archive.sources_repository(site.tenant, site.name), source.archive
+                archive.sources_repository(site.tenant, site.name), source.stored
             )
-            return await asyncio.to_thread(archive.unpack, content)
+            return await asyncio.to_thread(_unpacked, content, source.path)
         except NotFoundError:
             return _held(
                 "SourceMissing",
-                f"the archive {source.archive} was never uploaded to this namespace; upload it and apply again",
+                f"the archive {source.stored} was never uploaded to this namespace; upload it and apply again",
             )
         except (InvalidError, TooLargeError) as error:
             return _held("SourceRefused", error.message)
+
+
+def _unpacked(content: bytes, folder: str) -> Mapping[str, bytes]:
+    return archive.within(archive.unpack(content), folder)
 
 
 def _pinned(function: Function, known: Mapping[str, Manifest], latest: str) -> RevisionSpec | None:

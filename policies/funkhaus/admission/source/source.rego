@@ -9,6 +9,8 @@
 #     source-archive-malformed: an archive is not named by its digest
 #     source-below-floor: less source is asked than the plan's floor
 #     source-missing: nothing is asked and nothing was filled in
+#     source-path-malformed: the folder in the source is no relative path
+#     source-sha256-malformed: an address comes without the SHA-256 of what is there
 #     source-unbounded: the plan has no floor or no ceiling, so nothing passes
 package funkhaus.admission.source
 
@@ -18,6 +20,7 @@ import data.funkhaus.lib.plan
 findings contains amount.finding("source", "spec.source.inline.files", _asked, plan.bounds("source")) if {
 	input.kind == "Function"
 	not _archived
+	not _fetched
 }
 
 findings contains {
@@ -32,7 +35,35 @@ findings contains {
 	not regex.match(`^sha256:[a-f0-9]{64}$`, input.object.source.archive)
 }
 
+findings contains {
+	"code": "source-sha256-malformed",
+	"outcome": "deny",
+	"path": "spec.source.sha256",
+	"value": input.object.source.sha256,
+	"message": sprintf("%q is no SHA-256; 64 hexadecimal digits pass, as sha256sum prints them", [input.object.source.sha256]),
+} if {
+	input.kind == "Function"
+	_fetched
+	not regex.match(`^[a-f0-9]{64}$`, input.object.source.sha256)
+}
+
+findings contains {
+	"code": "source-path-malformed",
+	"outcome": "deny",
+	"path": "spec.source.path",
+	"value": input.object.source.path,
+	"message": sprintf("%q is no folder in the source; a relative path without .. passes, as in functions/hello", [input.object.source.path]),
+} if {
+	input.kind == "Function"
+	_fetched
+	input.object.source.path != ""
+	not regex.match(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$`, input.object.source.path)
+}
+
 _archived if input.object.source.archive
+
+# Where it comes from is the rule origin's business.
+_fetched if input.object.source.origin != null
 
 _asked := {"value": _size, "number": _size, "unit": " bytes"}
 

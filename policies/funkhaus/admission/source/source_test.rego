@@ -34,6 +34,37 @@ test_archives_go_by_digest if {
 	samples.codes(_judged({"archive": 5})) == {"source-archive-malformed"}
 }
 
+_at(digits, folder) := {"origin": "https://files.example.com", "sha256": digits, "path": folder}
+
+_digits := trim_prefix(_digest, "sha256:")
+
+test_what_is_fetched_goes_by_its_sha256 if {
+	_judged(_at(_digits, "")) == set()
+	_judged(_at(_digits, "functions/hello")) == set()
+	_judged(_at("latest", "")) == {{
+		"code": "source-sha256-malformed",
+		"outcome": "deny",
+		"path": "spec.source.sha256",
+		"value": "latest",
+		"message": `"latest" is no SHA-256; 64 hexadecimal digits pass, as sha256sum prints them`,
+	}}
+	samples.codes(_judged(_at(_digest, ""))) == {"source-sha256-malformed"}
+	samples.codes(_judged(_at("", ""))) == {"source-sha256-malformed"}
+	samples.codes(_judged(json.patch(_at(_digits, ""), [{"op": "replace", "path": "/origin", "value": ""}]))) == set()
+}
+
+test_a_folder_stays_inside if {
+	_judged(_at(_digits, "a/../b")) == {{
+		"code": "source-path-malformed",
+		"outcome": "deny",
+		"path": "spec.source.path",
+		"value": "a/../b",
+		"message": `"a/../b" is no folder in the source; a relative path without .. passes, as in functions/hello`,
+	}}
+	samples.codes(_judged(_at(_digits, "/a"))) == {"source-path-malformed"}
+	samples.codes(_judged(_at(_digits, "a/"))) == {"source-path-malformed"}
+}
+
 test_a_plan_without_bounds_denies if {
 	plans := json.patch(samples.plans, [{"op": "remove", "path": "/small/function/source"}])
 	findings := source.findings with input as samples.function with data.data.plans as plans
@@ -65,4 +96,6 @@ test_the_finding_about_an_archive_says_everything if {
 test_a_trigger_s_fields_are_not_read if {
 	asked := samples.with_field(samples.trigger, "source", {"archive": "latest"})
 	source.findings == set() with input as asked
+	fetched := samples.with_field(samples.trigger, "source", _at("latest", ".."))
+	source.findings == set() with input as fetched
 }

@@ -98,6 +98,12 @@ env := {"reserved_names": ["PATH", "MOD_NAME"], "reserved_prefixes": ["FUNC_", "
 
 annotations := {"most": 3, "ingress": ["kubernetes.io/ingress.class", "nginx.org"]}
 
+sources := {
+	"origins": ["https://files.example.com"],
+	"plans": {"small": ["https://plan.example.com"]},
+	"tenants": {"demo": ["http://tenant.example.com:8080"]},
+}
+
 freezes := {"windows": [], "exceptions": []}
 
 approvals := {
@@ -113,6 +119,7 @@ catalogue := {
 	"env": env,
 	"annotations": annotations,
 	"freezes": freezes,
+	"sources": sources,
 	"approvals": approvals,
 	"revision": "sha256:0",
 }

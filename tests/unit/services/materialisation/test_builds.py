@@ -370,7 +370,11 @@ async def test_all_tenants_together_are_bounded() -> None:
     house = House(BuildRules(House().rules.index, at_once=1, at_once_tenant=1))
     await house.settle_in()
     house.function(dependencies="requests==2\n")
-    foreign = builders.marks("x", "sha256:" + "0" * 64) | labels.MANAGED | {labels.TENANT: "other"}
+    foreign = (
+        builders.marks("x", builders.PACKAGES, "sha256:" + "0" * 64)
+        | labels.MANAGED
+        | {labels.TENANT: "other"}
+    )
     house.cluster.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other--x"}})
     meta = {"namespace": "other--x", "name": "x", "labels": foreign}
     house.cluster.put({"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {}})
@@ -443,4 +447,4 @@ async def test_a_stranger_s_job_is_never_adopted(house: House) -> None:
 
 
 def test_pods_of_builds_are_no_replicas() -> None:
-    assert labels.FUNCTION not in builders.marks("hello", "sha256:" + "0" * 64)
+    assert labels.FUNCTION not in builders.marks("hello", builders.PACKAGES, "sha256:" + "0" * 64)

@@ -43,7 +43,7 @@ async def test_a_namespace_stands_with_all_its_guards(house: House) -> None:
     labels = house.cluster.find(NAMESPACE, "", NAME)["metadata"]["labels"]
     assert labels["funkhaus.dev/tenant"] == "acme"
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
-    assert len(house.cluster.named(NETWORK_POLICY, NAME)) == 7
+    assert len(house.cluster.named(NETWORK_POLICY, NAME)) == 8
     assert house.cluster.named(ROLE_BINDING, NAME) == (
         "funkhaus-admin",
         "funkhaus-developer",
@@ -198,7 +198,7 @@ async def test_one_that_is_to_be_adopted_becomes_ours_and_keeps_what_it_has(hous
     assert found["uid"] == before["metadata"]["uid"]
     assert (found["labels"]["team"], found["labels"]["funkhaus.dev/tenant"]) == ("a", "acme")
     assert house.cluster.find(CONFIG_MAP, NAME, "x")
-    assert len(house.cluster.named(NETWORK_POLICY, NAME)) == 7
+    assert len(house.cluster.named(NETWORK_POLICY, NAME)) == 8
     assert ready(house) == ("True", "Made")
     house.cluster.writes.clear()
     await house.namespaces.reconcile("", NAME)
