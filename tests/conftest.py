@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from .support.apiserver import ApiServer
 
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 ALLOWED_CONTEXTS = {"funkhaus-local", "kind-funkhaus"}
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).parent / "data"

@@ -36,7 +36,8 @@ KEPT: dict[str, Any] = {
         "annotation_keys": _ANY,
         "runtime": _ANY,
         "handler": _ANY,
-        "source": {"archive": _ANY, "files": _ANY, "bytes": _ANY},  # names and sizes
+        # Names and sizes, and of an address its origin.
+        "source": dict.fromkeys(("archive", "files", "bytes", "origin", "sha256", "path"), _ANY),
         "dependencies": {
             "bytes": _ANY,
             "packages": _ANY,
