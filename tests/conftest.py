@@ -11,7 +11,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hypothesis.control  # noqa: F401 - its plugin would import it from within a deep test, which CPython 3.11 can die of
+import hypothesis.control
 import pytest
 import structlog
 import yaml
