@@ -174,7 +174,7 @@ async def _workers(app: web.Application) -> AsyncIterator[None]:
         chaining(services.chainer),
         Worker("end tenants", services.purge.round, PURGE_PAUSE),
         Worker("send notifications", services.announcer.round, NOTIFICATIONS_PAUSE),
-        Worker("keep bounds", services.bounds.round, BOUNDS_PAUSE, after_failure=30.0),
+        Worker("keep bounds", services.bounds.round, BOUNDS_PAUSE, after_failure=5.0),
         Worker("note the use of tokens", services.uses.write, NOTES_PAUSE),
         Worker("note refused tokens", services.refusals.write, NOTES_PAUSE),
     ]

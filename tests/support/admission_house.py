@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.kinds import FUNCTION
@@ -61,7 +61,9 @@ class House:
 
 
 def tenant_namespace() -> list[dict[str, Any]]:
-    namespace, _ = demo_stores().state.namespaces["demo", "default"]
+    state = demo_stores().state
+    namespace, _ = state.namespaces["demo", "default"]
+    namespace = replace(namespace, plan=state.tenants["demo"].plan)
     place = tenant_manifests.site(namespace)
     owner = Owner(FUNCTION, "x", "0")
     made = [

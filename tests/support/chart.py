@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from funkhaus.crd import catalogue_files
+from funkhaus.manifests import backstop
+from funkhaus.policy.folder import read_folder
+
+from .opa import POLICIES
+from .questions import DOMAIN
 
 if TYPE_CHECKING:
     from .apiserver import ApiServer
@@ -51,6 +59,16 @@ def apply(server: ApiServer, manifests: str) -> None:
 def apply_all(server: ApiServer, manifests: list[dict[str, Any]]) -> None:
     """Likewise, several."""
     apply(server, yaml.safe_dump_all(manifests))
+
+
+def fill(server: ApiServer, policies: Path = POLICIES, domain: str = DOMAIN) -> None:
+    """The data its own policies judge by, as the API server writes them of the set in force."""
+    found = read_folder(policies)
+    catalogues = catalogue_files.by_name(found.deciding)
+    bounds = backstop.bounds(
+        found.files, catalogues, revision=found.revision, domain=domain, namespace=SYSTEM
+    )
+    apply(server, json.dumps(bounds))
 
 
 def kubeconfig_of(server: ApiServer, account: str, folder: Path) -> Path:

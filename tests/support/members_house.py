@@ -6,7 +6,7 @@ import asyncio
 import json
 import subprocess
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +146,7 @@ class MembersHouse:
         namespace = Namespace(tenant, name, QUOTA)
         async with self.world.stores.begin(tenant) as work:
             await work.add_namespace(namespace)
+        namespace = replace(namespace, plan="small")
         place, owner = tenant_manifests.site(namespace), Owner(FUNCTION, "x", "0")
         for manifest in (
             tenant_manifests.kubernetes_namespace(namespace, owner),

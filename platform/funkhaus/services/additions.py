@@ -24,6 +24,18 @@ def additions(
     return tuple(operation for operation in found if operation)
 
 
+def applied(manifest: Manifest, operations: Iterable[dict[str, Any]]) -> Manifest:
+    """The manifest after operations of ours: additions, and replacements of what is there."""
+    changed = copy.deepcopy(manifest)
+    for operation in operations:
+        *above, last = (_plain(part) for part in operation["path"].split("/")[1:])
+        parent: Any = changed
+        for key in above:
+            parent = parent[key]
+        parent[last] = copy.deepcopy(operation["value"])
+    return changed
+
+
 def _addition(document: Manifest, path: tuple[str, ...], value: Any) -> dict[str, Any] | None:  # noqa: ANN401 - any JSON
     """Add to `document` in place; the operation that does the same, or none."""
     parent: Any = document
@@ -45,3 +57,7 @@ def _addition(document: Manifest, path: tuple[str, ...], value: Any) -> dict[str
 
 def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
+
+
+def _plain(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from funkhaus.domain.trigger import Trigger
     from funkhaus.ports import Manifest
 
+GENERATED_FROM = 58
+"""Characters of ``generateName`` that end up in the name."""
+GENERATED = "00000"
+"""In place of the five random characters behind them."""
+
 
 def full(facts: TenantFacts, domain: str) -> TenantFacts:
     """The facts with every host suffix, the default one (below the platform's `domain`) first."""
@@ -63,3 +68,12 @@ def named_subject(kind: Kind, manifest: Manifest) -> Function | Trigger:
         names.trigger_name(subject.name)
         names.function_name(subject.spec.function, "spec.function")
     return subject
+
+
+def with_a_name(manifest: Manifest) -> Manifest:
+    """The manifest with a name as long as the one kube-apiserver makes of ``generateName`` once it was mutated."""
+    meta = manifest.get("metadata") or {}
+    base = meta.get("generateName")
+    if meta.get("name") or not isinstance(base, str) or not base:
+        return manifest
+    return {**manifest, "metadata": {**meta, "name": base[:GENERATED_FROM] + GENERATED}}

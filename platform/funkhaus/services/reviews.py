@@ -4,6 +4,10 @@ Every doubt is a refusal: a namespace the database does not know, a policy engin
 review that takes too long. Order within a review: shape, tenant, policy; quota; an approval is asked for
 last.
 
+The mutating review refuses what tenant and policy would refuse in the validating one, with the same findings and the same
+row on record; quota, hosts and approvals are the validating one's alone (`funkhaus.services.verdicts` says why, and how one
+verdict does for both).
+
 A tenant that rests (suspended, or being deleted) goes before policy: its people change nothing, and others no spec.
 
 What is not judged: a delete (refusing one would keep namespaces from ending; it goes on record), and an update that leaves
@@ -20,7 +24,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from funkhaus import logs
-from funkhaus.domain.audit import digest_of
 from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import (
     ForbiddenError,
@@ -37,8 +40,7 @@ from funkhaus.domain.subject import PREFIX
 from funkhaus.domain.tenant import resting
 from funkhaus.domain.trigger import HTTPTrigger
 from funkhaus.domain.verdict import Finding, Verdict
-from funkhaus.ports import AuditRow
-from funkhaus.services.additions import additions
+from funkhaus.services.additions import additions, applied
 from funkhaus.services.authors import asks_anew, may_name, outdated, people
 from funkhaus.services.deadline import promptly
 from funkhaus.services.decision_log import decided, unkept
@@ -51,8 +53,16 @@ from funkhaus.services.marks import (
     owned_by_tenant,
     place_labels,
 )
-from funkhaus.services.questions import full, named_subject, stored_question, subject_of
+from funkhaus.services.on_record import row_of
+from funkhaus.services.questions import (
+    full,
+    named_subject,
+    stored_question,
+    subject_of,
+    with_a_name,
+)
 from funkhaus.services.turns import Turns
+from funkhaus.services.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -62,7 +72,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.function import Function
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import Trigger
-    from funkhaus.ports import Clock, Decider, Manifest, Stores, TenantWork
+    from funkhaus.ports import AuditRow, Clock, Decider, Manifest, Stores, TenantWork
     from funkhaus.services.ledger import LedgerService
 
 _KUBERNETES = "system:serviceaccount:kube-system:"
@@ -143,6 +153,7 @@ class ReviewService:
     ) -> None:
         self._stores = stores
         self._decider = decider
+        self._verdicts = Verdicts(decider, clock)
         self._ledger = ledger
         self._holding = Holding(stores, clock)
         self._clock = clock
@@ -153,7 +164,7 @@ class ReviewService:
         self._note = note
 
     async def mutate(self, review: Review, deadline: float) -> Judgement:
-        """What to add to the object, judged within `deadline` seconds. Never raises `FunkhausError`."""
+        """What to add to the object, or why it stays out, judged within `deadline` seconds. Never raises `FunkhausError`."""
         return await self._within(deadline, review, self._mutate)
 
     async def validate(self, review: Review, deadline: float) -> Judgement:
@@ -224,21 +235,31 @@ class ReviewService:
         if self._unjudged(review):
             return Judgement()
         facts = await self._facts(review.namespace)
-        if facts.objections:
-            return Judgement(tenant=facts.tenant)  # refused in a moment, with the words
-        labels = [
-            (("metadata", "labels", key), value) for key, value in place_labels(facts).items()
-        ]
+        if facts.objections and not self._is_platform(review):
+            return Judgement(error=resting(facts.objections), tenant=facts.tenant)
+        named = dataclasses.replace(review, manifest=with_a_name(review.manifest))
         try:
-            subject = subject_of(review.kind, _with_a_name(review.manifest))
-            named, replaced = people(review), outdated(review)
+            subject = subject_of(review.kind, named.manifest)
+            authors, replaced = people(review), outdated(review)
         except InvalidError:
             # The schema refuses it in a moment, in words that name the field.
             return Judgement(tenant=facts.tenant)
+        labels = [
+            (("metadata", "labels", key), value) for key, value in place_labels(facts).items()
+        ]
         defaults = await self._decider.defaults(Question(subject, facts))
         fields = [(item.path, item.value) for item in defaults]
-        added = additions(review.manifest, [*fields, *labels, *named])
-        return Judgement(patch=(*added, *replaced), tenant=facts.tenant)
+        patch = (*additions(review.manifest, [*fields, *labels, *authors]), *replaced)
+        added = Judgement(patch=patch, tenant=facts.tenant)
+        whole = dataclasses.replace(named, manifest=applied(named.manifest, patch))
+        if self._unjudged(whole):
+            return added
+        given = await self._verdicts.first(self._question(whole, facts))
+        if not given.verdict.denied:
+            return added
+        judgement = Judgement(self._said(whole, given.verdict), tenant=facts.tenant)
+        self._note(decided(review, given.question, judgement.verdict, given.at))
+        return judgement
 
     async def _validate(self, review: Review) -> Judgement:
         unjudged = self._unjudged(review)
@@ -249,6 +270,20 @@ class ReviewService:
             return Judgement(error=resting(facts.objections), tenant=facts.tenant)
         if unjudged:
             return Judgement()
+        given = await self._verdicts.second(self._question(review, facts))
+        question = given.question
+        judgement = Judgement(self._said(review, given.verdict), tenant=facts.tenant)
+        self._note(decided(review, question, judgement.verdict, given.at))
+        if judgement.refused:
+            return judgement
+        row = None if self._is_platform(review) else row_of(review, judgement)
+        judgement = await self._reserve(review, question.subject, facts, judgement, row)
+        if judgement.refused:
+            return judgement
+        return dataclasses.replace(judgement, audited=True if row and not review.dry_run else None)
+
+    def _question(self, review: Review, facts: TenantFacts) -> Question:
+        """What the policy engine is asked about a change; raises `InvalidError`."""
         marks = marks_of(review.manifest)
         if self._is_platform(review):
             owned = owned_by_platform(marks, facts)
@@ -257,20 +292,13 @@ class ReviewService:
             owned = owned_by_tenant(old, facts, review.requester, author=may_name(review))
         subject = named_subject(review.kind, review.manifest)
         others = other_annotations(review.manifest)
-        now = self._clock.now()
-        anew = review.operation is Operation.CREATE or asks_anew(review)
-        change = Change(Doing(review.operation.value), now) if anew else Change()
-        question = Question(subject, facts, marks, owned, others, change, self._gateway)
-        verdict = await self._decider.decide(question)
-        judgement = Judgement(verdict if anew else verdict.asking_nothing, tenant=facts.tenant)
-        self._note(decided(review, question, judgement.verdict, now))
-        if judgement.refused:
-            return judgement
-        row = None if self._is_platform(review) else _audit_row(review, judgement)
-        judgement = await self._reserve(review, subject, facts, judgement, row)
-        if judgement.refused:
-            return judgement
-        return dataclasses.replace(judgement, audited=True if row and not review.dry_run else None)
+        change = Change()
+        if _is_anew(review):
+            change = Change(Doing(review.operation.value), self._clock.now())
+        return Question(subject, facts, marks, owned, others, change, self._gateway)
+
+    def _said(self, review: Review, verdict: Verdict) -> Verdict:
+        return verdict if _is_anew(review) else verdict.asking_nothing
 
     async def _witness(self, review: Review) -> Judgement:
         """Somebody's delete goes on record; the platform's own, and Kubernetes' that follow from another, do not."""
@@ -351,7 +379,7 @@ class ReviewService:
 
     async def _record(self, review: Review, judgement: Judgement) -> bool:
         """Append the audit row of what is refused or let in with a remark; whether that succeeded. The answer stands."""
-        row = _audit_row(review, judgement)
+        row = row_of(review, judgement)
         try:
             await promptly(AUDIT_SECONDS, self._write(row))
         except Exception:  # noqa: BLE001 - whatever fails here, the review must still be answered
@@ -364,31 +392,6 @@ class ReviewService:
             await work.audit(row)
 
 
-def _audit_row(review: Review, judgement: Judgement) -> AuditRow:
-    error = judgement.error
-    findings = error.findings if error else judgement.verdict.findings
-    return AuditRow(
-        tenant=judgement.tenant,
-        subject=review.requester,
-        token_id=review.token_id,
-        action=f"{review.kind.name.lower()}:{review.operation.lower()}",
-        target=f"{review.kind.plural}/{review.namespace}/{review.name}",
-        outcome="denied" if judgement.refused else "allowed",
-        request_id=review.uid,
-        detail={
-            "findings": [finding.as_json() for finding in findings],
-            "error": {"code": error.code, "message": error.message} if error else None,
-            "decision_id": judgement.verdict.decision_id,
-            "policy_revision": judgement.verdict.revision,
-        },
-        uid=str((review.old.get("metadata") or {}).get("uid") or ""),
-        before=digest_of(review.old.get("spec")) if review.old else "",
-        after=digest_of(review.manifest.get("spec")) if review.manifest else "",
-    )
-
-
-def _with_a_name(manifest: Manifest) -> Manifest:
-    """The manifest as it will be once kube-apiserver has made a name of ``generateName``."""
-    meta = manifest.get("metadata") or {}
-    name = meta.get("name") or meta.get("generateName") or "unnamed"
-    return {**manifest, "metadata": {**meta, "name": name}}
+def _is_anew(review: Review) -> bool:
+    """Whether it asks for something that was not asked for before."""
+    return review.operation is Operation.CREATE or asks_anew(review)

@@ -36,6 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, opa_url: str, pki: Pki) -> 
     with kube.running(tmp_path_factory.mktemp("admission"), *flags) as started:
         chart.prepare(started)
         chart.apply(started, chart.rendered(port=port))
+        chart.fill(started)
         for manifest in tenant_namespace():
             chart.apply(started, json.dumps(manifest))
         yield started

@@ -114,7 +114,7 @@ def test_bad_input_is_refused_in_words(house: House, case: str) -> None:
     verdicts = yaml.safe_load_all(VERDICTS.read_text())
     (said,) = (item["findings"] for item in verdicts if item["case"] == case)
     assert "Error from server (Forbidden)" in done.stderr
-    assert 'admission webhook "validate.funkhaus.dev" denied the request' in done.stderr
+    assert 'admission webhook "mutate.funkhaus.dev" denied the request' in done.stderr
     for finding in said:
         assert f"{finding['path']}: {finding['message']}" in done.stderr
 

@@ -10,11 +10,9 @@ import yaml
 
 from funkhaus.crd import catalogue_files
 from funkhaus.domain.tenant import TenantFacts
-from funkhaus.manifests import backstop
 from funkhaus.policy.folder import read_folder
 from tests.support import apiserver as kube
 from tests.support import chart
-from tests.support.chart import SYSTEM
 from tests.support.opa import POLICIES
 from tests.support.questions import DOMAIN
 
@@ -71,20 +69,15 @@ def policies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ground(policies: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    found = read_folder(policies)
-    catalogues = catalogue_files.by_name(found.deciding)
+    catalogues = catalogue_files.by_name(read_folder(policies).deciding)
     with kube.running(tmp_path_factory.mktemp("backstop-apiserver")) as server:
         chart.prepare(server)
         shown = tuple(
             f"webhook/backstop-{name}.yaml" for name in ("functions", "triggers", "marks")
         )
-        rendered = chart.rendered("--set", "backstop=true", show=shown)
-        bounds = backstop.bounds(
-            found.files, catalogues, revision=found.revision, domain=DOMAIN, namespace=SYSTEM
-        )
+        chart.fill(server, policies)
         for text in (
-            json.dumps(bounds),
-            rendered,
+            chart.rendered(show=shown),
             *(json.dumps(namespace(facts)) for facts in TENANTS),
         ):
             chart.apply(server, text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from funkhaus.manifests import backstop
-from tests.integration.backstop.conftest import SYSTEM
+from tests.support.chart import SYSTEM
 from tests.support.questions import function, http_trigger
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, opa_url: str) -> Iterator[Sit
     with kube.running(folder, "--allow-privileged=true") as started:
         chart.prepare(started)
         chart.apply(started, chart.rendered("--set", "kubectl=token-request", port=port))
+        chart.fill(started)
         made = [
             chart.kubeconfig_of(started, name, folder)
             for name in ("funkhaus-api", "funkhaus-webhook")

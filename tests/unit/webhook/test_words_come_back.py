@@ -28,7 +28,7 @@ HOST = Finding("hostname-outside", "not yours", "spec.host", limit=["*.a", "*.b"
 
 def read_back(judgement: Judgement) -> FunkhausError:
     said = answer("uid-1", judgement)["response"]["status"]
-    prefix = 'admission webhook "validate.funkhaus.dev" denied the request: '
+    prefix = 'admission webhook "mutate.funkhaus.dev" denied the request: '
     document = {
         "kind": "Status",
         "apiVersion": "v1",
