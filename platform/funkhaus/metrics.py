@@ -75,6 +75,16 @@ DECISIONS_LOST = Counter(
     "Decisions that were made and are not in the decision log",
     registry=REGISTRY,
 )
+APPROVALS_WAITING = Gauge(
+    "funkhaus_approvals_waiting",
+    "Objects held until somebody approves them, of all tenants; every API server counts the same",
+    registry=REGISTRY,
+)
+APPROVALS_OLDEST = Gauge(
+    "funkhaus_approvals_oldest_waiting_seconds",
+    "Age of the oldest request for an approval that nobody has decided; 0 where none waits",
+    registry=REGISTRY,
+)
 ADMISSION_GAPS = Gauge(
     "funkhaus_admission_gaps",
     "What lets objects past the webhook in its configuration as kube-apiserver has it, looked at every 30 s: 0 is well",

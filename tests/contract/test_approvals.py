@@ -14,7 +14,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.keyset import Moment
 from funkhaus.domain.tenant import Tenant
 from funkhaus.domain.token import Token, TokenKind
-from funkhaus.ports import Checked
+from funkhaus.ports import Backlog, Checked
 from funkhaus.storage import PostgresStores, open_engine
 from tests.support.approvals import KEY, NOW, approval, put
 from tests.support.stores import MemoryStores
@@ -207,3 +207,38 @@ async def test_who_stands_behind_a_token(stores: Stores) -> None:
         later = NOW + timedelta(days=2)
         await work.tokens.rotate(text, b"other", "5678", later, NOW, issued_by="fh:mia")
         assert await work.approvals.issuers(f"fh:{subject}") == {"fh:mia"}
+
+
+async def test_how_often_a_content_was_asked_for(stores: Stores) -> None:
+    rows = [
+        approval(age=age, state=state)
+        for age, state in (
+            (60, ApprovalState.SUPERSEDED),
+            (30, ApprovalState.REJECTED),
+            (5, ApprovalState.PENDING),
+        )
+    ]
+    others = [
+        approval(spec_digest="sha256:b"),
+        approval(key=replace(KEY, name="other")),
+        approval(tenant="red"),
+    ]
+    await put(stores, *rows, *others)
+    async with stores.begin("blue") as work:
+        asked = await work.approvals.times(KEY, "sha256:a", NOW - timedelta(seconds=60))
+        assert list(asked) == [NOW - timedelta(seconds=30), NOW - timedelta(seconds=5)]
+        assert list(await work.approvals.times(KEY, "sha256:c", NOW - timedelta(days=1))) == []
+
+
+async def test_what_waits_in_all_tenants_is_counted(stores: Stores) -> None:
+    async with stores.begin_platform() as platform:
+        assert await platform.approvals.backlog() == Backlog()
+    await put(
+        stores,
+        approval(age=5),
+        approval(tenant="red", age=9),
+        approval(age=60, seen_at=None),
+        approval(age=70, state=ApprovalState.EXPIRED),
+    )
+    async with stores.begin_platform() as platform:
+        assert await platform.approvals.backlog() == Backlog(2, NOW - timedelta(seconds=9))

@@ -13,7 +13,7 @@ from funkhaus.domain.errors import ConflictError, NotFoundError
 from funkhaus.domain.notification import Notification
 from funkhaus.domain.subject import PREFIX, PlatformRole, Role
 from funkhaus.domain.verdict import Finding, Outcome
-from funkhaus.ports import Change, Checked
+from funkhaus.ports import Backlog, Change, Checked
 
 from .ages import newest, oldest
 
@@ -129,6 +129,10 @@ class MemoryApprovals:
         ]
         return newest(own, lambda row: row.requested_at, after, limit)
 
+    async def times(self, key: Key, digest: str, since: datetime) -> Sequence[datetime]:
+        own = [row for row in self._own() if (row.key, row.spec_digest) == (key, digest)]
+        return sorted(row.requested_at for row in own if row.requested_at > since)[-100:]
+
     async def waiting(self) -> int:
         return sum(row.state is ApprovalState.PENDING for row in self._own())
 
@@ -168,6 +172,10 @@ class MemoryPlatformApprovals:
             if row.state is ApprovalState.PENDING and row.seen_at
         ]
         return oldest(found, lambda row: row.requested_at, after, limit)
+
+    async def backlog(self) -> Backlog:
+        waiting = await self.pending(limit=10**6)
+        return Backlog(len(waiting), waiting[0].requested_at if waiting else None)
 
     async def lapsed(
         self, now: datetime, *, after: str = "", limit: int = 50

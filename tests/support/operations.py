@@ -43,6 +43,7 @@ BODIES: dict[str, Any] = {
     "rejectChange": {"reason": "x"},
     "rejectQuotaRequest": {},
     "rejectTenantRequest": {},
+    "renewApproval": {},
     "requestTenant": {"id": "green", "plan": "large", "reason": "x"},
     "requestQuota": {"namespace": "default", "extra": {"cpu": "1"}, "reason": "x", "days": 1},
     "rollbackFunction": {},

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from funkhaus.domain.audit import digest_of
 from funkhaus.domain.subject import PlatformRole, Role
@@ -27,6 +28,8 @@ PEOPLE_LIMIT = 5
 """Different people a rule may ask for."""
 PENDING_LIMIT = 200
 """Requests of a tenant that may wait at the same time."""
+RENEWAL_LIMIT, RENEWAL_TIME = 3, timedelta(hours=24)
+"""How often the same content of an object may be asked for within which time, the first time included."""
 ARRIVAL = timedelta(seconds=90)
 """After this an admitted object has been stored or never will be (kube-apiserver gives up after 60 s; clocks differ)."""
 DECIDERS = (Role.OWNER, Role.DEVELOPER)
@@ -48,6 +51,8 @@ class ApprovalState(StrEnum):
 
 
 OPEN = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
+RENEWABLE = frozenset({ApprovalState.REJECTED, ApprovalState.EXPIRED})
+"""What may be asked for once more as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,25 @@ class Approval:
     def moved(self, state: ApprovalState, now: datetime, reason: str = "") -> Approval:
         """The same in another state, by the platform's own doing."""
         return replace(self, state=state, decided_at=now, reason=reason or self.reason)
+
+
+def renewed(approval: Approval, by: Iterable[str], now: datetime) -> Approval:
+    """The same asked for anew: as wide and as strict, and decided by nobody who asked for it then or now (`by`)."""
+    return Approval(
+        id=str(uuid4()),
+        tenant=approval.tenant,
+        key=approval.key,
+        spec_digest=approval.spec_digest,
+        findings=approval.findings,
+        rule=approval.rule,
+        requested_by=approval.requested_by,
+        requested_at=now,
+        expires_at=now + timedelta(days=approval.rule.days),
+        uid=approval.uid,
+        policy_revision=approval.policy_revision,
+        behind=tuple(sorted({*approval.behind, *by} - {""})),
+        seen_at=now,
+    )
 
 
 def asks(finding: Finding) -> tuple[str, str, str]:

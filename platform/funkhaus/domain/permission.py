@@ -17,6 +17,7 @@ class Permission(StrEnum):
 
     APPROVAL_DECIDE = "approval:decide"
     APPROVAL_READ = "approval:read"
+    APPROVAL_RENEW = "approval:renew"
     AUDIT_READ = "audit:read"
     FUNCTION_CALL = "function:call"
     FUNCTION_LOGS = "function:logs"
@@ -69,6 +70,7 @@ _READS = frozenset(
 _WRITES = frozenset(
     {
         Permission.APPROVAL_DECIDE,
+        Permission.APPROVAL_RENEW,
         Permission.FUNCTION_CALL,
         Permission.FUNCTION_WRITE,
         Permission.QUOTA_REQUEST,

@@ -4,7 +4,7 @@
 A manifest is a plain JSON object (``dict[str, Any]``) as kube-apiserver speaks it.
 """
 
-from funkhaus.ports.approvals import Approvals, Change, Checked, PlatformApprovals
+from funkhaus.ports.approvals import Approvals, Backlog, Change, Checked, PlatformApprovals
 from funkhaus.ports.audit import AuditChains, AuditFilter, AuditListed, AuditTrail, Signer
 from funkhaus.ports.bearers import Bearers
 from funkhaus.ports.builds import Builds
@@ -51,6 +51,7 @@ __all__ = [
     "AuditListed",
     "AuditRow",
     "AuditTrail",
+    "Backlog",
     "Bearers",
     "BuildResults",
     "Builds",

@@ -23,6 +23,14 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for a decision: how many, and when the oldest was asked for."""
+
+    count: int = 0
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """An approval that came into a state, and whose it is."""
 
@@ -59,6 +67,9 @@ class Approvals(Protocol):
         where such are named.
         """
 
+    async def times(self, key: Key, digest: str, since: datetime) -> Sequence[datetime]:
+        """When this content of an object was asked for since then, oldest first, whatever became of it; a hundred."""
+
     async def waiting(self) -> int:
         """How many are pending, seen or not."""
 
@@ -80,6 +91,9 @@ class PlatformApprovals(Protocol):
 
     async def pending(self, *, after: Moment | None = None, limit: int = 100) -> Sequence[Approval]:
         """What waits for a decision and was seen, oldest first, what is younger than `after`."""
+
+    async def backlog(self) -> Backlog:
+        """All that waits for a decision and was seen."""
 
     async def lapsed(
         self, now: datetime, *, after: str = "", limit: int = 50

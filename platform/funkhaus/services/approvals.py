@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from funkhaus.domain.approval import Approval, ApprovalState, Vote
-from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError
+from funkhaus.domain.approval import (
+    RENEWABLE,
+    RENEWAL_LIMIT,
+    RENEWAL_TIME,
+    Approval,
+    ApprovalState,
+    Vote,
+    renewed,
+)
+from funkhaus.domain.errors import ConflictError, ForbiddenError, InvalidError, TooManyError
 from funkhaus.domain.keyset import Moment
 from funkhaus.domain.permission import Permission, require_namespace
 from funkhaus.domain.verdict import Finding
-from funkhaus.services.holding import told
+from funkhaus.services.holding import room, told
 from funkhaus.services.pages import cut
 from funkhaus.services.quotas import REASON_LIMIT, reasoned
 
@@ -26,6 +35,13 @@ if TYPE_CHECKING:
 UNTIL_LIMIT = timedelta(days=366)
 """How far off the end of an approval may be."""
 Expectation = Callable[[Approval], None]
+_STANDS = {
+    ApprovalState.PENDING: "this still waits to be decided",
+    ApprovalState.APPROVED: "this is approved",
+    ApprovalState.SUPERSEDED: "this is over: another was asked for since, or the object was changed",
+    ApprovalState.WITHDRAWN: "the object this was about is gone",
+}
+"""Why one can't be asked for anew."""
 
 
 class ApprovalService:
@@ -98,6 +114,50 @@ class ApprovalService:
         return await self._decide(
             asker, tenant, approval_id, expected, reasoned(reason), None, yes=False
         )
+
+    async def renew(
+        self,
+        asker: Asker,
+        tenant: str,
+        approval_id: str,
+        expected: Expectation,
+        *,
+        reason: str = "",
+    ) -> Approval:
+        """Ask anew for what was rejected or has expired, of the same content; the new request.
+
+        Neither the first requester nor who renews decides on it. Raises `ConflictError` for one that waits, holds or is of
+        something else than what is stored, `TooManyError` for the fourth request in a day, `ForbiddenError`,
+        `NotFoundError`.
+        """
+        namespaces = asker.subject.restriction.namespaces
+        async with (
+            self._acts.doing(
+                asker,
+                Permission.APPROVAL_RENEW,
+                tenant,
+                approval_id,
+                action="approval:renew",
+                namespace=namespaces[0] if namespaces else "",
+            ) as act,
+            self._stores.begin(tenant) as work,
+        ):
+            row = await work.approvals.find(approval_id, locked=True)
+            require_namespace(asker.subject, row.key.namespace)
+            act.uid, act.detail = row.uid, told(row) | {"reason": _checked(reason)}
+            expected(row)
+            now = self._clock.now()
+            _over(row, await work.approvals.of(row.key, row.spec_digest, locked=True), now)
+            await _seldom(work, row, now)
+            await room(work)
+            anew = renewed(row, _behind(asker), now)
+            await work.approvals.put(replace(row, state=ApprovalState.SUPERSEDED))
+            await work.approvals.put(anew)
+            await work.approvals.tell("approval.requested", told(anew))
+            act.detail |= told(anew) | {"renews": row.id, "reason": _checked(reason)}
+            act.changed(told(row), told(anew))
+            await act.done_in(work)
+        return anew
 
     async def _decide(
         self,
@@ -190,8 +250,41 @@ def _open(row: Approval, now: datetime) -> None:
         raise ConflictError("the object this is about is not stored yet; look again in a moment")
     if row.lapsed(now):
         raise ConflictError(
-            f"this could be decided until {row.expires_at:%Y-%m-%d %H:%M} UTC; a change of the object asks anew"
+            f"this could be decided until {row.expires_at:%Y-%m-%d %H:%M} UTC; a change of the object asks anew, "
+            "and so does `funkhaus approval renew`"
         )
+
+
+def _over(row: Approval, known: Sequence[Approval], now: datetime) -> None:
+    """Pass for what can be asked for anew; raises `ConflictError`."""
+    if row.state not in RENEWABLE and not row.lapsed(now):
+        raise ConflictError(_STANDS[row.state])
+    if row.seen_at is None:
+        raise ConflictError("the object this is about was never stored")
+    latest = next((item for item in known if item.is_of(row.uid, row.spec_digest)), row)
+    if latest.id != row.id:
+        raise ConflictError(f"the same was asked for later: approval {latest.id}")
+
+
+async def _seldom(work: TenantWork, row: Approval, now: datetime) -> None:
+    """Pass unless the same content was asked for often; raises `TooManyError`."""
+    times = await work.approvals.times(row.key, row.spec_digest, now - RENEWAL_TIME)
+    if len(times) < RENEWAL_LIMIT:
+        return
+    again = times[-RENEWAL_LIMIT] + RENEWAL_TIME
+    message = (
+        f"this was asked for {len(times)} times within 24 hours; {RENEWAL_LIMIT} pass, the next from "
+        f"{again:%Y-%m-%d %H:%M} UTC on. Speak with who decides, or change the object"
+    )
+    finding = Finding("approval-renewed-often", message, limit=RENEWAL_LIMIT, value=len(times) + 1)
+    raise TooManyError(
+        message, findings=[finding], retry_seconds=math.ceil((again - now).total_seconds())
+    )
+
+
+def _behind(asker: Asker) -> frozenset[str]:
+    """Who asks, and who stands behind that."""
+    return frozenset({asker.subject.username, asker.subject.person})
 
 
 def _check_until(until: datetime | None, now: datetime) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.kinds import Kind
     from funkhaus.domain.verdict import Verdict
-    from funkhaus.ports import Clock, Manifest, Stores, TenantWork
+    from funkhaus.ports import Backlog, Clock, Manifest, Stores, TenantWork
 
     Judge = Callable[[], Awaitable[Verdict]]
 
@@ -93,7 +93,7 @@ class Holding:
             # Asked once more before it was stored: the last word counts.
             fresh = replace(fresh, id=latest.id)
         else:
-            await _room(work)
+            await room(work)
         fresh = replace(fresh, uid=uid)
         await work.approvals.put(fresh)
         return fresh
@@ -163,6 +163,11 @@ class Holding:
         async with self._stores.begin(item.tenant) as work:
             await self._lapse(work, await work.approvals.find(item.id, locked=True))
         return True
+
+    async def backlog(self) -> Backlog:
+        """What waits for a decision in all tenants. Raises `UnavailableError`."""
+        async with self._stores.begin_platform() as platform:
+            return await platform.approvals.backlog()
 
     async def forget(self) -> int:
         """Delete what was given up long ago, some at a time; how many. The audit log has it still."""
@@ -302,7 +307,8 @@ def _still(latest: Approval, fresh: Approval, now: datetime) -> bool:
     return latest.state is ApprovalState.APPROVED or latest.requested_by == fresh.requested_by
 
 
-async def _room(work: TenantWork) -> None:
+async def room(work: TenantWork) -> None:
+    """Pass while the tenant may ask for one more; raises `PolicyError`."""
     waiting = await work.approvals.waiting()
     if waiting >= PENDING_LIMIT:
         finding = Finding(

@@ -164,7 +164,7 @@ class ReviewService:
         self._note = note
 
     async def mutate(self, review: Review, deadline: float) -> Judgement:
-        """What to add to the object, or why it stays out, judged within `deadline` seconds. Never raises `FunkhausError`."""
+        """What to add to the object, or why it stays out, within `deadline` seconds. Never raises `FunkhausError`."""
         return await self._within(deadline, review, self._mutate)
 
     async def validate(self, review: Review, deadline: float) -> Judgement:

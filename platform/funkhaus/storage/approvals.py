@@ -16,7 +16,7 @@ from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.subject import PREFIX
 from funkhaus.domain.verdict import Finding, Outcome
-from funkhaus.ports.approvals import Change, Checked
+from funkhaus.ports.approvals import Backlog, Change, Checked
 from funkhaus.storage import rows
 from funkhaus.storage.schema import (
     ApprovalCheckRow,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from funkhaus.storage.rows import Row
 
 OF_ONE_LIMIT = 50
+TIMES_LIMIT = 100
 _FACTS = (
     "uid", "spec_digest", "policy_revision", "requested_by", "requested_at", "expires_at", "seen_at", "decided_by",
     "decided_at", "reason", "ends_at",
@@ -138,6 +139,21 @@ class PostgresApprovals(_Reading):
             statement = statement.where(_TABLE.c.namespace.in_(namespaces))
         return await self._approvals(rows.newest(statement, _AGE, after, limit))
 
+    async def times(self, key: Key, digest: str, since: datetime) -> Sequence[datetime]:
+        """When this content of an object was asked for since then, oldest first; the latest hundred."""
+        statement = (
+            select(_TABLE.c.requested_at)
+            .where(
+                self._ours,
+                *(_TABLE.c[name] == value for name, value in _place(key).items()),
+                _TABLE.c.spec_digest == digest,
+                _TABLE.c.requested_at > since,
+            )
+            .order_by(_TABLE.c.requested_at.desc())
+            .limit(TIMES_LIMIT)
+        )
+        return list(reversed(list((await self._run(statement)).scalars())))
+
     async def waiting(self) -> int:
         """How many are pending."""
         pending = _TABLE.c.state == ApprovalState.PENDING.value
@@ -199,6 +215,20 @@ class PostgresPlatformApprovals(_Reading):
             _TABLE.c.state == ApprovalState.PENDING.value, _TABLE.c.seen_at.is_not(None)
         )
         return await self._approvals(rows.oldest(statement, _AGE, after, limit))
+
+    async def backlog(self) -> Backlog:
+        """All that waits for a decision and was seen."""
+        statement = select(
+            func.count().label("many"), func.min(_TABLE.c.requested_at).label("oldest")
+        )
+        row = (
+            await self._run(
+                statement.where(
+                    _TABLE.c.state == ApprovalState.PENDING.value, _TABLE.c.seen_at.is_not(None)
+                )
+            )
+        ).one()
+        return Backlog(row.many, row.oldest)
 
     async def lapsed(
         self, now: datetime, *, after: str = "", limit: int = 50

@@ -13,7 +13,7 @@ from funkhaus_api.keys import asker, services
 from funkhaus_api.pages import Page
 from funkhaus_api.places import TENANT, answer
 from funkhaus_api.preconditions import guarded, matching
-from funkhaus_api.wire.approvals import No, Yes
+from funkhaus_api.wire.approvals import Anew, No, Yes
 from funkhaus_api.wire.approvals import approval as shown
 from funkhaus_api.wire.reading import Query, read_body
 
@@ -90,6 +90,16 @@ async def reject(request: web.Request) -> web.Response:
     return _answered(decided)
 
 
+@guarded(required=True, inside=True)
+async def renew(request: web.Request) -> web.Response:
+    """The same asked for anew: another approval."""
+    body = await read_body(request, Anew)
+    anew = await services(request).approvals.renew(
+        asker(request), *_where(request), matching(request, _answered), reason=body.reason
+    )
+    return _answered(anew)
+
+
 def _answered(item: Approval) -> web.Response:
     return answer(shown(item))
 
@@ -100,4 +110,5 @@ ROUTES = [
     web.get(ONE, show, allow_head=False),
     web.post(f"{ONE}/approve", approve),
     web.post(f"{ONE}/reject", reject),
+    web.post(f"{ONE}/renew", renew),
 ]

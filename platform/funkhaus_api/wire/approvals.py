@@ -45,6 +45,12 @@ class No(Body):
     reason: str = Field(min_length=1, max_length=REASON_LIMIT)
 
 
+class Anew(Body):
+    """The same again, perhaps with a word to who decides."""
+
+    reason: str = Field(default="", max_length=REASON_LIMIT)
+
+
 def approval(item: Approval) -> dict[str, Any]:
     """One, with who may decide it and who did."""
     return {

@@ -1,4 +1,4 @@
-"""`funkhaus approval list|show|approve|reject`."""
+"""`funkhaus approval list|show|approve|reject|renew`."""
 
 from __future__ import annotations
 
@@ -148,8 +148,28 @@ def approve(
 @tenanted
 @click.pass_obj
 def reject(session: Session, approval_id: str, *, reason: str, output: str) -> None:
-    """Say no: a change of the object asks anew."""
+    """Say no: a change of the object asks anew, or `renew`."""
     _decide(session, approval_id, "reject", {"reason": reason}, output)
+
+
+@approval.command(
+    "renew", examples=("funkhaus approval renew 1f7c0c1e-8d5e-4a37-9a55-0c2f0f6f2a11",)
+)
+@click.argument("approval_id", metavar="ID", type=NAME)
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the record.")
+@output(("table", "json", "yaml", "name"))
+@tenanted
+@click.pass_obj
+def renew(session: Session, approval_id: str, *, reason: str, output: str) -> None:
+    """Ask once more for what was rejected or has expired, as it is. Three times a day, the first included."""
+    _, headers = session.api.read(session.tenant_path("approvals", approval_id))
+    path = session.tenant_path("approvals", approval_id, "renew")
+    document = session.api.post(path, {"reason": reason}, headers=headers)
+    said = (
+        f"{_object(document)} of tenant {document['tenant']} waits again for {document['approvers']['words']} "
+        f"(approval {document['id']})."
+    )
+    show_one(document, output, name=str(document["id"]), said=said)
 
 
 def _decide(

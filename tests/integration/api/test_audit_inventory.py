@@ -6,7 +6,7 @@ import io
 import itertools
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from funkhaus.domain.approval import ApproverRule
 from funkhaus.domain.audit import digest_of
 from funkhaus.domain.subject import Role
 from funkhaus_api.app import ROUTES
-from tests.support.approvals import approval, put
+from tests.support.approvals import KEY, approval, put
 from tests.support.providers import MemoryProviders
 
 from .test_login import Program, code_of
@@ -103,6 +103,7 @@ STEPS = [
     Step("admin", "owner", f"POST {T}/quota/requests/{{request}}/reject", {}),
     Step("admin", "viewer", f"POST {V}/{{approval}}/approve", {}, where="{yes}"),
     Step("admin", "viewer", f"POST {V}/{{approval}}/reject", {"reason": "x"}, where="{no}"),
+    Step("owner", "viewer", f"POST {V}/{{approval}}/renew", {}, where="{no}"),
     Step("owner", "viewer", f"POST {T}/members", {"user": "{bob}", "role": "viewer"}),
     Step("owner", "viewer", f"DELETE {T}/members/{{user}}", where="{bob}"),
     Step("owner", "viewer", f"POST {T}/invitations", {"role": "viewer"}, ("invitation", "id")),
@@ -229,7 +230,10 @@ async def house(
     elsewhere = nobody.holding(await world.session("bob"))
     another = nobody.holding(await world.token("", None))
     expires = world.clock.now() + timedelta(days=1)
-    yes, no = (approval(rule=ApproverRule(), expires_at=expires) for _ in range(2))
+    yes, no = (
+        approval(rule=ApproverRule(), expires_at=expires, key=replace(KEY, name=name))
+        for name in ("yes", "no")
+    )
     await put(world.stores, yes, no)
     return House(
         world,

@@ -64,3 +64,7 @@ class FakeApprovals:
             "reason": reason,
         }
         return httpx.Response(200, json=self.held)
+
+    def renewApproval(self, _: httpx.Request) -> httpx.Response:  # noqa: N802 - operation ids
+        self.held = self.held | {"id": "ap2", "state": "pending"}
+        return httpx.Response(200, json=self.held)

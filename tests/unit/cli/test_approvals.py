@@ -68,6 +68,19 @@ def test_a_no_has_a_reason(funkhaus: Terminal, api: FakeApi) -> None:
     assert api.requests[-1].headers["If-Match"] == '"a1"'
 
 
+def test_the_same_again_is_another_approval(funkhaus: Terminal, api: FakeApi) -> None:
+    api.held = approval(state="rejected", reason="too much")
+    ran = funkhaus("approval", "renew", "ap1", "--reason", "the fair is near")
+    assert ran.out == (
+        "Function default/hello of tenant demo waits again for 2 different people of: owner of the tenant, "
+        "platform approver (approval ap2).\n"
+    )
+    asked = api.requests[-1]
+    assert asked.headers["If-Match"] == '"a1"'
+    assert json.loads(asked.content) == {"reason": "the fair is near"}
+    assert funkhaus("approval", "renew", "ap1", "-o", "name").out.strip().endswith("ap2")
+
+
 def test_waiting_for_what_somebody_has_to_approve_ends_at_once(
     funkhaus: Terminal, api: FakeApi
 ) -> None:

@@ -10,8 +10,6 @@ from funkhaus.domain.approval import Approval, ApprovalState
 if TYPE_CHECKING:
     from funkhaus.services.holding import Held
 
-ANEW = "a change of it asks anew"
-
 
 def approved(held: Held) -> Condition:
     """What the approval that decides says, and what to do next."""
@@ -46,12 +44,16 @@ def _approved(row: Approval) -> tuple[str, str]:
 def _rejected(row: Approval) -> tuple[str, str]:
     return (
         "Rejected",
-        f"{row.decided_by} said no: {row.reason}; {ANEW} (approval {row.id}). It was asked because: {row.why}",
+        f"{row.decided_by} said no: {row.reason}; {_anew(row)}. It was asked because: {row.why}",
     )
 
 
 def _expired(row: Approval) -> tuple[str, str]:
-    return "Expired", f"{row.reason} (approval {row.id}); {ANEW}. It is asked because: {row.why}"
+    return "Expired", f"{row.reason}; {_anew(row)}. It is asked because: {row.why}"
+
+
+def _anew(row: Approval) -> str:
+    return f"a change of it asks anew, and so does `funkhaus approval renew {row.id} --tenant {row.tenant}`"
 
 
 _SAYS = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from funkhaus.crd.conditions import find
-from funkhaus.domain.approval import PENDING_LIMIT, Approval, ApprovalState
+from funkhaus.domain.approval import PENDING_LIMIT, Approval, ApprovalState, renewed
 from funkhaus.domain.charge import Key
 from funkhaus.domain.errors import PolicyError, UnavailableError
 from funkhaus.domain.kinds import (
@@ -155,6 +155,27 @@ async def test_a_no_holds_until_a_change_asks_anew(
     await house.reconcile()
     assert house.condition("Approved")[1] == "PendingApproval"
     assert [row.state for row in rows(house)] == [ApprovalState.SUPERSEDED, ApprovalState.PENDING]
+
+
+async def test_what_is_asked_once_more_waits_again_and_is_made_when_approved(house: House) -> None:
+    house.decider.findings = (ASK,)
+    house.function()
+    await house.reconcile()
+    row = await decide(house, ApprovalState.REJECTED)
+    await house.reconcile()
+    assert f"funkhaus approval renew {row.id} --tenant demo" in house.condition("Approved")[2]
+    anew = renewed(row, ["fh:mia"], house.clock.now())
+    async with house.stores.begin("demo") as work:
+        await work.approvals.put(dataclasses.replace(row, state=ApprovalState.SUPERSEDED))
+        await work.approvals.put(anew)
+    assert (await house.reconcile()).outcome == "held"
+    assert house.condition("Approved")[1] == "PendingApproval"
+    assert house.cluster.named(DEPLOYMENT, NS) == ()
+    assert rows(house, ApprovalState.PENDING) == [anew], "it is not asked for a second time"
+    await decide(house, ApprovalState.APPROVED)
+    await house.reconcile()
+    assert house.condition("Approved")[1] == "Approved"
+    assert house.cluster.named(DEPLOYMENT, NS) != ()
 
 
 async def test_nobody_decided_in_time(house: House) -> None:
