@@ -48,10 +48,10 @@ def prepare(server: ApiServer) -> None:
     server.kubectl("create", "namespace", SYSTEM)
 
 
-def apply(server: ApiServer, manifests: str) -> None:
-    """As the one who installs."""
+def apply(server: ApiServer, manifests: str, manager: str = "chart") -> None:
+    """As the one who installs, or `manager`."""
     server.kubectl(
-        *("apply", "--server-side", "--force-conflicts", "--field-manager=chart", "-f", "-"),
+        *("apply", "--server-side", "--force-conflicts", f"--field-manager={manager}", "-f", "-"),
         stdin=manifests,
     )
 
@@ -68,7 +68,7 @@ def fill(server: ApiServer, policies: Path = POLICIES, domain: str = DOMAIN) -> 
     bounds = backstop.bounds(
         found.files, catalogues, revision=found.revision, domain=domain, namespace=SYSTEM
     )
-    apply(server, json.dumps(bounds))
+    apply(server, json.dumps(bounds), manager="funkhaus-api")
 
 
 def kubeconfig_of(server: ApiServer, account: str, folder: Path) -> Path:

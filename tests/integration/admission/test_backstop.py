@@ -41,20 +41,20 @@ def alone(server: ApiServer, house: House) -> Iterator[House]:
     saved = [json.loads(server.kubectl("get", kind, "funkhaus", "-o", "json")) for kind in kinds]
     for kind in kinds:
         server.kubectl("delete", kind, "funkhaus")
-    _until_asked_no_more(house)
+    _until(house, "ValidatingAdmissionPolicy 'funkhaus-functions'")
     yield house
     for configuration in saved:
         server.kubectl("create", "-f", "-", stdin=json.dumps(_bare(configuration)))
-    for _ in range(60):
-        if house.apply(function("probe", timeout=0), "--dry-run=server").returncode:
-            return
+    _until(house, 'admission webhook "mutate.funkhaus.dev" denied')
 
 
-def _until_asked_no_more(house: House) -> None:
+def _until(house: House, words: str) -> None:
+    """Until what nobody lets in is refused in these words."""
     for _ in range(60):
-        if house.apply(function("probe", timeout=0), "--dry-run=server").returncode == 0:
+        done = house.apply(function("probe", timeout=0), "--dry-run=server")
+        if words in done.stderr:
             return
-    raise AssertionError("the deleted webhook is still asked")
+    raise AssertionError(done.stderr or "it gets in")
 
 
 async def test_b59_a_configuration_that_is_gone_or_opened_is_counted_at_the_next_look(

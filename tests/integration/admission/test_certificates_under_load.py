@@ -132,6 +132,7 @@ def stage(opa_url: str, tmp_path: Path) -> Iterator[Stage]:
         chart.prepare(server)
         relay = stack.enter_context(relaying())
         chart.apply(server, installed(relay.port))
+        chart.fill(server)
         for manifest in tenant_namespace():
             chart.apply(server, json.dumps(manifest))
         kubeconfig = chart.kubeconfig_of(server, "funkhaus-webhook", tmp_path)

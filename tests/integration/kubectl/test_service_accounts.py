@@ -119,7 +119,7 @@ async def test_admission_names_the_same_subject(house: MembersHouse) -> None:
     done = await other.kubectl(
         "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=forged
     )
-    assert "only the platform sets labels and annotations" in done.stderr
+    assert "only the platform sets funkhaus.dev/changed-by" in done.stderr
     rows = [
         (row.subject, row.token_id, row.outcome)
         for row in house.world.memory.state.audit
@@ -127,6 +127,7 @@ async def test_admission_names_the_same_subject(house: MembersHouse) -> None:
     ]
     assert (member.subject.username, member.subject.token_id, "allowed") in rows
     assert (other.subject.username, other.subject.token_id, "allowed") in rows
+    assert (other.subject.username, other.subject.token_id, "denied") in rows
 
 
 async def test_a_tenant_that_rests_says_so(house: MembersHouse) -> None:
