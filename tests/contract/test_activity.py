@@ -11,8 +11,9 @@ from aiohttp import web
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.pods import PodActivity
 from funkhaus.ports import Calls
+from funkhaus_runtime.connection import Server
 from funkhaus_runtime.metrics import MEDIA_TYPE, Metrics
-from funkhaus_runtime.operations import application
+from funkhaus_runtime.operations import BODY_LIMIT, handler
 from tests.support.activity import FakeActivity
 from tests.support.ports import free_port
 
@@ -56,13 +57,19 @@ async def exam(request: pytest.FixtureRequest) -> AsyncIterator[Exam]:
         fake = FakeActivity()
         yield Exam(fake, replica, fake)
         return
-    runner = web.AppRunner(application(replica.metrics, lambda: replica.state), access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, HOST, 0).start()
-    activity = PodActivity.open(runner.addresses[0][1])
+    defects: list[BaseException] = []
+    server = Server(
+        handler(replica.metrics, lambda: replica.state),
+        lambda _, error: defects.append(error),
+        body_limit=BODY_LIMIT,
+    )
+    listener = await asyncio.get_running_loop().create_server(server, HOST, 0)
+    activity = PodActivity.open(listener.sockets[0].getsockname()[1])
     yield Exam(activity, replica, None)
     await activity.close()
-    await runner.cleanup()
+    listener.close()
+    await server.close(1)
+    assert not defects
 
 
 async def test_calls_are_counted_over_methods(exam: Exam) -> None:

@@ -9,12 +9,13 @@ import os
 import sys
 from pathlib import Path
 
-if not sys.flags.safe_path:
+if __name__ == "__main__" and not sys.flags.safe_path:
     # `-m` has put the working directory first: the function's files lie there, and are not the server's modules.
     del sys.path[0]
 
 from funkhaus_runtime.journal import Journal
-from funkhaus_runtime.loading import LoadError
+from funkhaus_runtime.loading import LoadError, looks_async
+from funkhaus_runtime.nursery_start import fork
 from funkhaus_runtime.settings import Settings, SettingsError, read
 
 UNLOADABLE, MISCONFIGURED = 65, 78
@@ -28,10 +29,12 @@ def main() -> int:
         settings = read(os.environ)
     except SettingsError as error:
         return _give_up(Settings("", ""), MISCONFIGURED, "settings_invalid", str(error))
-    from funkhaus_runtime import serve  # noqa: PLC0415 - bad settings are told before the libraries are loaded
+    # Whatever kind the handler seems to be decides where it is imported first; the import tells whether that was right.
+    begun = None if looks_async(settings) else fork(settings)
+    from funkhaus_runtime import serve  # noqa: PLC0415 - the nursery does without the libraries that come with it
 
     try:
-        return serve.run(settings, Journal(settings.name or settings.handler))
+        return serve.run(settings, Journal(settings.name or settings.handler), begun)
     except LoadError as error:
         return _give_up(settings, UNLOADABLE, "function_unloadable", error.reason, error.trace)
 

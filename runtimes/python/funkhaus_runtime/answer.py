@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import bottle
 
+from funkhaus_runtime.call import Answer, Header
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-Header = tuple[str, str]
 
 TEXT: Header = ("Content-Type", "text/html; charset=UTF-8")
 """Of `str` and `bytes`, as Kubeless's Python runtime sends them: its functions return pages as plain strings."""
@@ -27,14 +27,6 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]{0,8190}")
 _OK, _LOWEST, _HIGHEST = 200, 200, 599
 _BODILESS = frozenset({204, 304})
-
-
-class Answer(NamedTuple):
-    """A whole response; `headers` are without those the server writes."""
-
-    status: int
-    headers: tuple[Header, ...]
-    body: bytes
 
 
 class AnswerError(TypeError):

@@ -49,11 +49,7 @@ class Blockage(threading.Thread):
             code = frame.f_code
             stack.append(f'File "{code.co_filename}", line {frame.f_lineno} in {code.co_name}')
             frame = frame.f_back
-        own = [
-            entry
-            for entry in stack
-            if "/funkhaus_runtime/" not in entry and "/aiohttp/" not in entry
-        ]
+        own = [entry for entry in stack if "/funkhaus_runtime/" not in entry]
         self._journal.write(
             "warning",
             "loop_blocked",

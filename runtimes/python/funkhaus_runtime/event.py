@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from funkhaus_runtime.clock import timestamp
-from funkhaus_runtime.request import Call, Request, Response
+from funkhaus_runtime.request import Request, Response
+
+if TYPE_CHECKING:
+    from funkhaus_runtime.call import Call
 
 HTTP_NAMESPACE = "http.funkhaus.dev"
 """`event-namespace` of a request that names none, as the triggers name theirs."""

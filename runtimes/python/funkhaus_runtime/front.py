@@ -8,24 +8,21 @@ from random import getrandbits
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
-from aiohttp.web_protocol import RequestPayloadError
-
 from funkhaus_runtime import problems
+from funkhaus_runtime.call import Call
+from funkhaus_runtime.incoming import BodyBrokenError, BodyTooLongError
 from funkhaus_runtime.metrics import METHODS, count
 from funkhaus_runtime.problems import CallError
 from funkhaus_runtime.reply import Reply
-from funkhaus_runtime.request import Call
 
 if TYPE_CHECKING:
-    from aiohttp.web_request import BaseRequest
-
-    from funkhaus_runtime.answer import Answer
+    from funkhaus_runtime.call import Answer
     from funkhaus_runtime.gate import Gate
+    from funkhaus_runtime.incoming import Incoming
     from funkhaus_runtime.journal import Journal
     from funkhaus_runtime.metrics import Metrics
     from funkhaus_runtime.settings import Settings
 
-_HTTP_1_1, _HTTP_1_0 = "HTTP/1.1", "HTTP/1.0"
 _ALLOWED = ", ".join(METHODS)
 _is_call_id = re.compile(r"[!-~]{1,128}").fullmatch
 _BODIES = 4
@@ -54,10 +51,11 @@ class Front:
         self.closing = False
         """Whether responses ask callers to open a new connection, elsewhere."""
 
-    async def handle(self, request: BaseRequest) -> Reply:
+    async def handle(self, request: Incoming) -> Reply:
         """One call, whatever becomes of it."""
         began = perf_counter()
-        event_id = request.headers.get("event-id")
+        head = request.head
+        event_id = request.header(b"event-id")
         call_id = event_id if event_id and _is_call_id(event_id) else f"{getrandbits(96):024x}"
         room = 0
         try:
@@ -71,13 +69,13 @@ class Front:
                 self._journal.write("error", error.event, call_id=call_id, **error.log)
         finally:
             self._room += room
-        path = request.raw_path.partition("?")[0]  # a query may hold what is nobody's business
-        self._journal.call(call_id, request.method, path, status, perf_counter() - began)
+        path = _text(head.target).partition("?")[0]  # a query may hold what is nobody's business
+        self._journal.call(call_id, head.method, path, status, perf_counter() - began)
         return Reply(status, headers, body, call_id, last=self.closing)
 
-    def _reserve(self, request: BaseRequest) -> int:
+    def _reserve(self, request: Incoming) -> int:
         """Bytes set aside for the body until the call has ended; raises where it is, or all together are, too large."""
-        if not request.body_exists:
+        if not request.has_body:
             return 0
         limit = self._settings.body_limit
         declared = request.content_length
@@ -93,30 +91,30 @@ class Front:
         self._room -= room
         return room
 
-    async def _answer(self, request: BaseRequest, call_id: str, event_id: str | None) -> Answer:
-        calls = self._metrics.calls.get(request.method)
+    async def _answer(self, request: Incoming, call_id: str, event_id: str | None) -> Answer:
+        head = request.head
+        calls = self._metrics.calls.get(head.method)
         try:
             if calls is None:
-                raise problems.no_such_method(request.method, _ALLOWED)
-            body = await self._body(request) if request.body_exists else b""
+                raise problems.no_such_method(head.method, _ALLOWED)
+            body = await self._body(request) if request.has_body else b""
             if not self._gate.enter():
                 await self._gate.wait()
         except CallError as error:
             count(self._metrics.rejected, error.problem.code)
             raise
-        headers = request.headers
         call = Call(
             call_id,
-            request.method,
-            request.raw_path,
-            _HTTP_1_1 if request.version >= (1, 1) else _HTTP_1_0,
-            request.remote or "",
-            headers.get("content-type", ""),
+            head.method,
+            _text(head.target),
+            f"HTTP/{head.version}",
+            request.remote,
+            request.header(b"content-type") or "",
             event_id,
-            headers.get("event-type"),
-            headers.get("event-time"),
-            headers.get("event-namespace"),
-            request.raw_headers,
+            request.header(b"event-type"),
+            request.header(b"event-time"),
+            request.header(b"event-namespace"),
+            head.headers,
         )
         began = perf_counter()
         failed = True
@@ -131,32 +129,20 @@ class Front:
             calls.finished(perf_counter() - began, failed=failed)
         return answer
 
-    async def _body(self, request: BaseRequest) -> bytes:
+    async def _body(self, request: Incoming) -> bytes:
         """The whole body; a declared length has been checked."""
-        content = request.content
-        if content.is_eof():  # it came along with the headers
-            body = content.read_nowait(-1)
-            if len(body) > self._settings.body_limit:  # in chunks, so that no length was declared
-                raise problems.too_large(self._settings.body_limit, None)
-            return body
         try:
+            if request.complete:  # it came along with the head
+                return await request.body()
             async with asyncio.timeout(self._settings.timeout):
-                return await self._slow_body(request)
+                return await request.body()
         except TimeoutError:
             raise problems.late_body(self._settings.timeout) from None
-        except RequestPayloadError as error:
+        except BodyTooLongError:  # in chunks, so that no length was declared
+            raise problems.too_large(self._settings.body_limit, None) from None
+        except BodyBrokenError as error:
             raise problems.bad_body(str(error)) from None
 
-    async def _slow_body(self, request: BaseRequest) -> bytes:
-        limit = self._settings.body_limit
-        if (
-            request.headers.get("expect", "").lower() == "100-continue"
-            and request.transport is not None
-        ):
-            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body = bytearray()
-        while chunk := await request.content.readany():
-            body += chunk
-            if len(body) > limit:
-                raise problems.too_large(limit, None)
-        return bytes(body)
+
+def _text(target: bytes) -> str:
+    return target.decode("utf-8", "surrogateescape")

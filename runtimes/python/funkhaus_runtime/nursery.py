@@ -26,32 +26,24 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import funkhaus_runtime
 from funkhaus_runtime import output, worker
 from funkhaus_runtime.loading import Handler, LoadError, load
+from funkhaus_runtime.nursery_start import command
 from funkhaus_runtime.settings import Settings
 
 _PACKET = 65_536
 _SET_CHILD_SUBREAPER = 36
 """Of prctl(2)."""
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from funkhaus_runtime import nursery; nursery.main(sys.argv[2:])"
-
-
-def command(control: int, settings: Settings, cold: str = "") -> list[str]:
-    """How the nursery is started: `control` is its inherited end of a packet socket, `cold` the reason not to import.
-
-    The interpreter is told not to put the working directory on `sys.path`: the user's files lie there.
-    """
-    home = str(Path(funkhaus_runtime.__file__).parents[1])
-    fields = json.dumps(vars(settings))
-    return [sys.executable, "-P", "-c", _BOOT, home, str(control), fields, cold]
 
 
 def main(arguments: list[str]) -> None:
+    """Run the nursery as a program: its end of the socket by number, the settings, and why not to import, or nothing."""
+    number, fields, cold = arguments
+    run(socket.socket(fileno=int(number)), Settings(**json.loads(fields)), cold)
+
+
+def run(control: socket.socket, settings: Settings, cold: str = "") -> None:
     """Run the nursery until the server closes its end."""
-    control_fd, fields, cold = arguments
-    settings = Settings(**json.loads(fields))
-    control = socket.socket(fileno=int(control_fd))
     control.set_inheritable(False)
     ctypes.CDLL(None).prctl(
         _SET_CHILD_SUBREAPER, 1, 0, 0, 0

@@ -8,15 +8,12 @@ import json
 import os
 import signal
 import socket
-import subprocess
 from typing import TYPE_CHECKING, Any, Protocol
 
-from funkhaus_runtime import nursery
 from funkhaus_runtime.loading import LoadError
-from funkhaus_runtime.settings import visible
 
 if TYPE_CHECKING:
-    from funkhaus_runtime.settings import Settings
+    from funkhaus_runtime.nursery_start import Begun
 
 _PACKET = 65_536
 _FAREWELL = 2.0
@@ -36,17 +33,10 @@ class Mourner(Protocol):
 class NurseryLink:
     """A running nursery process."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Start it; importing the function begins at once. Needs no event loop yet."""
-        self._sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this very interpreter
-                nursery.command(theirs.fileno(), settings),
-                pass_fds=(theirs.fileno(),),
-                env=visible(os.environ),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # a terminal's Ctrl-C is the server's to handle
-            )
+    def __init__(self, begun: Begun) -> None:
+        """Take over one that has begun; needs no event loop yet."""
+        self._sock, self._pid = begun
+        self._status: int | None = None  # once it has ended and is buried
         self._mourner: Mourner | None = None
 
     async def loaded(self) -> dict[str, Any]:
@@ -56,7 +46,7 @@ class NurseryLink:
         data = await loop.sock_recv(self._sock, _PACKET)
         if not data:
             raise LoadError(
-                f"importing the function ended its process ({ending(self._process.wait())})"
+                f"importing the function ended its process ({ending(self._bury(wait=True) or 0)})"
             )
         message: dict[str, Any] = json.loads(data)
         if "unloadable" in message:
@@ -89,11 +79,19 @@ class NurseryLink:
             asyncio.get_running_loop().remove_reader(self._sock)
         self._sock.close()
         for _ in range(int(_FAREWELL / 0.02)):
-            if self._process.poll() is not None:
+            if self._bury() is not None:
                 return
             await asyncio.sleep(0.02)
-        self._process.kill()
-        self._process.wait()
+        os.kill(self._pid, signal.SIGKILL)  # not reaped yet, so the number is still its own
+        self._bury(wait=True)
+
+    def _bury(self, *, wait: bool = False) -> int | None:
+        """Its exit status, negative for a signal, or `None` while it lives."""
+        if self._status is None:
+            pid, status = os.waitpid(self._pid, 0 if wait else os.WNOHANG)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
 
     def _hear(self) -> None:
         try:

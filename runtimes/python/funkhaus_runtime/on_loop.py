@@ -18,11 +18,10 @@ from funkhaus_runtime.output import end_lines
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from funkhaus_runtime.answer import Answer
+    from funkhaus_runtime.call import Answer, Call
     from funkhaus_runtime.journal import Journal
     from funkhaus_runtime.loading import Handler
     from funkhaus_runtime.metrics import Metrics
-    from funkhaus_runtime.request import Call
     from funkhaus_runtime.settings import Settings
 
 _INSIST = 0.5

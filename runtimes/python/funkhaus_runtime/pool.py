@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from funkhaus_runtime import cgroup, problems, wire
-from funkhaus_runtime.answer import Answer
+from funkhaus_runtime.call import Answer
 from funkhaus_runtime.deadlines import Deadlines
 from funkhaus_runtime.loading import LoadError
 from funkhaus_runtime.metrics import count
@@ -24,11 +24,11 @@ from funkhaus_runtime.worker_link import WorkerLink
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from funkhaus_runtime.call import Call
     from funkhaus_runtime.journal import Journal
     from funkhaus_runtime.metrics import Metrics
     from funkhaus_runtime.nursery_link import NurseryLink
     from funkhaus_runtime.problems import CallError
-    from funkhaus_runtime.request import Call
     from funkhaus_runtime.settings import Settings
     from funkhaus_runtime.wire import Reply
 
@@ -281,4 +281,4 @@ def _python_stack(words: str) -> list[str]:
     """The frames of the user's code in what faulthandler wrote, innermost first; threads follow each other."""
     lines = [line.strip() for line in words.splitlines()]
     return [line for line in lines if line.startswith("File ") and "/funkhaus_runtime/" not in line
-            and '"<string>"' not in line]  # fmt: skip
+            and '"<string>"' not in line and '"<frozen runpy>"' not in line]  # fmt: skip

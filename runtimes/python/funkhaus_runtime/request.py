@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import bottle
 
-
-class Call(NamedTuple):
-    """One request as it travels to the function: only kinds that `marshal` writes, so that it may cross a process."""
-
-    id: str
-    method: str
-    target: str
-    """Request target as sent: path and query, or an absolute URL."""
-    http: str
-    """Protocol version, such as ``HTTP/1.1``."""
-    remote: str
-    """The peer's address."""
-    content_type: str
-    event_id: str | None
-    event_type: str | None
-    event_time: str | None
-    event_namespace: str | None
-    headers: tuple[tuple[bytes, bytes], ...]
-    """Names and values as sent."""
+if TYPE_CHECKING:
+    from funkhaus_runtime.call import Call
 
 
 class Request(bottle.BaseRequest):  # type: ignore[misc]  # Bottle is untyped

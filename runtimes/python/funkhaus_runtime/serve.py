@@ -6,21 +6,22 @@ import asyncio
 import logging
 import os
 import signal
+import traceback
 from typing import TYPE_CHECKING
 
 import uvloop
-from aiohttp import web
 
 from funkhaus_runtime import output
 from funkhaus_runtime.blockage import Blockage
 from funkhaus_runtime.connection import Server
 from funkhaus_runtime.front import Front
 from funkhaus_runtime.gate import Gate
-from funkhaus_runtime.loading import LoadError, load, looks_async
+from funkhaus_runtime.loading import LoadError, load
 from funkhaus_runtime.metrics import Metrics
 from funkhaus_runtime.nursery_link import NurseryLink
-from funkhaus_runtime.on_loop import OnLoop
-from funkhaus_runtime.operations import application
+from funkhaus_runtime.nursery_start import launch
+from funkhaus_runtime.operations import BODY_LIMIT
+from funkhaus_runtime.operations import handler as operations
 from funkhaus_runtime.pool import WorkerPool
 from funkhaus_runtime.settings import hide
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from funkhaus_runtime.front import Runner
     from funkhaus_runtime.journal import Journal
     from funkhaus_runtime.loading import Handler
+    from funkhaus_runtime.nursery_start import Begun
     from funkhaus_runtime.settings import Settings
 
 SYNC_PLACES = 8
@@ -40,11 +42,13 @@ BROKEN = 70
 """Exit code when workers can't be started any more."""
 
 
-def run(settings: Settings, journal: Journal) -> int:
-    """Serve until told to end, and return the exit code. Raises `LoadError` where the function can't be loaded."""
-    # Whatever kind the handler seems to be decides where it is imported first; the import tells whether that was right.
+def run(settings: Settings, journal: Journal, begun: Begun | None) -> int:
+    """Serve until told to end, and return the exit code. Raises `LoadError` where the function can't be loaded.
+
+    `begun` is the nursery that imports the function; `None` where it looks as if it belonged on this process's loop.
+    """
     output.install()
-    nursery = None if looks_async(settings) else NurseryLink(settings)
+    nursery = NurseryLink(begun) if begun else None
     handler = _load_here(settings) if nursery is None else None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(Process(settings, journal).serve(nursery, handler))
@@ -71,27 +75,21 @@ class Process:
         """Bring up both ports, wait for the end, drain."""
         loop = asyncio.get_running_loop()
         self._journal.attach(loop)
-        for name in ("aiohttp", "asyncio"):
-            logging.getLogger(name).handlers = [_ToJournal(self._journal)]
-            logging.getLogger(name).propagate = False
+        log = logging.getLogger("asyncio")
+        log.handlers, log.propagate = [_ToJournal(self._journal)], False
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, self._stop, sign.name)
-        ops = web.AppRunner(application(self._metrics, lambda: self._state), access_log=None)
-        await ops.setup()
-        await web.TCPSite(ops, self._settings.host, self._settings.ops_port).start()
+        ops = Server(
+            operations(self._metrics, lambda: self._state), self._failed, body_limit=BODY_LIMIT
+        )
+        ops_listener = await self._listen(ops, self._settings.ops_port)
         try:
             runner, places, how = await self._runner(nursery, handler)
             gate = Gate(places, self._settings.queue, self._settings.queue_timeout)
             self._gauges(gate)
             front = Front(self._settings, gate, runner, self._journal, self._metrics)
-            server = Server(front.handle)
-            listener = await loop.create_server(
-                server,
-                self._settings.host,
-                self._settings.port,
-                backlog=_BACKLOG,
-                reuse_address=True,
-            )
+            server = Server(front.handle, self._failed, body_limit=self._settings.body_limit)
+            listener = await self._listen(server, self._settings.port)
             self._state = ""
             self._journal.write(
                 "info", "serving", port=self._settings.port, handler=how, concurrency=places
@@ -103,9 +101,24 @@ class Process:
                 await self._pool.close()
             elif nursery:
                 await nursery.close()
-            await ops.cleanup()
+            ops_listener.close()
+            await ops.close(_LAST_WORDS)
             self._journal.flush()
         return self._exit_code
+
+    async def _listen(self, server: Server, port: int) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(
+            server, self._settings.host, port, backlog=_BACKLOG, reuse_address=True
+        )
+
+    def _failed(self, call_id: str, error: BaseException) -> None:
+        """A defect of the runtime's own, told with its traceback."""
+        self._journal.write(
+            "error",
+            "runtime_failed",
+            call_id=call_id,
+            traceback="".join(traceback.format_exception(error)),
+        )
 
     async def _runner(
         self, nursery: NurseryLink | None, handler: Handler | None
@@ -125,9 +138,11 @@ class Process:
         if handler is not None and handler.is_async:
             places = settings.concurrency or ASYNC_PLACES
             Blockage(asyncio.get_running_loop(), self._journal).start()
+            from funkhaus_runtime.on_loop import OnLoop  # noqa: PLC0415 - with it comes what a `def` function's workers load
+
             return OnLoop(settings, handler, self._journal, self._metrics), places, "async"
         if handler is not None or nursery is None:  # it looked async and isn't
-            nursery = NurseryLink(settings)
+            nursery = NurseryLink(launch(settings))
             await nursery.loaded()
         places = settings.concurrency or SYNC_PLACES
         self._pool = WorkerPool(
@@ -162,7 +177,7 @@ class Process:
         if not self._exit_code:
             await asyncio.sleep(self._settings.grace)
         listener.close()
-        server.pre_shutdown()
+        server.close_idle()
         try:
             async with asyncio.timeout(self._settings.timeout + self._settings.queue_timeout):
                 await gate.emptied()
@@ -170,12 +185,12 @@ class Process:
             self._journal.write(
                 "warning", "drain_timeout", reason=f"{gate.running} calls had not ended"
             )
-        await server.shutdown(_LAST_WORDS)
+        await server.close(_LAST_WORDS)
         self._journal.write("info", "stopped")
 
 
 class _ToJournal(logging.Handler):
-    """What aiohttp and asyncio log, in the journal's form."""
+    """What asyncio logs, in the journal's form."""
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(logging.WARNING)

@@ -16,12 +16,12 @@ import struct
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from funkhaus_runtime.request import Call
+from funkhaus_runtime.call import Call
 
 if TYPE_CHECKING:
     import socket
 
-    from funkhaus_runtime.answer import Header
+    from funkhaus_runtime.call import Header
 
 REQUEST = struct.Struct("!II")
 REPLY = struct.Struct("!BHII")

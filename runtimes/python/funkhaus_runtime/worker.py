@@ -20,7 +20,7 @@ from funkhaus_runtime.wire import Kind
 if TYPE_CHECKING:
     import socket
 
-    from funkhaus_runtime.request import Call
+    from funkhaus_runtime.call import Call
     from funkhaus_runtime.settings import Settings
 
 _OOM_PREFERENCE = 100
