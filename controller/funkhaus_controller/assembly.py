@@ -139,6 +139,7 @@ def reconcilers(
         world.stores,
         world.decider,
         ledger,
+        world.cluster,
         world.clock,
         domain=settings.domain,
         system_namespace=settings.system_namespace,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.domain.kinds import (
     AUTOSCALER,
     CRON_JOB,
@@ -25,6 +26,7 @@ from funkhaus.domain.kinds import (
     SERVICE,
     TENANT_NAMESPACE,
 )
+from funkhaus.domain.names import function_of
 from funkhaus.manifests import labels
 from funkhaus.manifests.cron import CALLER
 from funkhaus_controller.agenda import Key
@@ -52,8 +54,9 @@ def concerned(manifest: Mapping[str, Any]) -> Iterator[Key]:
         yield Key(kind, namespace, meta["name"])
         if kind == HTTP_TRIGGER.name:  # its URL is part of the function's status
             function = (manifest.get("spec") or {}).get("function")
-            if isinstance(function, str):
-                yield Key(FUNCTION.name, namespace, function)
+            pinned = {function_of(pin.revision) for pin in http_trigger_crd.pins(dict(manifest))}
+            for name in sorted(pinned | ({function} if isinstance(function, str) else set())):
+                yield Key(FUNCTION.name, namespace, name)
         return
     if kind in {POD.name, JOB.name}:  # owned by a ReplicaSet, a CronJob or its Job, ours by label
         carried = meta.get("labels") or {}
@@ -93,12 +96,13 @@ class Fresh:
         if deleted:
             self._seen.pop(uid, None)
             return True
-        url = (manifest.get("status") or {}).get("url")  # a trigger's is its function's news
+        status = manifest.get("status") or {}  # a trigger's URL and pins are its function's news
         mark = (
             meta.get("generation"),
             meta.get("deletionTimestamp"),
             tuple(meta.get("finalizers") or ()),
-            url,
+            status.get("url"),
+            repr(status.get("pins")),
         )
         news = self._seen.get(uid) != mark
         self._seen[uid] = mark

@@ -38,6 +38,7 @@ from funkhaus.services.notifications import Announcer
 from funkhaus.services.outbox import Outbox
 from funkhaus.services.plans import PlanService
 from funkhaus.services.policies import PolicyFeed, PolicyService
+from funkhaus.services.promotion import PromotionService
 from funkhaus.services.purge import Purge
 from funkhaus.services.quota_requests import QuotaRequestService
 from funkhaus.services.quotas import QuotaService
@@ -171,6 +172,10 @@ def wired(
         stores, sessions, providers, mint, clock, public_url=public_url, redirects=redirects
     )
     functions = FunctionService(stores, acts, cluster, registry)
+    revisions, triggers = (
+        RevisionService(functions, cluster, stores),
+        http_triggers(stores, acts, cluster),
+    )
     return Services(
         stores=stores,
         identities=identities,
@@ -193,8 +198,9 @@ def wired(
         uses=uses,
         refusals=refusals,
         functions=functions,
-        revisions=RevisionService(functions, cluster, stores),
-        http_triggers=http_triggers(stores, acts, cluster),
+        revisions=revisions,
+        promotion=PromotionService(functions, triggers, revisions, cluster),
+        http_triggers=triggers,
         cron_job_triggers=cron_job_triggers(stores, acts, cluster),
         runtimes=RuntimeService(cluster),
         plans=PlanService(stores, founding),

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from funkhaus.services.outbox import Outbox
     from funkhaus.services.plans import PlanService
     from funkhaus.services.policies import PolicyService
+    from funkhaus.services.promotion import PromotionService
     from funkhaus.services.purge import Purge
     from funkhaus.services.quota_requests import QuotaRequestService
     from funkhaus.services.quotas import QuotaService
@@ -88,6 +89,7 @@ class Services:
     refusals: Refusals
     functions: FunctionService
     revisions: RevisionService
+    promotion: PromotionService
     http_triggers: ResourceService
     cron_job_triggers: ResourceService
     runtimes: RuntimeService

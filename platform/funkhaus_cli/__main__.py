@@ -16,6 +16,7 @@ from funkhaus_cli.commands import (  # noqa: F401 - they add themselves to nouns
     deployment,
     policy_activations,
     policy_impact,
+    promotion,
     quota_requests,
     revisions,
     tenant_requests,

@@ -115,6 +115,18 @@ TRIGGERS: dict[str, tuple[dict[str, Any], str]] = {
         "tls-secret-malformed",
     ),
     "methods where no Gateway is": (http_trigger(methods=["GET"]), "route-without-gateway"),
+    "a split where no Gateway is": (
+        http_trigger(backends=[{"revision": "current", "weight": 1}]),
+        "route-without-gateway",
+    ),
+    "a share for a revision nobody keeps": (
+        http_trigger(backends=[{"revision": "hello-0123456789", "weight": 1}]),
+        "split-revision-unknown",
+    ),
+    "shares of nothing": (
+        http_trigger(backends=[{"revision": "current", "weight": 0}]),
+        "split-weightless",
+    ),
 }
 CRON_TRIGGERS: dict[str, tuple[dict[str, Any], str]] = {
     "a schedule in words": (cron_job_trigger(schedule="at noon"), "schedule-malformed"),

@@ -87,6 +87,7 @@ class House:
             self.stores,
             self.decider,
             self.ledger,
+            self.cluster,
             self.clock,
             domain="example.com",
             system_namespace="funkhaus-system",

@@ -83,9 +83,12 @@ def serving(
     lives: Lives | None = None,
     overlap: float = 0.0,
     callers: str = "",
+    gateway: str = "",
     kind: type[Server] = Server,
 ) -> Iterator[Running]:
-    """Serve with OPA at `opa_url`, on a cluster or on the one of `kubeconfig`; `callers` is who may ask, as a file."""
+    """Serve with OPA at `opa_url`, on a cluster or on the one of `kubeconfig`; `callers` is who may ask, as a file, and
+    `gateway` what the platform names.
+    """
     settings = Webhook(
         domain=DOMAIN,
         webhook_url="https://127.0.0.1",
@@ -95,6 +98,7 @@ def serving(
         review_timeout=review_timeout,
         review_limit=review_limit,
         webhook_client_ca_file=callers,
+        gateway=gateway,
     )
     running = Running(demo_stores())
     ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []

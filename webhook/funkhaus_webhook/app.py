@@ -136,6 +136,7 @@ class Server:
             world.stores,
             world.decider,
             LedgerService(world.stores, world.clock),
+            world.cluster,
             world.clock,
             domain=settings.domain,
             system_namespace=settings.system_namespace,

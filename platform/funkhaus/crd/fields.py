@@ -52,6 +52,18 @@ def texts(items: list[Any], path: str) -> Iterator[str]:
         yield item
 
 
+def objects(items: list[Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every item of a list of objects with its path; raises `InvalidError` naming the first that is none."""
+    for index, item in enumerate(items):
+        where = f"{path}[{index}]"
+        if not isinstance(item, dict):
+            shown = str(item)[:80]
+            raise InvalidError.at(
+                Finding("field-type", f"{item!r:.80} is not an object", where, value=shown)
+            )
+        yield where, item
+
+
 def metadata(manifest: dict[str, Any]) -> dict[str, Any]:
     """The object's metadata; an empty object when absent."""
     meta: dict[str, Any] = field(manifest, "metadata", dict, "", {})

@@ -59,6 +59,8 @@ ANNOTATIONS_LIMIT = 256
 TIMEOUT_LIMIT = 24 * 3600
 INTERVAL_LIMIT = 24 * 3600
 """The smallest interval of a schedule is never said to be more than a day (`funkhaus.domain.cron`)."""
+BACKENDS_LIMIT = 16
+"""As many as one HTTPRoute leads to."""
 CONCURRENCY_LIMIT = 10_000
 IDLE_LEAST, IDLE_LIMIT = 5, 7 * 24 * 3600
 """Seconds: going to sleep takes some itself, and a week is for ever."""
@@ -185,7 +187,10 @@ _FUNCTION = object_of(
     },
     optional=frozenset({"idle"}),
 )
-_TRIGGER = object_of({"interval": whole(60, INTERVAL_LIMIT)})
+_TRIGGER = object_of(
+    {"interval": whole(60, INTERVAL_LIMIT), "backends": whole(1, BACKENDS_LIMIT)},
+    optional=frozenset({"backends"}),
+)
 _VARIABLE = text(r"[A-Z_][A-Z0-9_]*", "PATH")
 _APPROVERS = object_of(
     {

@@ -56,6 +56,8 @@ KEPT: dict[str, Any] = {
         "path": _ANY,
         "tls_secret": _ANY,  # its name
         "methods": _ANY,
+        "backends": [{"revision": _ANY, "weight": _ANY, "known": _ANY}],
+        "kept": [_ANY],
         "schedule": {"text": _ANY, "interval": _ANY, "problem": _ANY},
         "time_zone": {"text": _ANY, "known": _ANY},
         "payload": {"bytes": _ANY},

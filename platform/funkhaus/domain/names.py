@@ -22,6 +22,7 @@ HOST_SUFFIX_LIMIT = 200
 
 _LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?\Z")
 _SUFFIX = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_REVISION = re.compile(rf"([a-z][a-z0-9-]*)-[0-9a-f]{{{REVISION_DIGITS}}}\Z")
 _NOT_LABEL = re.compile(r"[^a-z0-9-]+")
 
 
@@ -127,6 +128,12 @@ def split_cluster_namespace(value: str) -> tuple[str, str] | None:
 def revision_name(function: str, digest: str) -> str:
     """The FunctionRevision's name: the function's, and the first digits of the content digest."""
     return f"{function}-{digest.removeprefix('sha256:')[:REVISION_DIGITS]}"
+
+
+def function_of(revision: str) -> str:
+    """The function whose revision is called so; empty for what no revision is called."""
+    found = _REVISION.match(revision)
+    return found[1] if found else ""
 
 
 def default_host(function: str, tenant: str, domain: str) -> str:

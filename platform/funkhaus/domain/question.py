@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.kinds import GROUP
+from funkhaus.domain.split import NO_SPLIT, Split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,7 @@ class Question:
     """`marks` are what the object carries, `owned` what it may carry; `annotations` the names of its other annotations.
 
     `facts.host_suffixes` holds every suffix the tenant may claim hosts in, the default one first. `gateway` is whether the
-    platform names a Gateway for what an Ingress can't say.
+    platform names a Gateway for what an Ingress can't say. `split` is what is known of the revisions a trigger names.
     """
 
     subject: Function | Trigger
@@ -72,6 +73,7 @@ class Question:
     annotations: tuple[str, ...] = ()
     change: Change = field(default_factory=Change)
     gateway: bool = False
+    split: Split = NO_SPLIT
 
 
 @dataclass(frozen=True, slots=True)

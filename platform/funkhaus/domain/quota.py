@@ -1,12 +1,13 @@
 """Quota: what a namespace or a tenant may hold, what an object asks for, and whether that fits.
 
 An object is charged for what it may grow to: every amount of a Function is that of all its replicas at `scaling.max`. What
-still runs of a larger revision counts until it is gone (`funkhaus.services.running`).
+still runs of a larger revision counts until it is gone (`funkhaus.services.running`). A trigger that names revisions is
+charged for each of them, too: they run beside whatever the function serves with.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from funkhaus.domain.quantity import bytes_of, cpu_text, memory_text, millicores
@@ -14,7 +15,7 @@ from funkhaus.domain.trigger import CronJobTrigger, HTTPTrigger
 from funkhaus.domain.verdict import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from funkhaus.domain.function import Function, Resources
     from funkhaus.domain.trigger import Trigger
@@ -169,6 +170,12 @@ def of_replicas(resources: Resources, count: int) -> Amounts:
     )
 
 
+def of_pinned(revisions: Iterable[Resources], count: int) -> Amounts:
+    """What a trigger holds for revisions it names: so many replicas of each, and no function."""
+    found = sum((of_replicas(resources, count) for resources in revisions), NOTHING)
+    return replace(found, functions=0)
+
+
 def replicas_within(function: Function, resources: Resources, now: int) -> int:
     """How many replicas of a revision with `resources` the function's charge covers, where `now` it may have that many.
 
@@ -192,6 +199,7 @@ _WORDS = {
     "hosts": ("hosts", "spec.host"),
 }
 """What each amount is called, and the field that asks for it."""
+_OF_REPLICAS = {"replicas", "cpu_millis", "memory_bytes"}
 
 
 def shown(name: str, value: int) -> int | str:
@@ -212,18 +220,21 @@ def excess(account: Account, before: Amounts, after: Amounts) -> tuple[Finding, 
         held, grows = getattr(account.held, name), getattr(growth, name)
         if grows > 0 and held + grows > hard:
             room = max(0, hard - held + getattr(before, name))
-            found.append(_finding(account, name, held + grows, room, after.replicas))
+            found.append(_finding(account, name, held + grows, room, after))
     return tuple(found)
 
 
-def _finding(account: Account, name: str, value: int, room: int, replicas: int) -> Finding:
+def _finding(account: Account, name: str, value: int, room: int, after: Amounts) -> Finding:
     """`room` is the most this object could be charged of `name`."""
     word, path = _WORDS[name]
+    replicas = after.replicas
     hard = getattr(account.hard, name)
     level = "namespace" if account.namespace else "tenant"
     passes: int | str | None = None
     way = "delete what is not needed"
-    if name == "replicas":
+    if after.triggers and name in _OF_REPLICAS:
+        path, way = "spec.backends", "name fewer revisions, lower the function's scaling.max"
+    elif name == "replicas":
         passes, way = room, f"scaling.max {room} passes" if room else way
     elif name in {"cpu_millis", "memory_bytes"}:
         each = shown(name, room // max(1, replicas)) if room >= replicas else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from funkhaus.domain import requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from funkhaus.domain.function import EnvVar, RevisionSpec
 
@@ -22,6 +22,8 @@ class RevisionState(StrEnum):
     """Asked for last, and not ready yet."""
     FAILED = "failed"
     """Asked for last, and does not become ready."""
+    PINNED = "pinned"
+    """Runs because a trigger's split names it."""
     KEPT = "kept"
     """Served before, and can again."""
     UNUSED = "unused"
@@ -42,12 +44,24 @@ class Kept:
     state: RevisionState = RevisionState.UNUSED
 
 
-def state(name: str, served_at: str, *, active: str, latest: str, failing: bool) -> RevisionState:
-    """The state of a revision; `active` serves, `latest` was asked for last, `failing` says that it does not get ready."""
+def state(
+    name: str,
+    served_at: str,
+    *,
+    active: str,
+    latest: str,
+    failing: bool,
+    pinned: Collection[str] = (),
+) -> RevisionState:
+    """The state of a revision; `active` serves, `latest` was asked for last, `failing` says that it does not get ready;
+    `pinned` run beside them.
+    """
     if name == active:
         return RevisionState.SERVING
     if name == latest:
         return RevisionState.FAILED if failing else RevisionState.STARTING
+    if name in pinned:
+        return RevisionState.PINNED
     return RevisionState.KEPT if served_at else RevisionState.UNUSED
 
 
@@ -55,7 +69,8 @@ def before_this(revisions: Sequence[Kept]) -> Kept | None:
     """Where "back" leads: to the one that serves while another one waits, else to the one that served before it."""
     if any(item.state in {RevisionState.STARTING, RevisionState.FAILED} for item in revisions):
         return next((item for item in revisions if item.state is RevisionState.SERVING), None)
-    served = [item for item in revisions if item.served_at and item.state is RevisionState.KEPT]
+    idle = {RevisionState.KEPT, RevisionState.PINNED}
+    served = [item for item in revisions if item.served_at and item.state in idle]
     return max(served, key=lambda item: (item.served_at, item.created_at), default=None)
 
 

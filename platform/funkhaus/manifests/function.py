@@ -129,15 +129,21 @@ def scales(scaling: Scaling) -> bool:
     return scaling.least < scaling.max
 
 
-def autoscaler(site: Site, function: Function, revision: str, most: int) -> dict[str, Any]:
-    """The HorizontalPodAutoscaler of the revision that serves: at least one replica (it leaves
-    alone what sleeps), at most `most` (`funkhaus.domain.quota.replicas_within`).
+def autoscaler(
+    site: Site, function: Function, revision: str, most: int, *, own: bool = False
+) -> dict[str, Any]:
+    """The HorizontalPodAutoscaler of the revision that serves, under the function's name, or of another one that a trigger
+    names, under its `own`: at least one replica (it leaves alone what sleeps), at most `most`
+    (`funkhaus.domain.quota.replicas_within`).
     """
     scaling = function.spec.scaling
     return {
         **_head(AUTOSCALER),
         "metadata": metadata(
-            site, function.name, owner(function), {labels.FUNCTION: function.name}
+            site,
+            revision if own else function.name,
+            owner(function),
+            {labels.FUNCTION: function.name},
         ),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": revision},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from funkhaus.domain.function import DEFAULT_PORT
 from funkhaus.domain.kinds import HTTP_ROUTE, HTTP_TRIGGER, INGRESS
 from funkhaus.domain.names import default_host
+from funkhaus.domain.trigger import CURRENT, Backend
 from funkhaus.manifests import labels
 from funkhaus.manifests.labels import Owner, Site, metadata
 
@@ -94,7 +95,10 @@ def http_route(
             }
         ],
         "timeouts": {"request": f"{timeout + SLACK}s"},
-        "backendRefs": [_backend(trigger.spec.function, 1)],
+        "backendRefs": [
+            _backend(service(trigger.spec.function, item.revision), item.weight)
+            for item in trigger.spec.backends or (Backend(CURRENT, 1),)
+        ],
     }
     parent = {
         "group": "gateway.networking.k8s.io",
@@ -112,8 +116,22 @@ def http_route(
     }
 
 
-def _backend(service: str, weight: int) -> dict[str, Any]:
-    return {"group": "", "kind": "Service", "name": service, "port": DEFAULT_PORT, "weight": weight}
+def service(function: str, revision: str) -> str:
+    """The Service in front of a backend's pods: the revision's own, or the function's for the current one."""
+    return function if revision == CURRENT else revision
+
+
+def led_to(route: dict[str, Any]) -> frozenset[str]:
+    """The Services an HTTPRoute of ours leads to."""
+    return frozenset(
+        str(backend["name"])
+        for rule in route["spec"].get("rules") or []
+        for backend in rule.get("backendRefs") or []
+    )
+
+
+def _backend(name: str, weight: int) -> dict[str, Any]:
+    return {"group": "", "kind": "Service", "name": name, "port": DEFAULT_PORT, "weight": weight}
 
 
 def _head(kind: Kind, site: Site, trigger: HTTPTrigger, name: str) -> dict[str, Any]:

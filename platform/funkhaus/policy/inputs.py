@@ -15,7 +15,7 @@ from funkhaus.domain import cron, requirements
 from funkhaus.domain.function import Function
 from funkhaus.domain.origin import origin_of
 from funkhaus.domain.quantity import bytes_of, millicores
-from funkhaus.domain.trigger import HTTPTrigger
+from funkhaus.domain.trigger import CURRENT, HTTPTrigger
 
 ANNOTATIONS_LIMIT = 256
 """Names of annotations in a document, the first of them sorted; rules let fewer pass."""
@@ -23,6 +23,7 @@ ANNOTATIONS_LIMIT = 256
 if TYPE_CHECKING:
     from funkhaus.domain.function import EnvVar, FunctionSpec, Source
     from funkhaus.domain.question import Change, Marks, Question
+    from funkhaus.domain.split import Split
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import CronJobTrigger, Trigger
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def document(question: Question) -> dict[str, Any]:
     """The input for one question."""
     subject = question.subject
-    kind, judged = _judged(subject)
+    kind, judged = _judged(subject, question.split)
     return {
         "kind": kind,
         "tenant": _tenant(question.facts),
@@ -47,11 +48,11 @@ def document(question: Question) -> dict[str, Any]:
     }
 
 
-def _judged(subject: Function | Trigger) -> tuple[str, dict[str, Any]]:
+def _judged(subject: Function | Trigger, split: Split) -> tuple[str, dict[str, Any]]:
     if isinstance(subject, Function):
         return "Function", _function(subject)
     if isinstance(subject, HTTPTrigger):
-        return "HTTPTrigger", _http_trigger(subject)
+        return "HTTPTrigger", _http_trigger(subject, split)
     return "CronJobTrigger", _cron_job_trigger(subject)
 
 
@@ -128,13 +129,22 @@ def _variable(item: EnvVar) -> dict[str, Any]:
     return {"name": item.name, "from": "value"}
 
 
-def _http_trigger(trigger: HTTPTrigger) -> dict[str, Any]:
+def _http_trigger(trigger: HTTPTrigger, split: Split) -> dict[str, Any]:
     return {
         "function": trigger.spec.function,
         "host": trigger.spec.host,
         "path": trigger.spec.path,
         "tls_secret": trigger.spec.tls_secret,
         "methods": list(trigger.spec.methods),
+        "backends": [
+            {
+                "revision": item.revision,
+                "weight": item.weight,
+                "known": item.revision == CURRENT or item.revision in split.revisions,
+            }
+            for item in trigger.spec.backends
+        ],
+        "kept": list(split.kept),
     }
 
 

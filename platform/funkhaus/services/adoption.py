@@ -21,6 +21,7 @@ from funkhaus.manifests import labels
 from funkhaus.services import states
 from funkhaus.services.ledger import amounts_of, host_of, taken, version_of
 from funkhaus.services.quotas import check_room, counts_of, share
+from funkhaus.services.splits import charged_beside
 from funkhaus.services.telling import tell
 
 if TYPE_CHECKING:
@@ -83,15 +84,16 @@ class AdoptionService:
     async def _charges(self, place: str, name: str) -> list[tuple[Charge, str]]:
         """What the functions and triggers that are there are charged, and the host each answers for."""
         return [
-            self._charge_of(kind, manifest, name)
+            await self._charge_of(kind, manifest, name)
             for kind in (FUNCTION, HTTP_TRIGGER, CRON_JOB_TRIGGER)
             for manifest in await self._cluster.list(kind, place, limit=OBJECTS_LIMIT)
         ]
 
-    def _charge_of(self, kind: Kind, manifest: Manifest, name: str) -> tuple[Charge, str]:
+    async def _charge_of(self, kind: Kind, manifest: Manifest, name: str) -> tuple[Charge, str]:
         key, now = Key(kind.name, name, manifest["metadata"]["name"]), self._clock.now()
         try:
             amounts, host = amounts_of(kind, manifest), host_of(kind, manifest)
+            amounts += await charged_beside(self._cluster, kind, manifest)
         except InvalidError as error:
             raise ConflictError(
                 f"{kind.name} {key.name!r} there is not of this schema: {error.message}",

@@ -167,8 +167,8 @@ class ImpactService:
             if (known := facts[namespace]) is None:
                 continue  # no tenant's
             try:
-                question = stored_question(
-                    kind, manifest, known, self._domain, gateway=self._gateway
+                question = await stored_question(
+                    self._cluster, kind, manifest, known, self._domain, gateway=self._gateway
                 )
             except FunkhausError:  # stored by another version's schema: nobody can judge it
                 impact.unread += 1

@@ -119,16 +119,21 @@ class LedgerService:
             return await _in_the_way(work, key, amounts)
 
     async def seen(
-        self, kind: Kind, manifest: Manifest, running: Amounts = NOTHING
+        self,
+        kind: Kind,
+        manifest: Manifest,
+        running: Amounts = NOTHING,
+        beside: Amounts = NOTHING,
     ) -> tuple[Finding, ...]:
-        """Settle an object that is there: reserved becomes used, with the amounts of its spec or, where that is more, of
-        what is `running` for it. What runs is counted whatever the quota says.
+        """Settle an object that is there: reserved becomes used, with the amounts of its spec and what it is charged
+        `beside` them (`funkhaus.services.splits`) or, where that is more, of what is `running` for it. What runs is counted
+        whatever the quota says.
 
         One that asks for more than was ever reserved for it got past admission: it takes the room if there is room, and if
         not, what is in the way is returned and nothing is settled. Raises `InvalidError` for a wrong shape.
         """
         tenant, key = whose(kind, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
-        asked, version = amounts_of(kind, manifest), version_of(manifest)
+        asked, version = amounts_of(kind, manifest) + beside, version_of(manifest)
         amounts = asked.most(running)
         host = host_of(kind, manifest)
         for _ in range(ATTEMPTS):
@@ -216,7 +221,7 @@ def whose(kind: Kind, namespace: str, name: str) -> tuple[str, Key]:
 
 
 def amounts_of(kind: Kind, manifest: Manifest) -> Amounts:
-    """What a Function or trigger asks for; raises `InvalidError` for a wrong shape."""
+    """What a Function or trigger asks for by itself; raises `InvalidError` for a wrong shape."""
     if kind == FUNCTION:
         return asked_by(function_crd.parse(manifest))
     if kind == CRON_JOB_TRIGGER:

@@ -14,11 +14,12 @@ from funkhaus.domain.function import Function
 from funkhaus.domain.kinds import CRON_JOB_TRIGGER, FUNCTION, HTTP_TRIGGER, Kind
 from funkhaus.domain.question import Question
 from funkhaus.services.marks import marks_of, other_annotations, owned_by_platform
+from funkhaus.services.splits import split_of
 
 if TYPE_CHECKING:
     from funkhaus.domain.tenant import TenantFacts
     from funkhaus.domain.trigger import Trigger
-    from funkhaus.ports import Manifest
+    from funkhaus.ports import Cluster, Manifest
 
 GENERATED_FROM = 58
 """Characters of ``generateName`` that end up in the name."""
@@ -33,18 +34,26 @@ def full(facts: TenantFacts, domain: str) -> TenantFacts:
     return dataclasses.replace(facts, host_suffixes=(own, *granted))
 
 
-def stored_question(
-    kind: Kind, manifest: Manifest, facts: TenantFacts, domain: str, *, gateway: bool
+async def stored_question(
+    cluster: Cluster,
+    kind: Kind,
+    manifest: Manifest,
+    facts: TenantFacts,
+    domain: str,
+    *,
+    gateway: bool,
 ) -> Question:
     """The question about an object as it is stored, where nothing changes; raises `InvalidError` for a wrong shape."""
     marks, known = marks_of(manifest), full(facts, domain)
+    subject = named_subject(kind, manifest)
     return Question(
-        named_subject(kind, manifest),
+        subject,
         known,
         marks,
         owned_by_platform(marks, known),
         other_annotations(manifest),
         gateway=gateway,
+        split=await split_of(cluster, subject),
     )
 
 

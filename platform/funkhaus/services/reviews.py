@@ -61,6 +61,7 @@ from funkhaus.services.questions import (
     subject_of,
     with_a_name,
 )
+from funkhaus.services.splits import split_of
 from funkhaus.services.turns import Turns
 from funkhaus.services.verdicts import Verdicts
 
@@ -69,10 +70,8 @@ if TYPE_CHECKING:
 
     from funkhaus.domain.approval import Approval
     from funkhaus.domain.decision import Decision
-    from funkhaus.domain.function import Function
     from funkhaus.domain.tenant import TenantFacts
-    from funkhaus.domain.trigger import Trigger
-    from funkhaus.ports import AuditRow, Clock, Decider, Manifest, Stores, TenantWork
+    from funkhaus.ports import AuditRow, Clock, Cluster, Decider, Manifest, Stores, TenantWork
     from funkhaus.services.ledger import LedgerService
 
 _KUBERNETES = "system:serviceaccount:kube-system:"
@@ -142,6 +141,7 @@ class ReviewService:
         stores: Stores,
         decider: Decider,
         ledger: LedgerService,
+        cluster: Cluster,
         clock: Clock,
         *,
         domain: str,
@@ -154,7 +154,7 @@ class ReviewService:
         self._stores = stores
         self._decider = decider
         self._verdicts = Verdicts(decider, clock)
-        self._ledger = ledger
+        self._ledger, self._cluster = ledger, cluster
         self._holding = Holding(stores, clock)
         self._clock = clock
         self._domain, self._gateway = domain, gateway
@@ -188,7 +188,9 @@ class ReviewService:
         return await self._judge_stored(CRON_JOB_TRIGGER, manifest, facts)
 
     async def _judge_stored(self, kind: Kind, manifest: Manifest, facts: TenantFacts) -> Verdict:
-        question = stored_question(kind, manifest, facts, self._domain, gateway=self._gateway)
+        question = await stored_question(
+            self._cluster, kind, manifest, facts, self._domain, gateway=self._gateway
+        )
         return await self._decider.decide(question)
 
     async def _within(
@@ -254,7 +256,7 @@ class ReviewService:
         whole = dataclasses.replace(named, manifest=applied(named.manifest, patch))
         if self._unjudged(whole):
             return added
-        given = await self._verdicts.first(self._question(whole, facts))
+        given = await self._verdicts.first(await self._question(whole, facts))
         if not given.verdict.denied:
             return added
         judgement = Judgement(self._said(whole, given.verdict), tenant=facts.tenant)
@@ -270,19 +272,19 @@ class ReviewService:
             return Judgement(error=resting(facts.objections), tenant=facts.tenant)
         if unjudged:
             return Judgement()
-        given = await self._verdicts.second(self._question(review, facts))
+        given = await self._verdicts.second(await self._question(review, facts))
         question = given.question
         judgement = Judgement(self._said(review, given.verdict), tenant=facts.tenant)
         self._note(decided(review, question, judgement.verdict, given.at))
         if judgement.refused:
             return judgement
         row = None if self._is_platform(review) else row_of(review, judgement)
-        judgement = await self._reserve(review, question.subject, facts, judgement, row)
+        judgement = await self._reserve(review, question, judgement, row)
         if judgement.refused:
             return judgement
         return dataclasses.replace(judgement, audited=True if row and not review.dry_run else None)
 
-    def _question(self, review: Review, facts: TenantFacts) -> Question:
+    async def _question(self, review: Review, facts: TenantFacts) -> Question:
         """What the policy engine is asked about a change; raises `InvalidError`."""
         marks = marks_of(review.manifest)
         if self._is_platform(review):
@@ -295,7 +297,8 @@ class ReviewService:
         change = Change()
         if _is_anew(review):
             change = Change(Doing(review.operation.value), self._clock.now())
-        return Question(subject, facts, marks, owned, others, change, self._gateway)
+        split = await split_of(self._cluster, subject)
+        return Question(subject, facts, marks, owned, others, change, self._gateway, split)
 
     def _said(self, review: Review, verdict: Verdict) -> Verdict:
         return verdict if _is_anew(review) else verdict.asking_nothing
@@ -313,12 +316,12 @@ class ReviewService:
     async def _reserve(
         self,
         review: Review,
-        subject: Function | Trigger,
-        facts: TenantFacts,
+        question: Question,
         judgement: Judgement,
         row: AuditRow | None,
     ) -> Judgement:
         """Quota for an object that all else lets in, on record with it, and the approval it needs: in one transaction."""
+        subject, facts, split = question.subject, question.facts, question.split
         key, asked = Key(review.kind.name, facts.namespace, subject.name), judgement
 
         async def ask(work: TenantWork) -> None:
@@ -339,7 +342,7 @@ class ReviewService:
         objections = await self._ledger.reserve(
             facts.tenant,
             key,
-            asked_by(subject),
+            asked_by(subject) + split.charge(split.replicas),
             version_of(review.old),
             host=subject.spec.host if isinstance(subject, HTTPTrigger) else "",
             row=row,

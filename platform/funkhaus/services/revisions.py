@@ -50,7 +50,7 @@ class RevisionService:
     async def all(self, asker: Asker, place: Place, name: str) -> Sequence[Kept]:
         """All that are kept, oldest first; raises `NotFoundError`, `ForbiddenError`."""
         async with self._functions.reading(asker, place, Permission.FUNCTION_READ, name) as where:
-            _, found = await self._read(asker, where, name)
+            _, found = await self.read(asker, where, name)
         return found
 
     async def names(self, asker: Asker, place: Place) -> Mapping[str, str]:
@@ -72,15 +72,22 @@ class RevisionService:
         return known
 
     async def rollback(
-        self, asker: Asker, place: Place, name: str, to: str = "", *, dry_run: bool = False
+        self,
+        asker: Asker,
+        place: Place,
+        name: str,
+        to: str = "",
+        *,
+        dry_run: bool = False,
+        verb: str = "rollback",
     ) -> Manifest:
-        """The Function, asking for revision `to` again, or for the one before this without one.
+        """The Function, asking for revision `to` again, or for the one before this without one; `verb` is the audit log's.
 
         Raises `NotFoundError` for a revision there isn't, `ConflictError` when there is none to go back to or its source
         was not kept, and as `ResourceService.update` does: today's rules judge it.
         """
         async with self._functions.reading(asker, place, Permission.FUNCTION_WRITE, name) as where:
-            function, found = await self._read(asker, where, name)
+            function, found = await self.read(asker, where, name)
         target = named(found, name, to) if to else revisions.before_this(found)
         if target is None:
             raise ConflictError(
@@ -96,12 +103,13 @@ class RevisionService:
         wanted = {key: value for key, value in spec.items() if key not in OF_REVISIONS} | asked
         return await self._functions.update(
             asker, place, name, difference(spec, wanted),
-            dry_run=dry_run, verb="rollback", detail={"revision": target.name},
+            dry_run=dry_run, verb=verb, detail={"revision": target.name},
         )  # fmt: skip
 
-    async def _read(
+    async def read(
         self, asker: Asker, where: Namespace, name: str
     ) -> tuple[Manifest, Sequence[Kept]]:
+        """A function and what it keeps, oldest first, inside a `reading` block."""
         function = await self._functions.one(asker, where, name)
         items = await self._cluster.list(
             FUNCTION_REVISION,
@@ -143,6 +151,7 @@ def state_of(manifest: Manifest, function: Manifest) -> revisions.RevisionState:
         active=str(status.get("revision") or ""),
         latest=str(status.get("latestRevision") or ""),
         failing=ready.get("status") == "False",
+        pinned=status.get("pinnedRevisions") or (),
     )
 
 

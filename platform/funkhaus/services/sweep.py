@@ -25,11 +25,13 @@ from funkhaus.services.ledger import (
     whose,
 )
 from funkhaus.services.running import running
+from funkhaus.services.splits import charged_beside
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from funkhaus.domain.kinds import Kind
+    from funkhaus.domain.quota import Amounts
     from funkhaus.ports import Clock, Cluster, Manifest, Stores
 
 ARRIVAL = timedelta(seconds=90)
@@ -121,7 +123,7 @@ class Sweep:
         legible, host, asked = True, "", NOTHING
         try:
             if live:
-                host, asked = host_of(kind, live), amounts_of(kind, live)
+                host, asked = host_of(kind, live), await self._asked(kind, live)
         except InvalidError:
             legible = False
         uncovered = not charge.held.covers(asked)
@@ -149,10 +151,17 @@ class Sweep:
         except ConflictError:
             return
 
+    async def _asked(self, kind: Kind, live: Manifest) -> Amounts:
+        return amounts_of(kind, live) + await charged_beside(self._cluster, kind, live)
+
+    async def _used(self, kind: Kind, live: Manifest) -> Amounts:
+        asked = await self._asked(kind, live)
+        return asked.most(await running(self._cluster, kind, live))
+
     async def _as_seen(self, charge: Charge, kind: Kind, live: Manifest) -> Charge:
         now = self._clock.now()
         try:
-            used = amounts_of(kind, live).most(await running(self._cluster, kind, live))
+            used = await self._used(kind, live)
         except InvalidError:  # stored by another version's schema: as it was, and looked at again
             return replace(charge, checked_at=now)
         return replace(charge, used=used, version=version_of(live), checked_at=now).settled()
@@ -167,7 +176,7 @@ class Sweep:
             return Swept()  # the second part sees to it
         asked = before.asked_at if before else None
         if before and asked and asked > now - ARRIVAL:
-            used = amounts_of(kind, live).most(await running(self._cluster, kind, live))
+            used = await self._used(kind, live)
             after = before.see(used, version_of(live), now)
         else:
             after = await self._as_seen(before or Charge(key, now), kind, live)

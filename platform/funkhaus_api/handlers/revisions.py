@@ -1,4 +1,4 @@
-"""A function's revisions, and going back to one."""
+"""A function's revisions, going back to one, and having one for all calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from funkhaus_api.pages import Page
 from funkhaus_api.places import NAMESPACE, answer, place
 from funkhaus_api.wire.reading import Query, read_body
 from funkhaus_api.wire.resources import resource
-from funkhaus_api.wire.revisions import Rollback, revision, whole
+from funkhaus_api.wire.revisions import Promote, Rollback, promotion, revision, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,16 @@ async def rollback(request: web.Request) -> web.Response:
     return answer(resource(where, stored))
 
 
+async def promote(request: web.Request) -> web.Response:
+    """One revision for all calls; 202 while it does not serve yet: ask again."""
+    where, dry_run = place(request), Query(request, ["dryRun"]).flag("dryRun")
+    body = await read_body(request, Promote)
+    found = await services(request).promotion.promote(
+        asker(request), where, request.match_info["function"], body.revision, dry_run=dry_run
+    )
+    return answer(promotion(where, found), 200 if found.done or dry_run else 202)
+
+
 def _before(found: Sequence[Kept]) -> dict[str, Kept | None]:
     """For each the one made before it."""
     return {item.name: before for item, before in zip(found, [None, *found], strict=False)}
@@ -66,4 +76,5 @@ ROUTES = [
     web.get(REVISIONS, history, allow_head=False),
     web.get(f"{REVISIONS}/{{revision}}", show, allow_head=False),
     web.post(f"{FUNCTION}/rollback", rollback),
+    web.post(f"{FUNCTION}/promote", promote),
 ]

@@ -10,17 +10,36 @@ from funkhaus.crd.function import env_manifest, source_manifest
 from funkhaus.domain.function import Source
 from funkhaus.domain.revision import changes
 from funkhaus_api.wire.reading import Body
+from funkhaus_api.wire.resources import resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from funkhaus.domain.revision import Kept
+    from funkhaus.services.promotion import Promotion
+    from funkhaus.services.resources import Place
 
 
 class Rollback(Body):
     """Which revision to go back to; none: the one before this."""
 
     revision: str = Field(default="", max_length=64)
+
+
+class Promote(Body):
+    """Which revision is to get all calls; none: the one that was asked for last."""
+
+    revision: str = Field(default="", max_length=64)
+
+
+def promotion(place: Place, found: Promotion) -> dict[str, Any]:
+    """How far it is."""
+    return {
+        "revision": found.revision,
+        "done": found.done,
+        "triggers": list(found.triggers),
+        "function": resource(place, found.function),
+    }
 
 
 def revision(item: Kept, before: Kept | None, names: Mapping[str, str]) -> dict[str, Any]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 DIGITS = 12
 """Of an image's digest, as far as it is shown."""
-_COLOURS = {"serving": "green", "failed": "red", "starting": "yellow"}
-_WAITS = {"starting", "failed"}
+_COLOURS = {"serving": "green", "pinned": "green", "failed": "red", "starting": "yellow"}
+_WAITS, _IDLE = {"starting", "failed"}, {"kept", "pinned"}
 
 
 @function.command("history")
@@ -103,7 +103,7 @@ def _sides(
     elif waiting:
         old, new = serving, waiting
     else:
-        served = [item for item in items if item["state"] == "kept" and item["servedAt"]]
+        served = [item for item in items if item["state"] in _IDLE and item["servedAt"]]
         last: Mapping[str, Any] = max(served, key=lambda item: item["servedAt"], default={})
         old, new = str(last.get("name", "")), serving
     if not old or not new:

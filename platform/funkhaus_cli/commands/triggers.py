@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from funkhaus_cli import split
 from funkhaus_cli.commands import callers
 from funkhaus_cli.commands.cron import cronjob
 from funkhaus_cli.completion import FUNCTION, TRIGGER
@@ -59,14 +60,22 @@ def _described(*, required: bool) -> Callable[[F], F]:
             help="Method it answers to, repeatable or with commas between [all].",
         ),
         click.option(
+            "--split",
+            "splits",
+            multiple=True,
+            metavar="REVISION=WEIGHT",
+            help="Share of the calls for a revision (name, digits, or current for the one that serves), repeatable or with "
+            "commas between [all to current].",
+        ),
+        click.option(
             "--dry-run", is_flag=True, help="Ask the server what it would store; store nothing."
         ),
     )
     return together(flags)
 
 
-def _spec(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """What was named, and nothing else."""
+def _spec(session: Session, flags: Mapping[str, Any], function: str) -> dict[str, Any]:
+    """What was named, and nothing else; `function` is whose revisions are meant where digits are given."""
     path, secret = flags["path"], flags["tls_secret"]
     if path is not None and not path.startswith("/"):
         path = f"/{path}"  # Kubeless wrote paths without their first slash
@@ -77,6 +86,7 @@ def _spec(flags: Mapping[str, Any]) -> dict[str, Any]:
         "path": path,
         "tls": None if secret is None else {"secretName": secret},
         "methods": named or None,
+        "backends": split.backends(session, function, flags["splits"]) or None,
     }
     return {key: value for key, value in fields.items() if value is not None}
 
@@ -109,7 +119,7 @@ def create(
     **flags: Any,  # noqa: ANN401 - click's
 ) -> None:  # fmt: skip
     """Make a function reachable, and print its URL."""
-    spec = _spec(flags)
+    spec = _spec(session, flags, flags["function_name"])
     params = flags_set(dryRun=dry_run, force=force and replace)
     if replace:
         document = session.api.put(session.path(PLURAL, name), {"spec": spec}, params)
@@ -136,24 +146,30 @@ def create(
     examples=(
         "funkhaus trigger http update orders --path /v2/orders",
         "funkhaus trigger http update orders --any-method",
+        "funkhaus trigger http update orders --split 3f9a1c=90 --split current=10",
     ),
 )
 @click.argument("name", type=TRIGGER)
 @_described(required=False)
 @click.option("--no-tls", is_flag=True, help="Without a certificate of its own from now on.")
 @click.option("--any-method", is_flag=True, help="Answer to every method from now on.")
+@click.option("--no-split", is_flag=True, help="All calls to the revision that serves from now on.")
 @output(("table", "json", "yaml", "name"))
 @namespaced
 @click.pass_obj
 def update(
-    session: Session, /, name: str, *, no_tls: bool, any_method: bool, dry_run: bool, output: str,
+    session: Session, /, name: str, *, no_tls: bool, any_method: bool, no_split: bool, dry_run: bool, output: str,
     **flags: Any,  # noqa: ANN401 - click's
 ) -> None:  # fmt: skip
     """Change what the flags name, and nothing else."""
-    patch = _spec(flags)
+    function = flags["function_name"] or ""
+    if flags["splits"] and not function:
+        function = session.api.get(session.path(PLURAL, name))["spec"]["function"]
+    patch = _spec(session, flags, function)
     for flag, field, given in (
         ("--no-tls", "tls", no_tls),
         ("--any-method", "methods", any_method),
+        ("--no-split", "backends", no_split),
     ):
         if given and field in patch:
             raise click.UsageError(f"{flag} and a value for {field}: one of the two passes")
@@ -188,6 +204,7 @@ def _columns(now: datetime) -> list[Column]:
         Column("HOST", lambda item: item["spec"].get("host"), wide=True),
         Column("PATH", lambda item: item["spec"].get("path"), wide=True),
         Column("METHODS", lambda item: ",".join(item["spec"].get("methods") or []), wide=True),
+        Column("SPLIT", lambda item: split.text(item["spec"].get("backends") or []), wide=True),
         Column("TLS", lambda item: (item["spec"].get("tls") or {}).get("secretName"), wide=True),
     ]
 
@@ -215,6 +232,7 @@ def _page(document: Mapping[str, Any]) -> Iterator[str]:
         ("URL", status.get("url") or "none yet"),
         ("State", sentence(document)),
         ("Methods", ", ".join(spec.get("methods") or []) or "all"),
+        ("Split", split.text(spec.get("backends") or [])),
         ("Certificate", (spec.get("tls") or {}).get("secretName") or ""),
     )
 

@@ -10,7 +10,7 @@ from funkhaus.crd import function as function_crd
 from funkhaus.crd import revision as revision_crd
 from funkhaus.domain.errors import PolicyError
 from funkhaus.domain.function import RevisionSpec, Source, source_digest
-from funkhaus.domain.kinds import FUNCTION, FUNCTION_REVISION
+from funkhaus.domain.kinds import FUNCTION, FUNCTION_REVISION, HTTP_TRIGGER
 from funkhaus.domain.names import revision_name
 from funkhaus.domain.question import CREATED_BY
 from funkhaus.domain.subject import Role
@@ -214,3 +214,121 @@ async def test_who_only_reads_goes_nowhere(world: World, owner: Client, viewer: 
 @pytest.mark.parametrize("body", [{"revision": 3}, {"to": "x"}, {"revision": "x" * 65}])
 async def test_a_body_that_says_something_else(owner: Client, body: Any) -> None:
     (await owner.post(f"{AT}/rollback", body)).problem(422, "invalid")
+
+
+# ── promotion ──
+
+
+def splits(world: World, *names: str, function: str = "hello") -> None:
+    """Triggers whose calls are shared out."""
+    for name in names:
+        world.cluster.put(
+            {
+                "apiVersion": HTTP_TRIGGER.api_version,
+                "kind": "HTTPTrigger",
+                "metadata": {"namespace": PLACE, "name": name},
+                "spec": {
+                    "function": function,
+                    "host": "x.blue.example.com",
+                    "path": "/",
+                    "backends": [{"revision": "current", "weight": 1}],
+                },
+            },
+            "funkhaus-api",
+        )
+
+
+def seen(world: World) -> None:
+    """The controller saw what is asked for."""
+    live = world.cluster.find(FUNCTION, PLACE, "hello")
+    status = live["status"] | {"observedGeneration": live["metadata"]["generation"]}
+    world.cluster.write_status(FUNCTION, PLACE, "hello", status)
+
+
+def split(world: World, name: str) -> bool:
+    return "backends" in world.cluster.find(HTTP_TRIGGER, PLACE, name)["spec"]
+
+
+async def test_the_one_that_serves_gets_all_calls(world: World, owner: Client) -> None:
+    store(world, spec(), 1, 1)
+    new = store(world, spec(timeout=31), 2, 2)
+    standing(world, new)
+    seen(world)
+    splits(world, "web", "shop")
+    splits(world, "other", function="other")
+    dry = await owner.post(f"{AT}/promote?dryRun=true", {})
+    assert (dry.json["done"], dry.json["triggers"]) == (False, ["shop", "web"])
+    assert split(world, "web")
+    found = await owner.post(f"{AT}/promote", {})
+    assert (found.status, found.json["revision"], found.json["done"]) == (200, new, True)
+    assert found.json["triggers"] == ["shop", "web"]
+    assert not split(world, "web")
+    assert not split(world, "shop")
+    assert split(world, "other")
+    assert world.cluster.subjects[-1].groups == ("fh:blue:owner",), "written as the user"
+    rows = [row for row in world.memory.state.audit if row.action == "httptrigger:promote"]
+    assert [row.detail for row in rows if "dryRun" not in row.detail] == [{"revision": new}] * 2
+    again = await owner.post(f"{AT}/promote", {"revision": new})
+    assert (again.status, again.json["done"], again.json["triggers"]) == (200, True, [])
+
+
+async def test_another_one_serves_before_splits_end(world: World, owner: Client) -> None:
+    old = store(world, spec(), 1, 1)
+    new = store(world, spec(timeout=31), 2, 2)
+    standing(world, new)
+    seen(world)
+    splits(world, "web")
+    found = await owner.post(f"{AT}/promote", {"revision": old})
+    assert (found.status, found.json["done"], found.json["revision"]) == (202, False, old)
+    assert found.json["function"]["spec"]["timeout"] == 30
+    assert split(world, "web")
+    generation = world.cluster.find(FUNCTION, PLACE, "hello")["metadata"]["generation"]
+    assert (await owner.post(f"{AT}/promote", {"revision": old})).status == 202
+    assert world.cluster.find(FUNCTION, PLACE, "hello")["metadata"]["generation"] == generation
+    standing(world, new, old, "Unknown")
+    seen(world)
+    assert (await owner.post(f"{AT}/promote", {"revision": old})).status == 202
+    assert split(world, "web")
+    standing(world, old)
+    seen(world)
+    found = await owner.post(f"{AT}/promote", {"revision": old})
+    assert (found.status, found.json["triggers"]) == (200, ["web"])
+    assert not split(world, "web")
+
+
+async def test_what_was_deployed_a_moment_ago_is_not_taken_for_what_was_before(
+    world: World, owner: Client
+) -> None:
+    store(world, spec(), 1, 1)
+    new = store(world, spec(timeout=31), 2, 2)
+    standing(world, new)
+    seen(world)
+    splits(world, "web")
+    changed = {"spec": {"timeout": 33}}
+    assert (await owner.patch(AT, changed)).status == 200
+    detail = (await owner.post(f"{AT}/promote", {})).problem(409, "conflict")["detail"]
+    assert "a moment ago" in detail
+    assert world.cluster.find(FUNCTION, PLACE, "hello")["spec"]["timeout"] == 33
+
+
+async def test_nothing_to_promote(world: World, owner: Client, viewer: Client) -> None:
+    name = store(world, spec(), 1, 1)
+    standing(world, name)
+    seen(world)
+    detail = (await owner.post(f"{AT}/promote", {})).problem(409, "conflict")["detail"]
+    assert "no trigger of function 'hello' splits" in detail
+    splits(world, "web")
+    (await viewer.post(f"{AT}/promote", {})).problem(403, "forbidden")
+    (await owner.post(f"{AT}/promote", {"revision": "nix"})).problem(404, "not-found")
+    (await owner.post(f"{AT}/promote", {"to": name})).problem(422, "invalid")
+    assert split(world, "web")
+
+
+async def test_a_pinned_revision_is_said_to_be(world: World, owner: Client) -> None:
+    old = store(world, spec(), 1, 1)
+    new = store(world, spec(timeout=31), 2, 2)
+    status = {"revision": new, "latestRevision": new, "pinnedRevisions": [old]}
+    world.cluster.write_status(FUNCTION, PLACE, "hello", status)
+    found = (await owner.get(f"{AT}/revisions")).json["items"]
+    assert [item["state"] for item in found] == ["serving", "pinned"]
+    assert (await owner.post(f"{AT}/rollback", {})).json["spec"]["timeout"] == 30

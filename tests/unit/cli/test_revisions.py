@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from .fake_answers import Refusal
-from .fake_api import function, revision
+from .fake_api import condition, function, revision, trigger
 
 if TYPE_CHECKING:
-    import httpx
-
     from .conftest import Terminal
     from .fake_api import FakeApi
 
@@ -137,3 +136,58 @@ def test_a_refusal_is_told(funkhaus: Terminal, api: FakeApi) -> None:
     ran = funkhaus("function", "rollback", "hello")
     assert ran.code != 0
     assert "no revision that served before" in ran.err
+
+
+def test_promote_leads_all_calls_to_the_last_one(funkhaus: Terminal, api: FakeApi) -> None:
+    api.triggers["web"] = trigger("web", spec={"function": "hello", "backends": [{}]})
+    ran = funkhaus("function", "promote", "hello")
+    assert ran.out == (
+        "Promoted function hello in demo/default: revision hello-bbbbbbbbbb gets all calls, no split any more: web.\n"
+    )
+    ((_, path, body),) = api.asked("POST")
+    assert (path, body) == ("/v1/tenants/demo/namespaces/default/functions/hello/promote", {})
+
+
+def test_promote_sees_it_through(funkhaus: Terminal, api: FakeApi) -> None:
+    """One that does not serve yet takes over first; then the same revision is asked for once more."""
+    answers = [(202, False), (202, False), (200, True)]
+
+    def step(_: httpx.Request) -> httpx.Response:
+        status, done = answers.pop(0)
+        body = {
+            "revision": "hello-aaaaaaaaaa",
+            "done": done,
+            "triggers": [],
+            "function": function(),
+        }
+        return httpx.Response(status, json=body)
+
+    api.scripts["promoteFunction"] = step
+    ran = funkhaus("function", "promote", "hello", "--revision", "aaaa")
+    assert ran.code == 0
+    assert ran.out.startswith(
+        "Revision hello-aaaaaaaaaa takes over; splits stand until it serves.\n"
+    )
+    assert ran.out.endswith("revision hello-aaaaaaaaaa gets all calls, no trigger splits.\n")
+    assert [body for _, _, body in api.asked("POST")] == [
+        {"revision": "aaaa"},
+        {"revision": "hello-aaaaaaaaaa"},
+        {"revision": "hello-aaaaaaaaaa"},
+    ]
+
+
+def test_promote_gives_up_in_time(funkhaus: Terminal, api: FakeApi) -> None:
+    body = {"revision": "hello-aaaaaaaaaa", "done": False, "triggers": [], "function": function()}
+    api.scripts["promoteFunction"] = lambda _: httpx.Response(202, json=body)
+    ran = funkhaus("function", "promote", "hello", "--revision", "aaaa", "--no-wait")
+    assert "promote it once more when it serves" in ran.out
+    api.functions["hello"]["status"]["conditions"] = [condition("Ready", "False", "OOMKilled")]
+    ran = funkhaus("function", "promote", "hello", "--revision", "aaaa", "--wait-timeout", "0.2")
+    assert ran.code == 6
+
+
+def test_a_dry_promotion_says_what_would_be(funkhaus: Terminal, api: FakeApi) -> None:
+    api.triggers["web"] = trigger("web", spec={"function": "hello", "backends": [{}]})
+    ran = funkhaus("function", "promote", "hello", "--dry-run")
+    assert "nothing was changed" in ran.err
+    assert "would get all calls; these triggers would split no more: web" in ran.out

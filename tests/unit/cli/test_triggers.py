@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .fake_answers import Refusal
-from .fake_api import condition, finding, function, trigger
+from .fake_api import condition, finding, function, revision, trigger
 
 if TYPE_CHECKING:
     import httpx
@@ -209,3 +209,47 @@ def test_autoscale_bounds_are_the_servers_to_judge(funkhaus: Terminal, api: Fake
     funkhaus("autoscale", "create", "hello", "--min", "0", "--max", "-1")
     ((_, _, body),) = api.asked("PUT")
     assert body == {"min": 0, "max": -1}
+
+
+OLD = "hello-aaaaaaaaaa"
+
+
+def test_a_split_names_revisions_by_name_or_digits_or_what_serves(
+    funkhaus: Terminal, api: FakeApi
+) -> None:
+    api.functions["hello"] = function()
+    api.revisions = [revision("aaaaaaaaaa")]
+    api.triggers["web"] = trigger("web", spec={"function": "hello", "path": "/"})
+    ran = funkhaus(
+        "trigger", "http", "update", "web", "--split", "aaaa=90", "--split", "current=10"
+    )
+    assert ran.code == 0
+    wanted = [{"revision": OLD, "weight": 90}, {"revision": "current", "weight": 10}]
+    assert api.triggers["web"]["spec"]["backends"] == wanted
+    assert funkhaus("trigger", "http", "update", "web", "--split", f"{OLD}=1,current=0").code == 0
+    assert [item["weight"] for item in api.triggers["web"]["spec"]["backends"]] == [1, 0]
+    page = funkhaus("trigger", "http", "describe", "web").out
+    assert f"{OLD} 100 %, current 0 %" in page
+    assert funkhaus("trigger", "http", "update", "web", "--no-split").code == 0
+    assert "backends" not in api.triggers["web"]["spec"]
+
+
+def test_what_nobody_keeps_is_admissions_to_refuse(funkhaus: Terminal, api: FakeApi) -> None:
+    api.functions["hello"] = function()
+    api.triggers["web"] = trigger("web", spec={"function": "hello"})
+    assert funkhaus("trigger", "http", "update", "web", "--split", "zzz=-1").code == 0
+    assert api.triggers["web"]["spec"]["backends"] == [{"revision": "zzz", "weight": -1}]
+
+
+@pytest.mark.parametrize("text", ["aaaa", "aaaa=", "=1", "aaaa=x", "a/b=1", "aaaa=1=2", ""])
+def test_a_share_that_is_none(funkhaus: Terminal, api: FakeApi, text: str) -> None:
+    api.triggers["web"] = trigger("web", spec={"function": "hello"})
+    ran = funkhaus("trigger", "http", "update", "web", "--split", text)
+    assert ran.code == 2
+    assert "is not REVISION=WEIGHT" in ran.err
+
+
+def test_to_split_and_not_to_split_is_one_of_the_two(funkhaus: Terminal, api: FakeApi) -> None:
+    api.triggers["web"] = trigger("web", spec={"function": "hello"})
+    ran = funkhaus("trigger", "http", "update", "web", "--split", "current=1", "--no-split")
+    assert ran.code == 2

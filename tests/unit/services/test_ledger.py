@@ -57,6 +57,7 @@ class House:
             self.stores,
             self.decider,
             self.ledger,
+            self.cluster,
             self.clock,
             domain=DOMAIN,
             system_namespace="funkhaus-system",

@@ -26,6 +26,7 @@ from funkhaus.domain.verdict import Finding, Outcome
 from funkhaus.services.ledger import LedgerService
 from funkhaus.services.reviews import Judgement, Operation, Review, ReviewService
 from tests.support.clock import FakeClock
+from tests.support.cluster import MemoryCluster
 from tests.support.decider import FakeDecider
 from tests.support.questions import DOMAIN, FACTS, function, http_trigger
 from tests.support.stores import MemoryStores
@@ -44,6 +45,7 @@ class House:
     def __init__(self, stores: MemoryStores | None = None) -> None:
         self.stores = stores or MemoryStores()
         self.decider = FakeDecider()
+        self.cluster = MemoryCluster()
         self.noted: list[Decision] = []
         self.stores.state.tenants["demo"] = Tenant("demo", "small")
         quota = NamespaceQuota(20, 20, 20, 4000, 4 * 1024**3)
@@ -53,6 +55,7 @@ class House:
             self.stores,
             self.decider,
             LedgerService(self.stores, FakeClock()),
+            self.cluster,
             FakeClock(),
             domain=DOMAIN,
             system_namespace="funkhaus-system",
@@ -473,6 +476,7 @@ async def test_b56_a_review_ends_at_its_deadline(house: House) -> None:
         house.stores,
         Slow(),
         LedgerService(house.stores, FakeClock()),
+        house.cluster,
         FakeClock(),
         domain=DOMAIN,
         system_namespace="funkhaus-system",

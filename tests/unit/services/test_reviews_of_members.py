@@ -33,6 +33,7 @@ class Told(House):
             self.stores,
             self.decider,
             LedgerService(self.stores, FakeClock()),
+            self.cluster,
             FakeClock(),
             domain=DOMAIN,
             system_namespace="funkhaus-system",

@@ -14,6 +14,7 @@ from funkhaus_webhook.reviewing import patience
 from funkhaus_webhook.router import Phase, Router
 from tests.support.admission import admission_review, body
 from tests.support.clock import FakeClock
+from tests.support.cluster import MemoryCluster
 from tests.support.decider import FakeDecider
 from tests.support.questions import DOMAIN, function, http_trigger
 from tests.support.stores import MemoryStores
@@ -44,6 +45,7 @@ def router(kind: type[ReviewService] = ReviewService) -> Router:
         stores,
         FakeDecider(),
         ledger,
+        MemoryCluster(),
         FakeClock(),
         domain=DOMAIN,
         system_namespace="funkhaus-system",

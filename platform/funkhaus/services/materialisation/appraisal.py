@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd.conditions import APPROVED, ASLEEP, DEGRADED, READY, WAKING, Condition
 from funkhaus.services.materialisation.building import UNDER_WAY
-from funkhaus.services.materialisation.diagnosis import replicas, trouble
+from funkhaus.services.materialisation.diagnosis import Trouble, replicas, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from funkhaus.ports import Manifest
-    from funkhaus.services.materialisation.diagnosis import Trouble
     from funkhaus.services.materialisation.observed import Observed
     from funkhaus.services.materialisation.rollout import Rolled
+
+
+PINNED_SHOWN = 64
+"""Names in a status."""
 
 
 def appraise(
@@ -26,13 +29,23 @@ def appraise(
         return _held(rolled, held)
     wrong = _trouble(seen, rolled, rolled.desired, now)
     say = _alone if rolled.desired == rolled.active else _rolling
-    return say(rolled, wrong), _degraded(wrong or _trouble(seen, rolled, rolled.active, now))
+    others = wrong or _trouble(seen, rolled, rolled.active, now) or _of_pins(seen, rolled, now)
+    return say(rolled, wrong), _degraded(others)
 
 
 def _trouble(seen: Observed, rolled: Rolled, name: str, now: datetime) -> Trouble | None:
     if name not in rolled.specs:
         return None
     return trouble(rolled.specs[name], rolled.deployments.get(name), seen.pods_of(name), now)
+
+
+def _of_pins(seen: Observed, rolled: Rolled, now: datetime) -> Trouble | None:
+    """What is wrong with a revision that takes a share of some trigger's calls."""
+    for name in sorted(rolled.pins):
+        if found := _trouble(seen, rolled, name, now):
+            said = f"revision {name}, which a trigger's split names: {found.message}"
+            return Trouble(found.reason, said, found.fatal)
+    return None
 
 
 def _degraded(wrong: Trouble | None) -> Condition:
@@ -126,6 +139,8 @@ def fields(seen: Observed, rolled: Rolled) -> dict[str, Any]:
         found["revision"] = rolled.active
     if rolled.desired:
         found["latestRevision"] = rolled.desired
+    if rolled.pins:
+        found["pinnedRevisions"] = sorted(rolled.pins)[:PINNED_SHOWN]
     return found
 
 

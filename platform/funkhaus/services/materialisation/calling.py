@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from funkhaus.crd.conditions import ADMITTED, DEGRADED, READY, Condition
 from funkhaus.domain.errors import ForbiddenError, InvalidError, UnavailableError
+from funkhaus.domain.quota import NOTHING, Amounts
 from funkhaus.services.materialisation.approving import approved
 from funkhaus.services.materialisation.parts import (
     GONE,
@@ -75,6 +76,11 @@ class CallingMaterialiser(abc.ABC, Generic[T]):
     async def _rest(self, manifest: Manifest, trigger: T, facts: TenantFacts) -> None:
         """The tenant rests: have the object call nothing, and say so."""
 
+    async def _charges(self, manifest: Manifest, trigger: T) -> tuple[Amounts, Amounts]:
+        """What runs for the trigger's sake, and what it is charged beside itself for that."""
+        del manifest, trigger
+        return NOTHING, NOTHING
+
     async def _hold(self, manifest: Manifest, facts: TenantFacts) -> None:
         """The trigger waits for an approval: see to what goes on meanwhile."""
 
@@ -120,7 +126,9 @@ class CallingMaterialiser(abc.ABC, Generic[T]):
                     asked = partial(judged, facts)
                     held = await self._holding.stand(calling.kind, manifest, facts.tenant, asked)
                     consent = approved(held)
-                admitted = charged(admitted, await self._ledger.seen(calling.kind, manifest))
+                runs, beside = await self._charges(manifest, trigger)
+                objections = await self._ledger.seen(calling.kind, manifest, runs, beside)
+                admitted = charged(admitted, objections)
         except InvalidError as error:
             admitted = Condition(ADMITTED, status=False, reason="Invalid", message=error.message)
             facts = None

@@ -132,7 +132,8 @@ class FunctionMaterialiser:
                     held = await self._holding.stand(FUNCTION, manifest, facts.tenant, asked)
                     consent = approved(held)
                 seen = await observe(self._cluster, function)
-                runs = most(seen.deployments.values(), seen.autoscaler)
+                pinned = {pin.revision for pin in seen.pins}
+                runs = most(seen.deployments.values(), [*seen.autoscalers.values()], pinned)
                 admitted = charged(admitted, await self._ledger.seen(FUNCTION, manifest, runs))
         except InvalidError as error:
             admitted = Condition(ADMITTED, status=False, reason="Invalid", message=error.message)

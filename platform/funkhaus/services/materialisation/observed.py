@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from funkhaus.crd import http_trigger as http_trigger_crd
 from funkhaus.domain.kinds import (
     AUTOSCALER,
     DEPLOYMENT,
@@ -15,6 +16,7 @@ from funkhaus.domain.kinds import (
     POD,
     SERVICE,
 )
+from funkhaus.domain.names import function_of
 from funkhaus.manifests import function as builders
 from funkhaus.manifests import labels, waking
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from funkhaus.domain.function import Function
+    from funkhaus.domain.trigger import Pin
     from funkhaus.manifests.labels import Owner
     from funkhaus.ports import Cluster, Manifest
 
@@ -36,11 +39,13 @@ class Observed:
     revisions: Mapping[str, Manifest]
     deployments: Mapping[str, Manifest]
     services: Mapping[str, Manifest]
-    autoscaler: Manifest | None
+    autoscalers: Mapping[str, Manifest]
     pods: tuple[Manifest, ...]
     triggers: tuple[Manifest, ...]
     waker: Manifest | None = None
     """What makes the waker part of the public Service, while it is."""
+    pins: tuple[Pin, ...] = ()
+    """Revisions of it that run for triggers' sake, as the triggers' statuses say."""
 
     def active(self, function: str) -> str:
         """The revision the public Service selects, if that revision is known; else empty."""
@@ -62,7 +67,7 @@ async def observe(cluster: Cluster, function: Function) -> Observed:
     """Read everything at once."""
     namespace, name = function.namespace, function.name
     selected = {labels.FUNCTION: name}
-    (revisions, deployments, services, pods, triggers), (autoscaler, waker) = await asyncio.gather(
+    (revisions, deployments, services, pods, triggers), (scalers, waker) = await asyncio.gather(
         asyncio.gather(
             cluster.list(FUNCTION_REVISION, namespace, labels=selected),
             cluster.list(DEPLOYMENT, namespace, labels=selected),
@@ -71,7 +76,7 @@ async def observe(cluster: Cluster, function: Function) -> Observed:
             cluster.list(HTTP_TRIGGER, namespace, limit=TRIGGERS_SEEN),
         ),
         asyncio.gather(
-            cluster.get(AUTOSCALER, namespace, name),
+            cluster.list(AUTOSCALER, namespace, labels=selected),
             cluster.get(ENDPOINT_SLICE, namespace, waking.name(name)),
         ),
     )
@@ -80,10 +85,16 @@ async def observe(cluster: Cluster, function: Function) -> Observed:
         revisions=_own(revisions, owner),
         deployments=_own(deployments, owner),
         services=_own(services, owner),
-        autoscaler=autoscaler if autoscaler and owner.owns(autoscaler) else None,
+        autoscalers=_own(scalers, owner),
         pods=tuple(pods),
         triggers=tuple(item for item in triggers if item["spec"].get("function") == name),
         waker=waker if waker and owner.owns(waker) else None,
+        pins=tuple(
+            pin
+            for item in triggers
+            for pin in http_trigger_crd.pins(item)
+            if function_of(pin.revision) == name
+        ),
     )
 
 

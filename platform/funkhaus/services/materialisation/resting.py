@@ -23,11 +23,12 @@ REASONS = {"tenant-suspended": "TenantSuspended", "tenant-deleting": "TenantDele
 
 
 async def lay(cluster: Cluster, function: Function, seen: Observed) -> Observed:
-    """Take the autoscaler away, which would keep one replica at least, and the waker; then every replica.
+    """Take the autoscalers away, which would keep one replica at least, and the waker; then every replica.
 
     What is left comes back.
     """
-    await remove(cluster, seen.autoscaler, builders.owner(function))
+    for autoscaler in seen.autoscalers.values():
+        await remove(cluster, autoscaler, builders.owner(function))
     await remove(cluster, seen.waker, builders.owner(function))
     deployments = dict(seen.deployments)
     for name, live in seen.deployments.items():
@@ -35,7 +36,7 @@ async def lay(cluster: Cluster, function: Function, seen: Observed) -> Observed:
             deployments[name] = await cluster.merge_patch(
                 DEPLOYMENT, live["metadata"]["namespace"], name, {"spec": {"replicas": 0}}
             )
-    return dataclasses.replace(seen, autoscaler=None, waker=None, deployments=deployments)
+    return dataclasses.replace(seen, autoscalers={}, waker=None, deployments=deployments)
 
 
 def conditions(objections: Sequence[Finding], what: str) -> list[Condition]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from funkhaus.crd import revision as revision_crd
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.kinds import DEPLOYMENT, FUNCTION_REVISION
 from funkhaus.domain.names import revision_name
 from funkhaus.domain.quota import replicas_within
+from funkhaus.domain.split import seconds_left, together
 from funkhaus.manifests import function as builders
 from funkhaus.manifests import labels
 from funkhaus.services.materialisation.diagnosis import replicas
@@ -18,11 +19,13 @@ from funkhaus.services.materialisation.revisions import last_of_use
 from funkhaus.services.materialisation.sleeping import AWAKE, Bed
 from funkhaus.services.materialisation.upkeep import remove
 from funkhaus.services.running import replicas as replicas_now
+from funkhaus.services.running import target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from funkhaus.domain.function import Function, RevisionSpec
+    from funkhaus.domain.trigger import Pin
     from funkhaus.manifests.labels import Site
     from funkhaus.ports import Clock, Cluster, Manifest
     from funkhaus.services.materialisation.observed import Observed
@@ -42,6 +45,8 @@ class Rolled:
     desired: str = ""
     specs: dict[str, RevisionSpec] = field(default_factory=dict)
     deployments: dict[str, Manifest] = field(default_factory=dict)
+    pins: dict[str, Pin] = field(default_factory=dict)
+    """Revisions that triggers name beside whichever serves."""
     after: float | None = None
     bed: Bed = AWAKE
 
@@ -74,7 +79,7 @@ class Rollout:
         `scale` says whether the function's present scaling may be put in force. Raises `ForeignError` and the cluster's
         errors.
         """
-        rolled = _start(function, seen, desired)
+        rolled = _start(function, seen, desired, self._clock.now())
         if not rolled.specs:
             return rolled
         owner = builders.owner(function)
@@ -108,7 +113,7 @@ class Rollout:
             rolled.bed,
             rolled.deployments,
             rolled.active,
-            settled=scale and rolled.active == rolled.desired,
+            settled=scale and rolled.active == rolled.desired and rolled.active not in rolled.pins,
         )
         rolled.deployments |= changed
         rolled.soon(after)
@@ -119,15 +124,16 @@ class Rollout:
         current = low
         if rolled.active:
             current = replicas(rolled.deployments[rolled.active]).wanted
-        target = _scaled_by(seen.autoscaler)
+        targets = {target(item) for item in seen.autoscalers.values()}
         for name, deployment in rolled.deployments.items():
             # Nothing but us leaves zero, where a function that rested comes from: an autoscaler never does.
             new = name not in seen.deployments or not replicas(deployment).wanted
-            if name == rolled.active and new and rolled.bed.asleep:
+            if name == rolled.active and new and rolled.bed.asleep and name not in rolled.pins:
                 continue  # the waker's to wake
-            if name == target and not new:
+            if name in targets and not new:
                 continue
-            if name == rolled.active and not new and builders.scales(function.spec.scaling):
+            stays = name == rolled.active or name in rolled.pins
+            if stays and not new and builders.scales(function.spec.scaling):
                 continue  # the autoscaler is about to come
             wanted = low if name == rolled.active else min(max(current, low), high)
             wanted = min(wanted, _most(function, seen, rolled, name))
@@ -183,19 +189,25 @@ class Rollout:
     async def _autoscale(
         self, site: Site, function: Function, seen: Observed, rolled: Rolled
     ) -> None:
-        owner = builders.owner(function)
+        """One under the function's name for what serves, and one of its own for each other revision that is pinned."""
+        owner, wanted = builders.owner(function), dict[str, Any]()
         if builders.scales(function.spec.scaling):
-            most = _most(function, seen, rolled, rolled.active)
-            wanted = builders.autoscaler(site, function, rolled.active, most)
-            await self._upkeep.ensure(wanted, owner, seen.autoscaler)
-        elif await remove(self._cluster, seen.autoscaler, owner):
-            rolled.after = 0.0  # the number of replicas is ours again: set it in the next round
+            for name in (rolled.active, *rolled.pins):
+                own, most = name != rolled.active, _most(function, seen, rolled, name)
+                made = builders.autoscaler(site, function, name, most, own=own)
+                wanted.setdefault(name if own else function.name, made)
+        for name, live in seen.autoscalers.items():
+            if name not in wanted and await remove(self._cluster, live, owner):
+                rolled.after = 0.0  # the number of replicas is ours again: set it in the next round
+        for name, made in wanted.items():
+            await self._upkeep.ensure(made, owner, seen.autoscalers.get(name))
 
     async def _clear(
         self, function: Function, seen: Observed, rolled: Rolled, settled_in: float
     ) -> None:
         """Take away what neither serves nor is about to, once the last switch has settled."""
-        owner, keep = builders.owner(function), {rolled.active, rolled.desired}
+        owner = builders.owner(function)
+        keep = {rolled.active, rolled.desired, *rolled.pins}
         stale = [item for name, item in seen.deployments.items() if name not in keep]
         stale += [
             item
@@ -217,26 +229,35 @@ class Rollout:
             await remove(self._cluster, item, owner)
 
 
-def _start(function: Function, seen: Observed, desired: RevisionSpec | None) -> Rolled:
+def _start(
+    function: Function, seen: Observed, desired: RevisionSpec | None, now: datetime
+) -> Rolled:
     rolled = Rolled(active=seen.active(function.name))
     if rolled.active:
         rolled.specs[rolled.active] = revision_crd.parse(seen.revisions[rolled.active])
     if desired:
         rolled.desired = revision_name(function.name, desired.digest)
         rolled.specs[rolled.desired] = desired
+    if not rolled.specs:
+        return rolled
+    for name, pin in together(seen.pins, now).items():
+        if name not in seen.revisions:
+            continue  # the trigger says so
+        rolled.pins[name] = pin
+        rolled.soon(seconds_left(pin, now))
+        if name not in rolled.specs:
+            rolled.specs[name] = revision_crd.parse(seen.revisions[name])
     return rolled
 
 
 def _most(function: Function, seen: Observed, rolled: Rolled, name: str) -> int:
-    """The most replicas a revision may have: where a smaller one is asked for, the charge covers no more than it has."""
-    now = replicas_now(seen.deployments.get(name), seen.autoscaler)
+    """The most replicas a revision may have: where a smaller one is asked for, the charge covers no more than it has; one
+    that is there for a trigger's sake has those the trigger is charged.
+    """
+    if name not in {rolled.active, rolled.desired}:
+        return max(1, min(function.spec.scaling.max, rolled.pins[name].replicas))
+    now = replicas_now(seen.deployments.get(name), seen.autoscalers.values())
     return replicas_within(function, rolled.specs[name].resources, now)
-
-
-def _scaled_by(autoscaler: Manifest | None) -> str:
-    """The Deployment an autoscaler decides for."""
-    target = ((autoscaler or {}).get("spec") or {}).get("scaleTargetRef") or {}
-    return str(target.get("name", ""))
 
 
 def _switched_at(public: Manifest | None) -> datetime | None:

@@ -71,6 +71,13 @@ class WaysIn:
         )
         return await self._by_route(wanted, builders.owner(trigger), around.gateway, *live)
 
+    async def led_to(self, trigger: HTTPTrigger) -> frozenset[str]:
+        """The Services that the route leads to as it is now; none without a route."""
+        _, route = await self._live(trigger)
+        return (
+            builders.led_to(route) if route and builders.owner(trigger).owns(route) else frozenset()
+        )
+
     async def hosts(self, trigger: HTTPTrigger) -> set[str]:
         """The hosts that are answered for now."""
         owner, found = builders.owner(trigger), set[Any]()

@@ -168,15 +168,16 @@ def _ways(found: list[Manifest], host: str) -> Iterator[tuple[str, set[str], Tar
 
 
 def _of_route(item: Manifest, host: str) -> Iterator[tuple[str, set[str], Target]]:
-    namespace = item["metadata"]["namespace"]
-    if host not in (item["spec"].get("hostnames") or []):
+    """Of what a route leads to only the function's own Service may sleep: revisions it names beside that don't."""
+    meta = item["metadata"]
+    function = (meta.get("labels") or {}).get(labels.FUNCTION)
+    if not function or host not in (item["spec"].get("hostnames") or []):
         return
     for rule in item["spec"].get("rules") or []:
-        for backend in (rule.get("backendRefs") or [])[:1]:
-            for match in rule.get("matches") or [{}]:
-                path = str((match.get("path") or {}).get("value") or "/")
-                methods = {str(match["method"])} if match.get("method") else set()
-                yield path, methods, Target(namespace, backend["name"])
+        for match in rule.get("matches") or [{}]:
+            path = str((match.get("path") or {}).get("value") or "/")
+            methods = {str(match["method"])} if match.get("method") else set()
+            yield path, methods, Target(meta["namespace"], function)
 
 
 def _of_ingress(item: Manifest, host: str) -> Iterator[tuple[str, set[str], Target]]:

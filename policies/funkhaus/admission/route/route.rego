@@ -70,6 +70,13 @@ _methods := [method | input.kind == "HTTPTrigger"; some method in object.get(inp
 # What the trigger asks for that an Ingress can't say, by the field's name.
 _routed["methods"] := _methods if count(_methods) > 0
 
+_routed["backends"] := _backends if count(_backends) > 0
+
+_backends := [backend.revision |
+	input.kind == "HTTPTrigger"
+	some backend in object.get(input, ["object", "backends"], [])
+]
+
 _gateway if object.get(input, ["platform", "gateway"], false) == true
 
 # The method in capitals where that is one, else null.

@@ -37,6 +37,26 @@ test_without_a_gateway_the_field_is_named if {
 	}}
 }
 
+test_a_split_needs_a_gateway_as_well if {
+	question := object.union(_trigger([], "", false), {"object": {"backends": [{"revision": "current", "weight": 1}]}})
+	found := route.findings with input as question
+	{[finding.code, finding.path, finding.value] | some finding in found} == {[
+		"route-without-gateway",
+		"spec.backends",
+		["current"],
+	]}
+	there := route.findings with input as object.union(question, {"platform": {"gateway": true}})
+	there == set()
+	certified := json.patch(question, [
+		{"op": "replace", "path": "/platform/gateway", "value": true},
+		{"op": "replace", "path": "/object/tls_secret", "value": "shop-tls"},
+	])
+	refused := route.findings with input as certified
+	{[finding.code, finding.path] | some finding in refused} == {["route-with-certificate", "spec.backends"]}
+	other := route.findings with input as object.union(question, {"kind": "Function"})
+	other == set()
+}
+
 test_who_does_not_say_whether_there_is_one_has_none if {
 	question := json.remove(_trigger(["GET"], "", true), ["/platform"])
 	findings := route.findings with input as question

@@ -45,6 +45,8 @@ trigger := {
 		"path": "/",
 		"tls_secret": "",
 		"methods": [],
+		"backends": [],
+		"kept": [],
 	},
 	"owned": {"labels": {}, "annotations": {}},
 	"change": {"operation": "CREATE", "at": "2026-01-01T00:00:00Z"},
@@ -70,7 +72,7 @@ cron_trigger := {
 	"change": {"operation": "CREATE", "at": "2026-01-01T00:00:00Z"},
 }
 
-plans := {"small": {"trigger": {"interval": 300}, "function": {
+plans := {"small": {"trigger": {"interval": 300, "backends": 3}, "function": {
 	"cpu": {"min": "10m", "default": "250m", "max": "1"},
 	"memory": {"min": "32Mi", "default": "128Mi", "max": "512Mi"},
 	"replicas": {"max": 5},

@@ -207,7 +207,11 @@ def http_route(cluster: MemoryCluster, name: str, function: str, *methods: str) 
             "metadata": {
                 "namespace": "demo--main",
                 "name": name,
-                "labels": {**labels.MANAGED, labels.HOST: host_mark(HOST)},
+                "labels": {
+                    **labels.MANAGED,
+                    labels.HOST: host_mark(HOST),
+                    labels.FUNCTION: function,
+                },
             },
             "spec": {
                 "hostnames": [HOST],
@@ -215,7 +219,10 @@ def http_route(cluster: MemoryCluster, name: str, function: str, *methods: str) 
                     {
                         "matches": [{"path": path, "method": method} for method in methods]
                         or [{"path": path}],
-                        "backendRefs": [{"name": function, "port": 8080}],
+                        "backendRefs": [
+                            {"name": f"{function}-0123456789", "port": 8080, "weight": 90},
+                            {"name": function, "port": 8080, "weight": 10},
+                        ],
                     }
                 ],
             },
