@@ -94,6 +94,8 @@ HARMLESS = {
     ("object", "env"),
     ("object", "tls_secret"),
     ("object", "methods"),
+    ("object", "backends"),
+    ("object", "kept"),
     ("platform",),
     ("platform", "gateway"),
     # What may be there, when nothing is.

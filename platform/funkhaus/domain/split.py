@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LINGER = timedelta(seconds=15)
 """How long a revision goes on after the last call was led to it: proxies learn of that, calls in flight end."""
+SETTLE = timedelta(seconds=3)
+"""Between two steps of a change of shares: several times what proxies take to hear of one."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -83,3 +85,24 @@ def together(pins: Iterable[Pin], now: datetime) -> dict[str, Pin]:
         until = max(pin.until, other.until) if pin.until and other.until else ""
         found[pin.revision] = Pin(pin.revision, max(pin.replicas, other.replicas), until)
     return found
+
+
+def shifted(
+    live: Mapping[str, int], wanted: Mapping[str, int], *, settled: bool
+) -> tuple[Mapping[str, int], bool]:
+    """The next step from the shares there are to those that are wanted, and whether it is the last; empty `live`: none are.
+
+    A proxy may hear of a route before it hears of where that leads, and of the end of a place before it hears that
+    nothing leads there. So what is new comes with a share of nothing first, and what goes has one last; each step waits
+    until the one before has `settled`.
+    """
+    if not live or live == wanted:
+        return wanted, True
+    new = {name: 0 for name in wanted if name not in live}
+    if new:
+        return {**live, **new}, False
+    if not settled:
+        return live, False
+    going = {name: 0 for name in live if name not in wanted}
+    faded = {**wanted, **going}
+    return (wanted, True) if live == faded else (faded, not going)

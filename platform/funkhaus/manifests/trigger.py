@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.function import DEFAULT_PORT
@@ -13,12 +14,15 @@ from funkhaus.manifests import labels
 from funkhaus.manifests.labels import Owner, Site, metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from funkhaus.domain.gateway import Gateway
     from funkhaus.domain.kinds import Kind
     from funkhaus.domain.trigger import HTTPTrigger
 
 HTTP_PORT = 80
 _MARK_DIGITS = 40
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 SLACK = 30
 """Seconds a proxy waits beyond the function's time-out: for a start, and for the runtime to say that it took too long."""
 EVENT_HEADERS = ("event-id", "event-type", "event-time", "event-namespace")
@@ -76,10 +80,25 @@ def ingress(
     return made
 
 
+def shares(trigger: HTTPTrigger) -> dict[str, int]:
+    """The Services that calls are led to, and their weights."""
+    backends = trigger.spec.backends or (Backend(CURRENT, 1),)
+    return {service(trigger.spec.function, item.revision): item.weight for item in backends}
+
+
 def http_route(
-    site: Site, trigger: HTTPTrigger, *, domain: str, gateway: Gateway, timeout: int
+    site: Site,
+    trigger: HTTPTrigger,
+    *,
+    domain: str,
+    gateway: Gateway,
+    timeout: int,
+    led: Mapping[str, int],
+    since: datetime,
 ) -> dict[str, Any]:
     """The HTTPRoute: what an Ingress can say, certificate excepted, and the rest. `timeout` is the function's, in seconds.
+
+    `led` are the Services it leads to and their weights, `since` when that became so.
 
     Every field that kube-apiserver would fill in is there, so that one somebody adds is seen.
     """
@@ -95,10 +114,7 @@ def http_route(
             }
         ],
         "timeouts": {"request": f"{timeout + SLACK}s"},
-        "backendRefs": [
-            _backend(service(trigger.spec.function, item.revision), item.weight)
-            for item in trigger.spec.backends or (Backend(CURRENT, 1),)
-        ],
+        "backendRefs": [_backend(name, weight) for name, weight in led.items()],
     }
     parent = {
         "group": "gateway.networking.k8s.io",
@@ -106,7 +122,7 @@ def http_route(
         "namespace": gateway.namespace,
         "name": gateway.name,
     }
-    return {
+    made = {
         **_head(HTTP_ROUTE, site, trigger, name),
         "spec": {
             "parentRefs": [parent],
@@ -114,6 +130,8 @@ def http_route(
             "rules": [rule],
         },
     }
+    made["metadata"]["annotations"] = {labels.SWITCHED_AT: since.strftime(_TIME)}
+    return made
 
 
 def service(function: str, revision: str) -> str:
@@ -121,13 +139,22 @@ def service(function: str, revision: str) -> str:
     return function if revision == CURRENT else revision
 
 
-def led_to(route: dict[str, Any]) -> frozenset[str]:
-    """The Services an HTTPRoute of ours leads to."""
-    return frozenset(
-        str(backend["name"])
+def led_to(route: Mapping[str, Any]) -> dict[str, int]:
+    """The Services an HTTPRoute of ours leads to, and their weights."""
+    return {
+        str(backend["name"]): int(backend.get("weight", 1))
         for rule in route["spec"].get("rules") or []
         for backend in rule.get("backendRefs") or []
-    )
+    }
+
+
+def led_since(route: Mapping[str, Any]) -> datetime:
+    """When that became so; long ago where nobody wrote it down."""
+    noted = route["metadata"].get("annotations") or {}
+    try:
+        return datetime.strptime(noted[labels.SWITCHED_AT], _TIME).replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _backend(name: str, weight: int) -> dict[str, Any]:

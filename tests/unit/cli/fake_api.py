@@ -335,7 +335,7 @@ class FakeApi(FakePeople, FakeTenants, FakeCredentials, FakeApprovals):
         return httpx.Response(200, json=_kept(self.functions, held, request))
 
     def promoteFunction(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
-        held = _held(self.functions, request, part=-2)
+        held = stored(self.functions, request, part=-2)
         revision = json.loads(request.content).get("revision") or self.revisions[0]["name"]
         done = request.url.params.get("dryRun") != "true"
         splits = [item for item in self.triggers.values() if item["spec"].pop("backends", None)]

@@ -9,7 +9,7 @@ import pytest
 from funkhaus.domain.function import Resources, RevisionSpec
 from funkhaus.domain.names import function_of
 from funkhaus.domain.quota import NO_QUOTA, NOTHING, Account, Amounts, excess
-from funkhaus.domain.split import NO_SPLIT, Split, pinned, seconds_left, together
+from funkhaus.domain.split import NO_SPLIT, Split, pinned, seconds_left, shifted, together
 from funkhaus.domain.trigger import Backend, HTTPTriggerSpec, Pin
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -108,3 +108,24 @@ def test_no_room_is_said_of_the_split_and_not_of_a_function() -> None:
         assert item.path == "spec.backends"
         assert "name fewer revisions" in item.message
         assert item.passes is None
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "settled", "led", "last"),
+    [
+        ({}, {"a": 1}, False, {"a": 1}, True),
+        ({"a": 1}, {"a": 1}, False, {"a": 1}, True),
+        ({"a": 1}, {"a": 9, "b": 1}, False, {"a": 1, "b": 0}, False),
+        ({"a": 1, "b": 0}, {"a": 9, "b": 1}, False, {"a": 1, "b": 0}, False),
+        ({"a": 1, "b": 0}, {"a": 9, "b": 1}, True, {"a": 9, "b": 1}, True),
+        ({"a": 9, "b": 1}, {"a": 1}, True, {"a": 1, "b": 0}, False),
+        ({"a": 1, "b": 0}, {"a": 1}, False, {"a": 1, "b": 0}, False),
+        ({"a": 1, "b": 0}, {"a": 1}, True, {"a": 1}, True),
+        ({"a": 1}, {"b": 1}, True, {"a": 1, "b": 0}, False),
+        ({"a": 1, "b": 0}, {"b": 1}, True, {"b": 1, "a": 0}, False),
+    ],
+)
+def test_shares_move_step_by_step(
+    live: dict[str, int], wanted: dict[str, int], led: dict[str, int], *, settled: bool, last: bool
+) -> None:
+    assert shifted(live, wanted, settled=settled) == (led, last)

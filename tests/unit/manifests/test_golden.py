@@ -22,6 +22,8 @@ from funkhaus.domain.names import revision_name
 from funkhaus.domain.runtime import Builder
 from funkhaus.domain.tenant import Namespace, NamespaceQuota
 from funkhaus.domain.trigger import (
+    CURRENT,
+    Backend,
     CronJobTrigger,
     CronJobTriggerSpec,
     HTTPTrigger,
@@ -119,12 +121,23 @@ def test_trigger(*, update_data: bool) -> None:
         trigger.ingress(SITE, item, domain="example.com", ingress_class="contour", timeout=60)
         for item in (plain, secure)
     ]
-    routed = replace(plain, spec=HTTPTriggerSpec("hello", path="/cart", methods=("GET", "POST")))
-    documents.append(
-        trigger.http_route(
-            SITE, routed, domain="example.com", gateway=Gateway("edge", "public"), timeout=60
+    shares = (Backend("hello-0123456789", 90), Backend(CURRENT, 10))
+    for spec in (
+        HTTPTriggerSpec("hello", path="/cart", methods=("GET", "POST")),
+        HTTPTriggerSpec("hello", path="/", backends=shares),
+    ):
+        routed = replace(plain, spec=spec)
+        documents.append(
+            trigger.http_route(
+                SITE,
+                routed,
+                domain="example.com",
+                gateway=Gateway("edge", "public"),
+                timeout=60,
+                led=trigger.shares(routed),
+                since=datetime(2026, 1, 1, tzinfo=UTC),
+            )
         )
-    )
     compare("manifests/trigger.yaml", documents, update=update_data)
 
 

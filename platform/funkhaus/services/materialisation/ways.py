@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.errors import NotFoundError
 from funkhaus.domain.kinds import HTTP_ROUTE, INGRESS
+from funkhaus.domain.split import SETTLE, shifted
 from funkhaus.manifests import trigger as builders
 from funkhaus.services.materialisation.upkeep import remove
 
@@ -54,7 +55,11 @@ class WaysIn:
 
         Raises `ForeignError` and the cluster's errors.
         """
-        live, around = await self._live(trigger), self._around
+        (ingress, route), around = await self._live(trigger), self._around
+        owner, led = builders.owner(trigger), _led_to(trigger, route)
+        if not trigger.spec.routed and led - {trigger.spec.function} and around.gateway:
+            # The route leads to what the Ingress will lead to, before that takes its place.
+            return await self._by_route(place, trigger, seconds, around.gateway, ingress, route)
         if not trigger.spec.routed:
             wanted = builders.ingress(
                 place,
@@ -63,20 +68,15 @@ class WaysIn:
                 ingress_class=around.ingress_class,
                 timeout=seconds,
             )
-            return await self._by_ingress(wanted, builders.owner(trigger), *live)
+            return await self._by_ingress(wanted, owner, ingress, route)
         if around.gateway is None:
             return Way(open=False, reason="GatewayMissing", message=_without(trigger))
-        wanted = builders.http_route(
-            place, trigger, domain=around.domain, gateway=around.gateway, timeout=seconds
-        )
-        return await self._by_route(wanted, builders.owner(trigger), around.gateway, *live)
+        return await self._by_route(place, trigger, seconds, around.gateway, ingress, route)
 
     async def led_to(self, trigger: HTTPTrigger) -> frozenset[str]:
         """The Services that the route leads to as it is now; none without a route."""
         _, route = await self._live(trigger)
-        return (
-            builders.led_to(route) if route and builders.owner(trigger).owns(route) else frozenset()
-        )
+        return _led_to(trigger, route)
 
     async def hosts(self, trigger: HTTPTrigger) -> set[str]:
         """The hosts that are answered for now."""
@@ -111,12 +111,29 @@ class WaysIn:
 
     async def _by_route(
         self,
-        wanted: Manifest,
-        owner: Owner,
+        place: Site,
+        trigger: HTTPTrigger,
+        seconds: int,
         gateway: Gateway,
         ingress: Manifest | None,
         route: Manifest | None,
     ) -> Way:
+        owner, now = builders.owner(trigger), self._clock.now()
+        there = {trigger.spec.function: 1} if ingress and owner.owns(ingress) else {}
+        since, settled = now, False
+        if route and owner.owns(route):
+            there, since = builders.led_to(route), builders.led_since(route)
+            settled = now - since >= SETTLE and _taken_up(route, gateway).open is True
+        led, last = shifted(there, builders.shares(trigger), settled=settled)
+        wanted = builders.http_route(
+            place,
+            trigger,
+            domain=self._around.domain,
+            gateway=gateway,
+            timeout=seconds,
+            led=led,
+            since=since if led == there else now,
+        )
         try:
             made = await self._upkeep.ensure(wanted, owner, route)
         except NotFoundError:
@@ -128,7 +145,20 @@ class WaysIn:
         way = _taken_up(made, gateway)
         if way.open:
             await remove(self._cluster, ingress, owner)
-        return way
+        if way.open is False or (last and trigger.spec.routed):
+            return way
+        return Way(
+            open=None,
+            reason="SharesMoving",
+            message="calls move step by step to where they are to go; none is lost",
+            after=LOOK if way.open is None else SETTLE.total_seconds(),
+        )
+
+
+def _led_to(trigger: HTTPTrigger, route: Manifest | None) -> frozenset[str]:
+    if route is None or not builders.owner(trigger).owns(route):
+        return frozenset()
+    return frozenset(builders.led_to(route))
 
 
 def _without(trigger: HTTPTrigger) -> str:

@@ -13,10 +13,11 @@ from funkhaus.domain.kinds import (
     FUNCTION_REVISION,
     HTTP_ROUTE,
     HTTP_TRIGGER,
+    INGRESS,
     SERVICE,
 )
 from funkhaus.domain.quota import NO_QUOTA
-from funkhaus.domain.split import LINGER
+from funkhaus.domain.split import LINGER, SETTLE
 from funkhaus.domain.tenant import NamespaceQuota, Suspension
 from funkhaus.domain.verdict import Finding
 from funkhaus.services.sweep import Sweep
@@ -80,18 +81,20 @@ async def serves(house: House, text: str, **spec: Any) -> str:
 
 
 async def turn(house: House) -> None:
-    """The trigger, the function, and the trigger once more: everybody has seen what the others did."""
-    for _ in range(2):
+    """The trigger, its Gateway and the function, until everybody has seen what the others did."""
+    for _ in range(4):
         await house.triggers.reconcile(NS, "web")
+        if "web" in house.cluster.named(HTTP_ROUTE, NS):
+            said(house)
         await house.reconcile()
+        house.clock.pass_seconds(SETTLE.total_seconds())
 
 
 async def settle(house: House) -> None:
     """Until LINGER is over for whatever was let go of."""
-    await turn(house)
-    house.clock.pass_seconds(LINGER.total_seconds() + 1)
-    await turn(house)
-    house.clock.pass_seconds(LINGER.total_seconds() + 1)
+    for _ in range(4):
+        await turn(house)
+        house.clock.pass_seconds(LINGER.total_seconds() + 1)
     await turn(house)
 
 
@@ -217,19 +220,40 @@ async def test_what_is_let_go_of_goes_on_while_calls_may_still_come(house: House
 
 
 async def test_while_the_route_still_leads_there_it_runs(house: House) -> None:
-    """Back to an Ingress: the route stays beside it for a while, and the revision longer than the route."""
+    """Back to an Ingress: the route leads where that will before it comes, and the revision outlives its share."""
     old, _ = await canary(house)
     await settle(house)
     house.trigger()
+    found = await house.triggers.reconcile(NS, "web")
+    assert route(house) == [("hello", 1), (old, 0)]
+    assert ready(house)[1] == "SharesMoving"
+    assert found.after is not None
+    assert house.cluster.named(INGRESS, NS) == ()
+    await house.triggers.reconcile(NS, "web")
+    assert route(house) == [("hello", 1), (old, 0)], "not before proxies know"
     await turn(house)
-    assert route(house) == [(old, 90), ("hello", 10)]
-    house.clock.pass_seconds(LINGER.total_seconds() + 1)
-    await turn(house)
-    assert house.cluster.named(HTTP_ROUTE, NS) == ()
+    assert house.cluster.named(INGRESS, NS) == ("web",)
     assert old in house.cluster.named(DEPLOYMENT, NS)
-    house.clock.pass_seconds(LINGER.total_seconds() + 1)
-    await turn(house)
+    await settle(house)
+    assert house.cluster.named(HTTP_ROUTE, NS) == ()
     assert old not in house.cluster.named(DEPLOYMENT, NS)
+
+
+async def test_what_is_new_has_a_share_of_nothing_first(house: House) -> None:
+    """From an Ingress too: the route begins by leading where that did."""
+    old = await serves(house, "old")
+    house.trigger()
+    await turn(house)
+    house.trigger(backends=shares((old, 9), ("current", 1)))
+    for _ in range(2):
+        await house.triggers.reconcile(NS, "web")
+        await house.reconcile()
+    assert route(house) == [("hello", 1), (old, 0)]
+    assert ready(house)[1] == "SharesMoving"
+    assert house.cluster.named(INGRESS, NS) == ("web",)
+    await turn(house)
+    assert route(house) == [(old, 9), ("hello", 1)]
+    assert house.cluster.named(INGRESS, NS) == ()
 
 
 async def test_a_change_that_is_refused_leaves_the_split_before_it(house: House) -> None:
