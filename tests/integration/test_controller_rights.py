@@ -110,7 +110,9 @@ async def test_of_what_people_ask_for_it_changes_nothing_but_finalizers(
 API = f"system:serviceaccount:{SYSTEM}:funkhaus-api"
 API_CAN = [
     ("list", "deployments.apps", True),
-    ("get", "horizontalpodautoscalers.autoscaling", True),
+    ("list", "horizontalpodautoscalers.autoscaling", True),
+    ("get", "functionrevisions.funkhaus.dev", True),
+    ("patch", "functionrevisions.funkhaus.dev", False),
     ("list", "functions.funkhaus.dev", True),
     ("get", "deployments.apps", False),
     ("patch", "deployments.apps", False),

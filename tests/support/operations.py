@@ -46,6 +46,7 @@ BODIES: dict[str, Any] = {
     "renewApproval": {},
     "requestTenant": {"id": "green", "plan": "large", "reason": "x"},
     "requestQuota": {"namespace": "default", "extra": {"cpu": "1"}, "reason": "x", "days": 1},
+    "promoteFunction": {},
     "rollbackFunction": {},
     "rotateOwnToken": {},
     "rotateToken": {},

@@ -123,6 +123,7 @@ STEPS = [
     Step("owner", "viewer", f"PUT {F}/{{function}}/scaling", {"min": 1, "max": 3}, where="new"),
     Step("owner", "viewer", f"DELETE {F}/{{function}}/scaling", where="new"),
     Step("owner", "viewer", f"POST {F}/{{function}}/rollback", {}, where="hello"),
+    Step("owner", "viewer", f"POST {F}/{{function}}/promote", {"revision": "{first}"}, where="hello"),
     Step("owner", "viewer", f"DELETE {F}/{{function}}", where="new"),
     Step("owner", "viewer", f"POST {N}/archives", archive()),
     Step("owner", "viewer", f"POST {H}", {"name": "web", "spec": {"function": "hello"}}),
@@ -212,7 +213,7 @@ class House:
 async def house(
     world: World, nobody: Client, owner: Client, viewer: Client, admin: Client
 ) -> House:
-    store(world, spec(), 1, 1)
+    first = store(world, spec(), 1, 1)
     store(world, spec(timeout=31), 2, 2)
     world.cluster.put(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "blue--depot"}}
@@ -246,6 +247,7 @@ async def house(
             "eve": (await eve.get("/v1/me")).json["id"],
             "elsewhere": (await elsewhere.get("/v1/me")).json["tokenId"],
             "another": (await another.get("/v1/me")).json["tokenId"],
+            "first": first,
             "yes": yes.id,
             "no": no.id,
         },

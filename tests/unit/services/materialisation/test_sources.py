@@ -108,6 +108,8 @@ async def test_a_folder_of_the_archive_is_the_function(house: House) -> None:
         (zipped({"../x.py": ""}), source(zipped({"../x.py": ""})), "no relative path"),
         (bytes(archive.ARCHIVE_LIMIT + 1), source(), "at most 33554432 pass"),
     ],
+    # A digest of an archive made now is no name: every worker would have its own.
+    ids=["no archive", "other content", "no such folder", "a path out of it", "too large"],
 )
 async def test_what_is_no_source_is_refused_with_words(
     house: House, content: bytes, asked: dict[str, Any], words: str
