@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import os
 import secrets
@@ -160,9 +161,20 @@ def environment(site: Site, identity: str) -> dict[str, str]:
         "FUNKHAUS_CONTROLLER_OPS_PORT": str(ports.controller_ops),
         "FUNKHAUS_WAKER_HOST": settings.node_address,
         "FUNKHAUS_WAKER_PORT": str(ports.waker),
+        "FUNKHAUS_WAKER_CALLERS": ",".join(no_pods(settings.pod_network)),
         "FUNKHAUS_WAKER_OPS_PORT": str(ports.waker_ops),
         "FUNKHAUS_WAKER_CIDRS": f"{settings.node_address}/32",
     }
+
+
+def no_pods(pod_network: str) -> list[str]:
+    """All networks but the pods'.
+
+    Envoy and the API are processes of the host, and come with whichever of its addresses the way to a Service starts
+    from. Nobody outside the machine gets through to the waker, and pods keep their addresses here.
+    """
+    everything = ipaddress.IPv4Network("0.0.0.0/0")
+    return [str(found) for found in everything.address_exclude(ipaddress.IPv4Network(pod_network))]
 
 
 def package_index(environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from funkhaus import logs, metrics
 from funkhaus.domain.kinds import SERVICE
 from funkhaus.factory import Opener
 from funkhaus.manifests import waking
-from funkhaus.services.waking import Finder, Limits, Room, Rouser, Times
+from funkhaus.services.waking import Callers, Finder, Limits, Room, Rouser, Times, networks
 from funkhaus_waker import ops
 from funkhaus_waker.calls import Calls
 from funkhaus_waker.passing import Passing
@@ -78,7 +78,8 @@ class Server:
             limits = Limits(
                 settings.waker_calls_function, settings.waker_calls_tenant, settings.waker_calls
             )
-            calls = Calls(Finder(world.cluster), Room(limits), rouser, passing)
+            callers = Callers(world.cluster, networks(settings.waker_callers))
+            calls = Calls(Finder(world.cluster, callers), Room(limits), rouser, passing)
             self.ops_address = await _listen(
                 stack,
                 web.AppRunner(ops.application(self._ready), access_log=None),

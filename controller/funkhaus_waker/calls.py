@@ -18,6 +18,7 @@ from funkhaus.domain.errors import (
     TooManyError,
     UnavailableError,
 )
+from funkhaus.services.waking import UnknownCallerError
 from funkhaus_waker.passing import BrokenError, NotTakenError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _PROBLEMS: tuple[tuple[type[FunkhausError], int, str, str], ...] = (
     (TimedOutError, 503, "The function did not wake in time", "late"),
     (BrokenError, 502, "The function's answer broke off", "broken"),
     (UnavailableError, 503, "The function can't be woken now", "unavailable"),
+    (UnknownCallerError, 403, "Nobody knows who calls", "stranger"),
     (ForbiddenError, 503, "The function can't be woken now", "unavailable"),
 )
 
@@ -91,7 +93,8 @@ def _problem(error: FunkhausError) -> web.Response:
         (503, "The function can't be woken now", "unavailable"),
     )
     metrics.WAKER_CALLS.labels(outcome).inc()
-    _LOG.info("call not answered", outcome=outcome, error=error.message)
+    log = _LOG.warning if isinstance(error, UnknownCallerError) else _LOG.info
+    log("call not answered", outcome=outcome, error=error.message)
     retry = error.retry_seconds if isinstance(error, TooManyError) else RETRY_SECONDS
     response = web.json_response(
         {

@@ -244,6 +244,8 @@ class Waker(Common):
     """Of one tenant."""
     waker_calls_function: int = 200
     """Of one function."""
+    waker_callers: str = ""
+    """CIDRs, with commas between, of callers that are no pods: an ingress controller on its node's network or outside."""
     waker_body_limit: int = 32 * 1024 * 1024
     """Bytes of a call's body. It is passed on as it comes and never kept as a whole."""
 

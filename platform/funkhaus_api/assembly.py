@@ -32,6 +32,7 @@ from funkhaus.services.invocations import InvocationService
 from funkhaus.services.kubectl import KubectlService
 from funkhaus.services.kubectl_accounts import KubectlAccounts
 from funkhaus.services.lifecycle import GRACE_DAYS, LifecycleService
+from funkhaus.services.loads import LoadService
 from funkhaus.services.members import MemberService
 from funkhaus.services.namespaces import NamespaceService
 from funkhaus.services.notifications import Announcer
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from funkhaus.domain.cluster_address import ClusterAddress
     from funkhaus.domain.group_rule import GroupRule
     from funkhaus.ports import (
+        Activity,
         Clock,
         Cluster,
         Dialer,
@@ -94,7 +96,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
         mint = KeyedMint(settings.token_pepper)
         await stores.ready()
         cluster, registry = await opener.cluster(settings), opener.registry(settings)
-        dialer = HttpDialer.open()
+        dialer, activity = HttpDialer.open(), opener.activity()
         stack.push_async_callback(dialer.close)
         configured, clock = parse(settings.oidc), SystemClock()
         providers = OidcProviders(configured, callback(settings.public_url), clock)
@@ -104,6 +106,7 @@ async def assembled(settings: Api) -> AsyncIterator[Services]:
             cluster,
             registry,
             dialer,
+            activity,
             mint,
             clock,
             providers=providers,
@@ -139,6 +142,7 @@ def wired(
     cluster: Cluster,
     registry: ImageRegistry,
     dialer: Dialer,
+    activity: Activity,
     mint: TokenMint,
     clock: Clock,
     *,
@@ -206,6 +210,7 @@ def wired(
         plans=PlanService(stores, founding),
         invocations=InvocationService(functions, cluster, dialer, clock),
         logs=LogService(functions, cluster),
+        loads=LoadService(functions, cluster, activity),
         build_logs=BuildLogService(functions, cluster, registry),
         descriptions=DescriptionService(functions, cluster),
         outbox=Outbox(stores, cluster, clock),

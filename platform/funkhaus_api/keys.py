@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from funkhaus.services.kubectl import KubectlService
     from funkhaus.services.kubectl_accounts import KubectlAccounts
     from funkhaus.services.lifecycle import LifecycleService
+    from funkhaus.services.loads import LoadService
     from funkhaus.services.members import MemberService
     from funkhaus.services.namespaces import NamespaceService
     from funkhaus.services.notifications import Announcer
@@ -96,6 +97,7 @@ class Services:
     plans: PlanService
     invocations: InvocationService
     logs: LogService
+    loads: LoadService
     build_logs: BuildLogService
     descriptions: DescriptionService
     outbox: Outbox

@@ -14,6 +14,7 @@ from funkhaus_cli import settings
 from funkhaus_cli.commands import (  # noqa: F401 - they add themselves to nouns
     calls,
     deployment,
+    load,
     policy_activations,
     policy_impact,
     promotion,

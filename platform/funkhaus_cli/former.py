@@ -27,8 +27,8 @@ _NOT_HERE: dict[str, str] = {
 }
 _WORDS: dict[str, str] = {
     "get-server-config": "use `funkhaus runtime list`",
-    "top": "use `funkhaus function describe NAME`",
-    "stats": "use `funkhaus function describe NAME`",
+    "top": "use `funkhaus function top`",
+    "stats": "use `funkhaus function top`",
     "topic": "topics belong to whoever runs the broker; event triggers are not there yet",
     "cronjob": "use `funkhaus trigger cronjob`",
     "kafka": "Kafka triggers are not there yet; there are: http, cronjob",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
 
 from funkhaus.domain.errors import UnavailableError
+from funkhaus.domain.load import Work
 from funkhaus.pods import PodActivity
 from funkhaus.ports import Calls
 from funkhaus_runtime.connection import Server
-from funkhaus_runtime.metrics import MEDIA_TYPE, Metrics
+from funkhaus_runtime.metrics import BUCKETS, MEDIA_TYPE, Metrics
 from funkhaus_runtime.operations import BODY_LIMIT, handler
 from tests.support.activity import FakeActivity
 from tests.support.ports import free_port
@@ -34,8 +37,8 @@ class Replica:
         self.metrics.gauges["function_calls_in_flight"] = ("Calls", lambda: self.running)
         self.metrics.gauges["function_calls_queued"] = ("Calls", lambda: 0)
 
-    def call(self, method: str = "GET") -> None:
-        self.metrics.calls[method].finished(0.1, failed=False)
+    def call(self, method: str = "GET", *, seconds: float = 0.1, failed: bool = False) -> None:
+        self.metrics.calls[method].finished(seconds, failed=failed)
 
 
 class Exam:
@@ -47,7 +50,14 @@ class Exam:
         if self._fake:
             ended = sum(item.total for item in self.replica.metrics.calls.values())
             self._fake.done[HOST] = Calls(ended, self.replica.running)
+            failed = sum(item.failures for item in self.replica.metrics.calls.values())
+            self._fake.worked[HOST] = Work(ended, failed, self.replica.running, self._buckets())
             (self._fake.up.discard if self.replica.state else self._fake.up.add)(HOST)
+
+    def _buckets(self) -> tuple[tuple[float, int], ...]:
+        each = [item.buckets for item in self.replica.metrics.calls.values() if item.total]
+        sums = list(accumulate(sum(column) for column in zip(*each, strict=True)))
+        return tuple(zip((*BUCKETS, math.inf), sums, strict=False)) if each else ()
 
 
 @pytest.fixture(params=["memory", "http"])
@@ -82,6 +92,20 @@ async def test_calls_are_counted_over_methods(exam: Exam) -> None:
     assert await exam.activity.calls(HOST) == Calls(2, 3)
 
 
+async def test_work_is_with_failures_and_times_over_methods(exam: Exam) -> None:
+    exam.tell()
+    assert await exam.activity.work(HOST) == Work()
+    exam.replica.call()
+    exam.replica.call("POST", seconds=0.3, failed=True)
+    exam.replica.running = 2
+    exam.tell()
+    work = await exam.activity.work(HOST)
+    assert (work.ended, work.failed, work.running) == (2, 1, 2)
+    assert dict(work.buckets)[0.1] == 1
+    assert dict(work.buckets)[0.5] == 2
+    assert max(work.buckets) == (math.inf, 2)
+
+
 async def test_ready_is_what_it_says_itself(exam: Exam) -> None:
     exam.tell()
     assert await exam.activity.ready(HOST)
@@ -108,6 +132,7 @@ async def test_nobody_there() -> None:
         "function_calls_in_flight NaN\n",
         "function_calls_in_flight -1\n",
         "\x00\xff",
+        'function_duration_seconds_bucket{method="GET",le="NaN"} 5\n',
         "moved",
     ],
 )

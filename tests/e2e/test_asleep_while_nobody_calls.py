@@ -6,7 +6,7 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -133,6 +133,41 @@ def test_the_api_wakes_it_too(red: Tenant) -> None:
     asleep(red, "quiet")
     ran = red.cli("function", "call", "quiet")
     assert ran.code == 0, ran.err
+
+
+def test_a_schedule_wakes_it(red: Tenant) -> None:
+    """The trigger's own pod calls as soon as it runs, before Kubernetes has told its address to anybody."""
+    asleep(red, "quiet")
+    made = red.cli(
+        "trigger", "cronjob", "create", "wakes", "--function", "quiet", "--schedule", "* * * * *"
+    )
+    assert made.code == 0, made.err
+    try:
+
+        def last() -> dict[str, Any]:
+            shown = red.cli("trigger", "cronjob", "describe", "wakes", "-o", "json")
+            found: dict[str, Any] = json.loads(shown.out)["status"].get("lastRun") or {}
+            return found if found.get("result") in {"Succeeded", "Failed"} else {}
+
+        run = eventually("a run", last, PATIENCE)
+        assert (run["result"], run["exitCode"]) == ("Succeeded", 0), run
+    finally:
+        gone = red.cli("trigger", "cronjob", "delete", "wakes", "--yes")
+    assert gone.code == 0, gone.err
+
+
+def test_a_route_of_the_gateway_wakes_it_for_its_method_alone(house: House, red: Tenant) -> None:
+    made = red.cli(
+        *("trigger", "http", "create", "quiet", "--function-name", "quiet", "--method", "GET")
+    )
+    assert made.code == 0, made.err
+    routes = red.kubectl("get", "httproutes", "-o", "name")
+    assert routes.out.split() == ["httproute.gateway.networking.k8s.io/quiet"], routes.err
+    eventually("the route", lambda: house.call(red.host("quiet")).status_code == 200, PATIENCE)
+    asleep(red, "quiet")
+    assert house.call(red.host("quiet"), method="POST").status_code == 404
+    assert pods(red, "quiet") == []
+    assert house.call(red.host("quiet")).status_code == 200
 
 
 def call_from(tenant: Tenant, targets: list[tuple[str, str]]) -> dict[str, tuple[int, str]]:

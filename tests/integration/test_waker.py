@@ -104,7 +104,9 @@ async def staged(handler: Handler, **settings: Any) -> AsyncIterator[Stage]:
     await replica.setup()
     await web.TCPSite(replica, REPLICA, 0).start()
     stop = asyncio.Event()
-    usual = {"waker_port": 0, "waker_ops_port": 0, "waker_drain": 0.01}
+    usual = {
+        "waker_port": 0, "waker_ops_port": 0, "waker_drain": 0.01, "waker_callers": f"{LOOPBACK}/32"
+    }  # fmt: skip
     times = settings.pop("times", TIMES)
     stage.server = Server(
         Waker(**(usual | settings)),
@@ -287,7 +289,7 @@ async def test_what_is_not_to_be_woken_is_not_woken() -> None:
 
 async def test_a_pod_of_another_tenant_s_wakes_nothing_of_it() -> None:
     """Loopback is here the address of a pod of blue's: whatever host it names, it is led to blue's own namespace."""
-    async with staged(echo) as stage:
+    async with staged(echo, waker_callers="") as stage:
         blue = {"namespace": "blue--main", "name": "caller"}
         stage.cluster.put(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "blue--main"}}
@@ -303,6 +305,18 @@ async def test_a_pod_of_another_tenant_s_wakes_nothing_of_it() -> None:
         for host in (HOST, "hello", f"hello.{NS}", f"hello.{NS}.svc.cluster.local:8080"):
             status, _, _ = await problem(stage, headers={"Host": host})
             assert status == 404, host
+        assert stage.replicas == 0
+
+
+async def test_who_is_no_pod_is_refused_in_words_and_counted() -> None:
+    """As where pods' addresses are hidden behind their node's: such a call might be another tenant's."""
+    async with staged(echo, waker_callers="192.0.2.0/24") as stage:
+        before = await stage.metric('funkhaus_waker_calls_total{outcome="stranger"}')
+        status, said, _ = await problem(stage)
+        assert (status, said["code"]) == (403, "forbidden")
+        assert LOOPBACK in said["detail"]
+        assert "FUNKHAUS_WAKER_CALLERS" in said["detail"]
+        assert await stage.metric('funkhaus_waker_calls_total{outcome="stranger"}') == before + 1
         assert stage.replicas == 0
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from funkhaus.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
+    from funkhaus.domain.load import Work
     from funkhaus.ports import Calls
 
 
@@ -15,6 +16,7 @@ class FakeActivity:
 
     def __init__(self) -> None:
         self.done: dict[str, Calls] = {}
+        self.worked: dict[str, Work] = {}
         self.up: set[str] = set()
         self.asked: list[str] = []
 
@@ -23,6 +25,12 @@ class FakeActivity:
         if host not in self.done:
             raise UnavailableError("the replica does not answer")
         return self.done[host]
+
+    async def work(self, host: str) -> Work:
+        self.asked.append(host)
+        if host not in self.worked:
+            raise UnavailableError("the replica does not answer")
+        return self.worked[host]
 
     async def ready(self, host: str) -> bool:
         self.asked.append(host)

@@ -26,6 +26,7 @@ from funkhaus_api.assembly import wired
 from funkhaus_api.keys import Limits
 
 from . import published
+from .activity import FakeActivity
 from .audit import a_key
 from .clock import FakeClock
 from .cluster import MemoryCluster
@@ -100,6 +101,7 @@ class World:
     cluster: MemoryCluster = field(default_factory=lambda: MemoryCluster("funkhaus-api"))
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     dialer: MemoryDialer = field(default_factory=MemoryDialer)
+    activity: FakeActivity = field(default_factory=FakeActivity)
     clock: FakeClock = field(default_factory=FakeClock)
     mint: KeyedMint = field(default_factory=lambda: KeyedMint(PEPPER))
     founding: SelfService = field(default_factory=lambda: SelfService(("small",), 2))
@@ -119,6 +121,7 @@ class World:
             cluster or self.cluster,
             self.registry,
             self.dialer,
+            self.activity,
             self.mint,
             self.clock,
             founding=self.founding,

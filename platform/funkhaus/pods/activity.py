@@ -13,6 +13,7 @@ import aiohttp
 
 from funkhaus.domain.errors import UnavailableError
 from funkhaus.domain.function import OPS_PORT
+from funkhaus.domain.load import Work
 from funkhaus.ports import Calls
 
 if TYPE_CHECKING:
@@ -23,7 +24,17 @@ ANSWER_LIMIT = 256 * 1024
 CONNECTIONS = 64
 _OK = 200
 _SAMPLE = re.compile(r"([a-z_]+)(?:\{[^}]*\})? ([0-9]{1,18})(?:\.0*)?", re.ASCII)
-_ENDED, _RUNNING = "function_calls_total", ("function_calls_in_flight", "function_calls_queued")
+_BUCKET = re.compile(
+    r'function_duration_seconds_bucket\{[^}]*le="([0-9.]{1,12}|\+Inf)"[^}]*\} ([0-9]{1,18})',
+    re.ASCII,
+)
+BUCKETS = 100
+"""Bounds of a histogram that are read: what answers is the tenant's."""
+_ENDED, _FAILED, _RUNNING = (
+    "function_calls_total",
+    "function_failures_total",
+    ("function_calls_in_flight", "function_calls_queued"),
+)
 
 
 class PodActivity:
@@ -52,6 +63,11 @@ class PodActivity:
 
     async def calls(self, host: str) -> Calls:
         """By the counters of its ``/metrics``."""
+        work = await self.work(host)
+        return Calls(work.ended, work.running)
+
+    async def work(self, host: str) -> Work:
+        """Likewise, with its histogram."""
         try:
             async with self._session.get(
                 self._url(host, "/metrics"), allow_redirects=False
@@ -84,16 +100,24 @@ class PodActivity:
         return f"http://{name}:{self._port}{path}"
 
 
-def _read(lines: Iterable[str]) -> Calls:
+def _read(lines: Iterable[str]) -> Work:
     """Raises `UnavailableError` where there is no gauge of what runs: a counter without a call has no sample yet."""
-    ended, running, known = 0, 0, False
+    ended, failed, running, known = 0, 0, 0, False
+    buckets: dict[float, int] = {}
     for line in lines:
+        if bucket := _BUCKET.fullmatch(line):
+            bound = float(bucket[1])
+            if bound in buckets or len(buckets) < BUCKETS:
+                buckets[bound] = buckets.get(bound, 0) + int(bucket[2])  # one sample a method
+            continue
         if not (found := _SAMPLE.fullmatch(line)):
             continue
         if found[1] == _ENDED:
             ended += int(found[2])
+        elif found[1] == _FAILED:
+            failed += int(found[2])
         elif found[1] in _RUNNING:
             known, running = True, running + int(found[2])
     if not known:
         raise UnavailableError("the replica does not count its calls")
-    return Calls(ended, running)
+    return Work(ended, failed, running, tuple(sorted(buckets.items())))

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from funkhaus.domain.kinds import Kind
+    from funkhaus.domain.load import Work
     from funkhaus.domain.packages import PackagesLayer
     from funkhaus.domain.question import Default, Question
     from funkhaus.domain.subject import Subject
@@ -251,6 +252,9 @@ class Activity(Protocol):
 
     async def calls(self, host: str) -> Calls:
         """What it has done; raises `UnavailableError` where it doesn't say."""
+
+    async def work(self, host: str) -> Work:
+        """What it has done, with failures and how long calls took; raises `UnavailableError` where it doesn't say."""
 
     async def ready(self, host: str) -> bool:
         """Whether it takes calls now; never raises."""

@@ -9,6 +9,7 @@ from funkhaus.domain.function import Scaling
 from funkhaus_api.keys import asker, services
 from funkhaus_api.places import CREATED, NAMESPACE, answer, place
 from funkhaus_api.resources import Resources
+from funkhaus_api.wire import loads
 from funkhaus_api.wire.descriptions import description
 from funkhaus_api.wire.reading import Query, read_body, read_bytes
 from funkhaus_api.wire.resources import NewScaling, resource
@@ -46,6 +47,14 @@ async def describe(request: web.Request) -> web.Response:
     return answer(description(where, found))
 
 
+async def load(request: web.Request) -> web.Response:
+    """What its replicas do and use now."""
+    Query(request)
+    name = request.match_info["function"]
+    found = await services(request).loads.of(asker(request), place(request), name)
+    return answer(loads.load(name, found))
+
+
 async def upload(request: web.Request) -> web.Response:
     """A source archive."""
     content = await read_bytes(request, ARCHIVE_LIMIT)
@@ -67,6 +76,7 @@ ROUTES = [
     web.put(f"{FUNCTION}/scaling", scale),
     web.delete(f"{FUNCTION}/scaling", unscale),
     web.get(f"{FUNCTION}/description", describe, allow_head=False),
+    web.get(f"{FUNCTION}/load", load, allow_head=False),
     web.post(f"{NAMESPACE}/archives", upload),
     web.get(f"{NAMESPACE}/archives/{{digest}}", download, allow_head=False),
 ]

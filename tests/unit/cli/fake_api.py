@@ -169,6 +169,7 @@ class FakeApi(FakePeople, FakeTenants, FakeCredentials, FakeApprovals):
     archives: dict[str, bytes] = field(default_factory=dict)
     descriptions: dict[str, Document] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+    loads: dict[str, Document] = field(default_factory=dict)
     requests: list[httpx.Request] = field(default_factory=list)
     scripts: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
 
@@ -315,6 +316,14 @@ class FakeApi(FakePeople, FakeTenants, FakeCredentials, FakeApprovals):
             "events": [],
         }
         return httpx.Response(200, json=whole | self.descriptions.get(held["name"], {}))
+
+    def functionLoad(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
+        name = stored(self.functions, request, part=-2)["name"]
+        nothing = dict.fromkeys(
+            ("calls", "errors", "running", "p50Ms", "p95Ms", "cpuMilli", "memoryBytes")
+        )
+        rest = {"name": name, "total": nothing, "replicas": [], "unmeasured": ""}
+        return httpx.Response(200, json=rest | self.loads.get(name, {}))
 
     def listRevisions(self, request: httpx.Request) -> httpx.Response:  # noqa: N802 - named as the contract names it
         stored(self.functions, request, part=-2)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ipaddress
 import json
 import tomllib
 from pathlib import Path
@@ -19,6 +20,7 @@ from funkhaus_cluster import (
     node,
     pause,
     pki,
+    product,
     settings,
     site,
     steps,
@@ -329,3 +331,10 @@ def test_the_gateway_is_the_one_contour_and_the_product_are_told_of(here: site.S
     ]
     assert config["policy"]["request-headers"]["remove"] == list(EVENT_HEADERS)
     assert config["policy"]["applyToIngress"] is True
+
+
+def test_who_calls_the_waker_and_is_no_pod_is_everybody_but_the_pods() -> None:
+    networks = [ipaddress.ip_network(text) for text in product.no_pods("10.244.0.0/16")]
+    pods = ipaddress.ip_network("10.244.0.0/16")
+    assert not any(network.overlaps(pods) for network in networks)
+    assert sum(network.num_addresses for network in networks) + pods.num_addresses == 2**32

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from funkhaus.domain.errors import ForbiddenError, NotFoundError
-from funkhaus.domain.kinds import HTTP_ROUTE, INGRESS, POD, SERVICE
-from funkhaus.domain.names import split_cluster_namespace
+from funkhaus.domain.kinds import HTTP_ROUTE, INGRESS, SERVICE
 from funkhaus.manifests import labels
 from funkhaus.manifests.trigger import host_mark
 
@@ -24,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from funkhaus.ports import Cluster, Manifest
+    from funkhaus.services.waking.callers import Callers
 
 REMEMBERED, ANSWERS = 2.0, 10_000
 """Seconds an answer of kube-apiserver's is good for, and how many are kept."""
 SEEN = 100
-"""Ingresses and routes of one host, and pods of one address, that are looked at."""
+"""Ingresses and routes of one host, and Services of one address, that are looked at."""
 T = TypeVar("T")
 
 
@@ -79,8 +79,8 @@ class Remembered(Generic[T]):
 class Finder:
     """Asks kube-apiserver; nothing a tenant writes is asked."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Cluster, callers: Callers) -> None:
+        self._cluster, self._who = cluster, callers
         self._callers: Remembered[str] = Remembered()
         self._routes: Remembered[list[Manifest]] = Remembered()
         self._services: Remembered[list[Manifest]] = Remembered()
@@ -88,10 +88,10 @@ class Finder:
     async def find(self, caller: str, host: str, path: str, method: str) -> Target:
         """The function that a call from the address `caller` is for.
 
-        Raises `NotFoundError` where there is none, or none that caller may wake; `UnavailableError`.
+        Raises `NotFoundError` where there is none, or none that caller may wake; `UnknownCallerError`, `UnavailableError`.
         """
         name = _bare(host)
-        inside = await self._callers.get(caller, lambda: self._namespace(caller))
+        inside = await self._callers.get(caller, lambda: self._who.namespace(caller))
         if inside:
             return _neighbour(inside, name)
         if _is_address(name):
@@ -109,16 +109,6 @@ class Finder:
         if found is None:
             raise NotFoundError(f"no function answers at host {name!r} and this path")
         return found[1]
-
-    async def _namespace(self, address: str) -> str:
-        """The tenant's namespace whose pod has this address; empty for everybody else's."""
-        pods = await self._cluster.list(POD, fields={"status.podIP": address}, limit=SEEN)
-        for pod in pods:
-            namespace = str(pod["metadata"].get("namespace", ""))
-            ended = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
-            if split_cluster_namespace(namespace) and not ended:
-                return namespace
-        return ""
 
     async def _of_host(self, host: str) -> list[Manifest]:
         marked = {**labels.MANAGED, labels.HOST: host_mark(host)}

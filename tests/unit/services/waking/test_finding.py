@@ -11,7 +11,7 @@ from funkhaus.domain.errors import ForbiddenError, NotFoundError, UnavailableErr
 from funkhaus.domain.kinds import HTTP_ROUTE, INGRESS, POD, SERVICE
 from funkhaus.manifests import labels
 from funkhaus.manifests.trigger import host_mark
-from funkhaus.services.waking import Finder, Target
+from funkhaus.services.waking import Callers, Finder, Target
 from tests.support.cluster import MemoryCluster
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ def cluster() -> MemoryCluster:
     route(made, "demo--main", "web", HOST, "/", "hello")
     route(made, "demo--test", "deeper", HOST, "/deep/er", "inner")
     return made
+
+
+def finder_of(cluster: MemoryCluster) -> Finder:
+    return Finder(cluster, Callers(cluster))
 
 
 def pod(
@@ -80,7 +84,7 @@ def route(
 
 @pytest.mark.parametrize("host", [HOST, f"{HOST}:8088", HOST.upper(), f"{HOST}.", f"{HOST}.:80"])
 async def test_by_host(cluster: MemoryCluster, host: str) -> None:
-    assert await Finder(cluster).find(ENVOY, host, "/", "GET") == Target("demo--main", "hello")
+    assert await finder_of(cluster).find(ENVOY, host, "/", "GET") == Target("demo--main", "hello")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ async def test_by_host(cluster: MemoryCluster, host: str) -> None:
     ],
 )
 async def test_by_the_longest_path(cluster: MemoryCluster, path: str, function: str) -> None:
-    assert (await Finder(cluster).find(ENVOY, HOST, path, "GET")).function == function
+    assert (await finder_of(cluster).find(ENVOY, HOST, path, "GET")).function == function
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ async def test_by_the_longest_path(cluster: MemoryCluster, path: str, function: 
 )
 async def test_no_such_host(cluster: MemoryCluster, host: str) -> None:
     with pytest.raises(NotFoundError):
-        await Finder(cluster).find(ENVOY, host, "/", "GET")
+        await finder_of(cluster).find(ENVOY, host, "/", "GET")
 
 
 async def test_an_ingress_of_another_host_under_the_same_mark_is_not_believed(
@@ -110,7 +114,7 @@ async def test_an_ingress_of_another_host_under_the_same_mark_is_not_believed(
 ) -> None:
     route(cluster, "blue--main", "evil", "evil.example.com", "/longer", "evil")
     cluster.find(INGRESS, "blue--main", "evil")["metadata"]["labels"][labels.HOST] = host_mark(HOST)
-    assert (await Finder(cluster).find(ENVOY, HOST, "/longer", "GET")).function == "hello"
+    assert (await finder_of(cluster).find(ENVOY, HOST, "/longer", "GET")).function == "hello"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ async def test_an_ingress_of_another_host_under_the_same_mark_is_not_believed(
     ],
 )
 async def test_a_pod_calls_its_neighbours_by_name(cluster: MemoryCluster, host: str) -> None:
-    assert await Finder(cluster).find(OWN, host, "/", "GET") == Target("demo--main", "hello")
+    assert await finder_of(cluster).find(OWN, host, "/", "GET") == Target("demo--main", "hello")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +139,7 @@ async def test_a_pod_calls_its_neighbours_by_name(cluster: MemoryCluster, host: 
 async def test_a_pod_calls_nobody_else_whatever_it_says(cluster: MemoryCluster, host: str) -> None:
     service(cluster, "demo--test", "hello", "10.96.0.1")
     try:
-        found = await Finder(cluster).find(OWN, host, "/", "GET")
+        found = await finder_of(cluster).find(OWN, host, "/", "GET")
     except NotFoundError:
         return
     assert found.namespace == "demo--main", found
@@ -144,7 +148,7 @@ async def test_a_pod_calls_nobody_else_whatever_it_says(cluster: MemoryCluster, 
 async def test_the_same_name_is_another_function_from_another_namespace(
     cluster: MemoryCluster,
 ) -> None:
-    finder = Finder(cluster)
+    finder = finder_of(cluster)
     assert (await finder.find(OWN, "hello", "/", "GET")).namespace == "demo--main"
     assert (await finder.find(FOREIGN, "hello", "/", "GET")).namespace == "blue--main"
 
@@ -152,7 +156,9 @@ async def test_the_same_name_is_another_function_from_another_namespace(
 async def test_an_address_is_a_pod_s_that_lives(cluster: MemoryCluster) -> None:
     pod(cluster, "demo--test", "ended", "10.244.0.9", "Succeeded")
     pod(cluster, "demo--main", "lives", "10.244.0.9")
-    assert (await Finder(cluster).find("10.244.0.9", "hello", "/", "GET")).namespace == "demo--main"
+    assert (
+        await finder_of(cluster).find("10.244.0.9", "hello", "/", "GET")
+    ).namespace == "demo--main"
 
 
 def service(cluster: MemoryCluster, namespace: str, name: str, address: str) -> None:
@@ -172,7 +178,7 @@ def service(cluster: MemoryCluster, namespace: str, name: str, address: str) -> 
 
 async def test_the_api_calls_by_the_service_s_address(cluster: MemoryCluster) -> None:
     service(cluster, "demo--main", "hello", "10.96.0.1")
-    found = await Finder(cluster).find("10.222.0.1", "10.96.0.1:8080", "/", "GET")
+    found = await finder_of(cluster).find(ENVOY, "10.96.0.1:8080", "/", "GET")
     assert found == Target("demo--main", "hello")
 
 
@@ -184,14 +190,14 @@ async def test_a_burst_asks_once(cluster: MemoryCluster) -> None:
         return None
 
     cluster.failure = ask
-    finder = Finder(cluster)
+    finder = finder_of(cluster)
     await asyncio.gather(*(finder.find(ENVOY, HOST, "/", "GET") for _ in range(50)))
     assert asked == ["list Pod", "list Ingress", "list HTTPRoute"]
 
 
 async def test_a_failure_is_not_remembered(cluster: MemoryCluster) -> None:
     cluster.failure = lambda *_: UnavailableError("away")
-    finder = Finder(cluster)
+    finder = finder_of(cluster)
     with pytest.raises(UnavailableError):
         await finder.find(ENVOY, HOST, "/", "GET")
     cluster.failure = lambda *_: None
@@ -239,12 +245,12 @@ async def test_by_an_http_route_and_its_methods(cluster: MemoryCluster) -> None:
         ("POST", "writer"),
         ("PUT", "hello"),
     ):
-        assert (await Finder(cluster).find(ENVOY, HOST, "/deep/x", method)).function == function
+        assert (await finder_of(cluster).find(ENVOY, HOST, "/deep/x", method)).function == function
 
 
 async def test_an_http_route_of_any_method(cluster: MemoryCluster) -> None:
     http_route(cluster, "all", "all")
-    assert (await Finder(cluster).find(ENVOY, HOST, "/deep", "PURGE")).function == "all"
+    assert (await finder_of(cluster).find(ENVOY, HOST, "/deep", "PURGE")).function == "all"
 
 
 @pytest.mark.parametrize("error", [NotFoundError, ForbiddenError])
@@ -252,4 +258,4 @@ async def test_without_a_gateway_there_are_no_routes(
     cluster: MemoryCluster, error: type[FunkhausError]
 ) -> None:
     cluster.failure = lambda _, kind, *__: error() if kind == HTTP_ROUTE else None
-    assert (await Finder(cluster).find(ENVOY, HOST, "/", "GET")).function == "hello"
+    assert (await finder_of(cluster).find(ENVOY, HOST, "/", "GET")).function == "hello"
