@@ -87,7 +87,13 @@ APPROVALS_OLDEST = Gauge(
 )
 ADMISSION_GAPS = Gauge(
     "funkhaus_admission_gaps",
-    "What lets objects past the webhook in its configuration as kube-apiserver has it, looked at every 30 s: 0 is well",
+    "Objects of admission (webhook configurations, policies, bindings) that are gone or changed: 0 is well",
+    ["kind"],
+    registry=REGISTRY,
+)
+ADMISSION_RESTORED = Counter(
+    "funkhaus_admission_restored_total",
+    "Objects of admission that this process put back as the chart has them",
     ["kind"],
     registry=REGISTRY,
 )

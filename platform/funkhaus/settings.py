@@ -150,6 +150,8 @@ class Webhook(Common, Database):
     """PEM of the authority that signed kube-apiserver's client certificate for webhooks. Whoever shows none is not
     answered; empty: everybody is who reaches the port.
     """
+    admission_restore: bool = True
+    """Whether webhook configurations and policies that were changed or deleted are put back, not only counted."""
     opa_url: str = "http://127.0.0.1:8181"
     opa_timeout: float = 1.0
     """Whole deadline of one decision; below half of the webhook's timeoutSeconds."""

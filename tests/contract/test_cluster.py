@@ -217,6 +217,31 @@ async def test_with_a_version_only_what_was_read_is_changed(exam: Exam) -> None:
     assert await exam.ours.get(CONFIG_MAP, "default", exam.name) == second
 
 
+async def test_what_is_replaced_has_nothing_left_of_others(exam: Exam) -> None:
+    stored = await exam.ours.apply(exam.config_map(a="1"))
+    await exam.other.merge_patch(CONFIG_MAP, "default", exam.name, {"data": {"b": "2"}})
+    with pytest.raises(ConflictError):
+        await exam.ours.replace({**stored, "data": {"a": "3"}})
+    live = await exam.ours.get(CONFIG_MAP, "default", exam.name)
+    assert live
+    tried = await exam.ours.replace({**live, "data": {"a": "3"}}, dry_run=True)
+    assert tried["data"] == {"a": "3"}
+    assert await exam.ours.get(CONFIG_MAP, "default", exam.name) == live
+    assert (await exam.ours.replace({**live, "data": {"a": "3"}}))["data"] == {"a": "3"}
+    found = await exam.ours.get(CONFIG_MAP, "default", exam.name)
+    assert found
+    assert (found["data"], found["metadata"]["uid"]) == ({"a": "3"}, stored["metadata"]["uid"])
+
+
+async def test_two_parts_of_an_object_are_applied_under_two_names(exam: Exam) -> None:
+    await exam.ours.apply(exam.config_map(a="1"), manager="whole")
+    await exam.ours.apply(exam.config_map(b="2"))
+    await exam.ours.apply(exam.config_map(b="3"))
+    found = await exam.ours.get(CONFIG_MAP, "default", exam.name)
+    assert found
+    assert found["data"] == {"a": "1", "b": "3"}
+
+
 async def test_delete_with_a_uid_spares_a_successor(exam: Exam) -> None:
     stored = await exam.ours.apply(exam.config_map(a="1"))
     ghost = "7f000000-0000-4000-8000-000000000000"

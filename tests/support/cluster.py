@@ -123,14 +123,33 @@ class MemoryCluster:
         force: bool = False,
         new: bool = False,
         dry_run: bool = False,
+        manager: str = "",
         subject: Subject | None = None,
     ) -> Manifest:
+        if manager:
+            applying = self.twin(manager).apply
+            return await applying(manifest, force=force, new=new, dry_run=dry_run, subject=subject)
         kind, namespace, name = _address(manifest)
         self._asked("apply", kind, namespace, name, subject)
         if new and _key(kind, namespace, name) in self.objects:
             raise ConflictError("the object has been modified")
         body = {key: value for key, value in manifest.items() if key != "status"}
         return self._apply(kind, namespace, name, body, force=force, dry_run=dry_run)
+
+    async def replace(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        kind, namespace, name = _address(manifest)
+        self._asked("replace", kind, namespace, name, None)
+        key = _key(kind, namespace, name)
+        live = self.objects.get(key)
+        if live is None:
+            raise NotFoundError(f'{kind.plural} "{name}" not found')
+        if manifest["metadata"].get("resourceVersion") != live["metadata"]["resourceVersion"]:
+            raise ConflictError("the object has been modified")
+        changed = copy.deepcopy(manifest)
+        served = ("uid", "generation", "creationTimestamp", "resourceVersion")
+        changed["metadata"] |= {name: live["metadata"][name] for name in served}
+        self.admission(changed)
+        return changed if dry_run else self._store("replace", kind, key, changed)
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
         kind, namespace, name = _address(manifest)

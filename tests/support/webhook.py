@@ -99,6 +99,7 @@ def serving(
         review_limit=review_limit,
         webhook_client_ca_file=callers,
         gateway=gateway,
+        admission_restore=False,  # tests open admission themselves
     )
     running = Running(demo_stores())
     ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
@@ -159,6 +160,7 @@ def part(folder: Path, *, database: str, opa_url: str, kubeconfig: Path, port: i
         "FUNKHAUS_WEBHOOK_URL": "https://127.0.0.1",
         "FUNKHAUS_WEBHOOK_PORT": str(port),
         "FUNKHAUS_WEBHOOK_OPS_PORT": str(ops),
+        "FUNKHAUS_ADMISSION_RESTORE": "false",  # tests open admission themselves
     }
     argv = (sys.executable, "-m", "funkhaus_webhook")
     address = f"http://127.0.0.1:{ops}/readyz"

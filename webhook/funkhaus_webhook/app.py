@@ -18,8 +18,10 @@ from funkhaus.services.decision_log import DecisionLog
 from funkhaus.services.ledger import LedgerService
 from funkhaus.services.reviews import ReviewService
 from funkhaus_webhook import ops, reviewing, tls
+from funkhaus_webhook.guarding import Guard
 from funkhaus_webhook.router import Router
 from funkhaus_webhook.tls import Keeper
+from funkhaus_webhook.wanted import Asked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,6 +90,14 @@ class Server:
             lives=lives,
             overlap=overlap,
         )
+        self._guard = Guard(
+            world.cluster,
+            world.clock,
+            namespace=settings.system_namespace,
+            asked=Asked(settings.webhook_url, settings.system_namespace, NAME),
+            authority=lambda: self._keeper.authority,
+            restore=settings.admission_restore,
+        )
         self._decisions = DecisionLog(
             world.stores, lost=DECISIONS_LOST.inc, written=DECISIONS_WRITTEN.inc
         )
@@ -113,6 +123,7 @@ class Server:
                 working = [
                     group.create_task(self._keeper.keep()),
                     group.create_task(self._decisions.keep()),
+                    group.create_task(self._guard.keep(self._stopping)),
                 ]
                 self.address = await self._listen(
                     stack,

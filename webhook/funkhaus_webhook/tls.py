@@ -21,9 +21,10 @@ from funkhaus import logs
 from funkhaus.domain.errors import FunkhausError, InvalidError, UnavailableError
 from funkhaus.domain.kinds import MUTATING_WEBHOOK, SECRET, VALIDATING_WEBHOOK, Kind
 from funkhaus.domain.verdict import Finding
-from funkhaus.metrics import ADMISSION_GAPS, CERTIFICATE_EXPIRY
-from funkhaus_webhook import certificates, guarding
+from funkhaus.metrics import CERTIFICATE_EXPIRY
+from funkhaus_webhook import certificates
 from funkhaus_webhook.certificates import Lives
+from funkhaus_webhook.wanted import CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from funkhaus_webhook.certificates import Identity
 
 SECRET_NAME = "funkhaus-webhook-tls"  # noqa: S105 - the name of a Secret
-CONFIGURATION = "funkhaus"
-"""Name of both webhook configurations."""
 LOOK_SECONDS = 30.0
 """Between two looks at the Secret and the configurations; also how long drift of either can last."""
 RETRY_SECONDS = 2.0
@@ -120,6 +119,11 @@ class Keeper:
             await self._store(identity, "certificate renewed", secret)
         await self._take_over(identity)
 
+    @property
+    def authority(self) -> bytes | None:
+        """The authority of what is served, PEM; ``None`` before anything is."""
+        return self._served.authority if self._served else None
+
     async def ready(self) -> None:
         """Pass if a certificate is served and has not ended; raises `UnavailableError`."""
         if self._served is None:
@@ -184,10 +188,6 @@ class Keeper:
         news = others = False
         for kind in (MUTATING_WEBHOOK, VALIDATING_WEBHOOK):
             configuration = await self._cluster.get(kind, "", CONFIGURATION)
-            found = guarding.gaps(kind, configuration)
-            ADMISSION_GAPS.labels(kind.name).set(len(found))
-            if found:
-                _LOG.error("objects get past admission", configuration=CONFIGURATION, why=found)
             if configuration is None:
                 continue
             bundles = self._bundles(configuration, identity)

@@ -69,12 +69,25 @@ VALIDATING_WEBHOOK = Kind(
     "validatingwebhookconfigurations",
     namespaced=False,
 )
+ADMISSION_POLICY = Kind(
+    "admissionregistration.k8s.io/v1",
+    "ValidatingAdmissionPolicy",
+    "validatingadmissionpolicies",
+    namespaced=False,
+)
+ADMISSION_POLICY_BINDING = Kind(
+    "admissionregistration.k8s.io/v1",
+    "ValidatingAdmissionPolicyBinding",
+    "validatingadmissionpolicybindings",
+    namespaced=False,
+)
 
 _ALL = (
     CRON_JOB_TRIGGER, CRON_JOB, JOB,
     FUNCTION, FUNCTION_REVISION, HTTP_TRIGGER, RUNTIME, TENANT_NAMESPACE, NAMESPACE, POD, POD_METRICS, SERVICE,
     SERVICE_ACCOUNT, SECRET, CONFIG_MAP, EVENT, RESOURCE_QUOTA, LIMIT_RANGE, ENDPOINT_SLICE, DEPLOYMENT, AUTOSCALER,
     INGRESS, HTTP_ROUTE, NETWORK_POLICY, ROLE_BINDING, LEASE, MUTATING_WEBHOOK, VALIDATING_WEBHOOK,
+    ADMISSION_POLICY, ADMISSION_POLICY_BINDING,
 )  # fmt: skip
 _BY_NAME = {(kind.api_version, kind.name): kind for kind in _ALL}
 

@@ -159,6 +159,7 @@ class KubeCluster:
         force: bool = False,
         new: bool = False,
         dry_run: bool = False,
+        manager: str = "",
         subject: Subject | None = None,
     ) -> Manifest:
         """Server-side apply; with a ``metadata.uid`` it only ever changes that very object.
@@ -169,12 +170,19 @@ class KubeCluster:
         """
         if new:
             manifest = {**manifest, "metadata": {**manifest["metadata"], **_UNSEEN}}
-        query = self._apply_query(force=force)
+        query = self._apply_query(force=force) | ({"fieldManager": manager} if manager else {})
         if dry_run:
             query["dryRun"] = "All"
         return await self.request(
             "PATCH", _path_of(manifest), query, content_type=APPLY, body=manifest, subject=subject
         )
+
+    async def replace(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        """A PUT; who owns which field follows from what it changes."""
+        query = {"fieldManager": self._manager, "fieldValidation": "Strict"}
+        if dry_run:
+            query["dryRun"] = "All"
+        return await self.request("PUT", _path_of(manifest), query, body=manifest)
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
         """Server-side apply of the status; raises `NotFoundError` when the object is gone."""

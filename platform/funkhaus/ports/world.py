@@ -96,13 +96,20 @@ class Cluster(Protocol):
         force: bool = False,
         new: bool = False,
         dry_run: bool = False,
+        manager: str = "",
         subject: Subject | None = None,
     ) -> Manifest:
-        """Server-side apply under this process's field manager; returns the object as stored.
+        """Server-side apply under this process's field manager, or `manager`; returns the object as stored.
 
         With a ``metadata.resourceVersion`` an object that has another one is not changed: `ConflictError`.
         With `new` only where there is no object of that name: of many at once one succeeds, the others' is a
         `ConflictError` and changes nothing.
+        """
+
+    async def replace(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
+        """Put the object in place of the one of its ``metadata.resourceVersion``; returns it as stored, or as it would be.
+
+        What it does not say is gone, whoever wrote it. Raises `ConflictError` when there is another version by now.
         """
 
     async def apply_status(self, manifest: Manifest) -> Manifest:

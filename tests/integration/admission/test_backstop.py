@@ -9,24 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from funkhaus.crd import revision as revision_crd
-from funkhaus.factory import SystemClock
-from funkhaus.kube import KubeCluster
 from funkhaus.manifests.pod import pod_spec
-from funkhaus.metrics import REGISTRY as METRICS
-from funkhaus_webhook import tls
-from funkhaus_webhook.tls import Keeper
 from tests.support.admission_house import (
     GITOPS,
     NAMESPACE,
     REGISTRY,
-    SYSTEM,
     House,
 )
 from tests.support.questions import function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.apiserver import ApiServer
 
@@ -55,45 +48,6 @@ def _until(house: House, words: str) -> None:
         if words in done.stderr:
             return
     raise AssertionError(done.stderr or "it gets in")
-
-
-async def test_b59_a_configuration_that_is_gone_or_opened_is_counted_at_the_next_look(
-    server: ApiServer, house: House, own_kubeconfig: Path
-) -> None:
-    """By a replica's look at them, which comes every 30 s: an alert on the number has half a minute left."""
-    del house
-    names = ("mutatingwebhookconfiguration", "validatingwebhookconfiguration")
-    kinds = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-    saved = [json.loads(server.kubectl("get", name, "funkhaus", "-o", "json")) for name in names]
-    cluster = await KubeCluster.connect(str(own_kubeconfig), manager="funkhaus-webhook")
-    keeper = Keeper(
-        cluster, SystemClock(), tls.context(), hosts=["127.0.0.1"], namespace=SYSTEM, overlap=0
-    )
-
-    async def counted(*expected: int) -> bool:
-        """The house's own replica looks too, and says what it saw: perhaps a moment ago."""
-        for _ in range(5):
-            await keeper.look()
-            found = [
-                METRICS.get_sample_value("funkhaus_admission_gaps", {"kind": kind})
-                for kind in kinds
-            ]
-            if found == list(expected):
-                return True
-        return False
-
-    try:
-        assert await counted(0, 0)
-        opened = [{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore"}]
-        server.kubectl("patch", names[0], "funkhaus", "--type=json", "-p", json.dumps(opened))
-        server.kubectl("delete", names[1], "funkhaus")
-        assert await counted(1, 1)
-    finally:
-        opened = [{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Fail"}]
-        server.kubectl("patch", names[0], "funkhaus", "--type=json", "-p", json.dumps(opened))
-        server.kubectl("create", "-f", "-", stdin=json.dumps(_bare(saved[1])))
-    assert await counted(0, 0)
-    await cluster.close()
 
 
 def _bare(configuration: dict[str, Any]) -> dict[str, Any]:
