@@ -52,7 +52,9 @@ def softly(house: House, admin_token: str) -> Iterator[None]:
 
 
 def approved(tenant: Tenant) -> dict[str, Any]:
-    (item,) = json.loads(tenant.cli("function", "list", "word", "-o", "json").out)["items"]
+    ran = tenant.cli("function", "list", "word", "-o", "json")
+    assert ran.code == 0, ran.err
+    (item,) = json.loads(ran.out)["items"]
     status = item.get("status") or {}
     found = [item for item in status.get("conditions") or [] if item["type"] == "Approved"]
     return found[0] if found else {}
