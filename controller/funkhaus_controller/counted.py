@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from funkhaus.domain.checkout import Checkout
     from funkhaus.domain.packages import PackagesLayer
     from funkhaus.ports import ImageRegistry
 
@@ -40,6 +41,16 @@ class CountedRegistry:
     async def put_archive(self, repository: str, content: bytes) -> str:
         """As the port has it."""
         return await self._registry.put_archive(repository, content)
+
+    async def keep_checkout(
+        self, repository: str, key: str, content: bytes, commit: str
+    ) -> Checkout:
+        """As the port has it."""
+        return await self._registry.keep_checkout(repository, key, content, commit)
+
+    async def checkout(self, repository: str, key: str) -> Checkout | None:
+        """As the port has it."""
+        return await self._registry.checkout(repository, key)
 
     async def has_archive(self, repository: str, digest: str) -> bool:
         """As the port has it."""

@@ -142,6 +142,11 @@ def _source(function: Mapping[str, Any]) -> Iterator[str]:
     if url := source.get("url"):
         inside = f", folder {source['path']}" if source.get("path") else ""
         lines.append(f"{shown(str(url))}{inside}, SHA-256 {source.get('sha256')}")
+    if git := source.get("git"):
+        inside = f", folder {git['path']}" if git.get("path") else ""
+        commit = (function.get("status") or {}).get("commit")
+        was = f", commit {commit}" if commit else ""
+        lines.append(f"{shown(str(git.get('url')))}, {git.get('ref')}{inside}{was}")
     if dependencies := spec.get("dependencies"):
         count = sum(
             1 for line in str(dependencies).splitlines() if line.strip() and line.lstrip()[0] != "#"

@@ -30,6 +30,8 @@ class Asked:
     from_file: tuple[str, ...] = ()
     from_url: str | None = None
     sha256: str | None = None
+    from_git: str | None = None
+    ref: str | None = None
     path: str | None = None
     dependencies: str | None = None
     env: tuple[str, ...] = ()
@@ -58,11 +60,11 @@ def new(session: Session, asked: Asked, *, dry_run: bool) -> dict[str, Any]:
     """The spec of a new function; uploads its source when that is too large for it. Raises `Failure`."""
     entries, _ = environment.entries(asked.env, asked.secret_env, asked.config_env, dropping=False)
     spec = asked.plain()
-    if not asked.from_file and asked.from_url is None:
+    if not asked.from_file and asked.from_url is None and asked.from_git is None:
         raise Failure(
             "no source is named",
             Exit.USAGE,
-            hint="--from-file hello.py passes, or --from-url with --sha256",
+            hint="--from-file hello.py passes, or --from-url with --sha256, or --from-git with --ref",
         )
     spec["source"] = remote.source(asked) or _local(
         session, asked, str(asked.handler), str(asked.runtime), dry_run=dry_run

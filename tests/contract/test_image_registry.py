@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from funkhaus.domain.checkout import Checkout
 from funkhaus.domain.errors import InvalidError, NotFoundError, TooLargeError
 from funkhaus.registry import OciRegistry, image
 from tests.support import registry as support
@@ -130,6 +131,17 @@ async def test_an_archive_comes_back_byte_for_byte(exam: Exam) -> None:
     assert digest == image.digest_of(content)
     assert await exam.registry.put_archive("sources/demo/main", content) == digest
     assert await exam.registry.archive("sources/demo/main", digest) == content
+
+
+async def test_what_a_key_was_looked_up_to_be(exam: Exam) -> None:
+    key, content = image.digest_of(secrets.token_bytes(8)), secrets.token_bytes(100)
+    assert await exam.registry.checkout("sources/demo/main", key) is None
+    made = await exam.registry.keep_checkout("sources/demo/main", key, content, "c" * 40)
+    assert made == Checkout(image.digest_of(content), "c" * 40)
+    assert await exam.registry.checkout("sources/demo/main", key) == made
+    assert await exam.registry.archive("sources/demo/main", made.digest) == content
+    assert await exam.registry.checkout("sources/other/main", key) is None
+    assert await exam.registry.checkout("sources/demo/main", image.digest_of(b"other")) is None
 
 
 async def test_whether_an_archive_is_there(exam: Exam) -> None:

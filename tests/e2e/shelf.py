@@ -24,8 +24,16 @@ def build_image(house: House) -> str:
 
 
 @contextmanager
-def shelf(house: House, namespace: str, name: str, files: Mapping[str, bytes]) -> Iterator[None]:
-    """Serve `files` at ``http://<name>.<namespace>:8080/`` in a namespace of its own, which goes at the end."""
+def shelf(
+    house: House, namespace: str, name: str, files: Mapping[str, bytes], program: str = ""
+) -> Iterator[None]:
+    """Serve `files` at ``http://<name>.<namespace>:8080/`` in a namespace of its own, which goes at the end.
+
+    With `program` they are what that text of Python makes of them, below ``/shelf``.
+    """
+    served = (
+        ["-c", program] if program else ["-m", "http.server", str(PORT), "--directory", "/shelf"]
+    )
     keys = {f"f{number}": path for number, path in enumerate(files)}
     content = {key: base64.b64encode(files[path]).decode() for key, path in keys.items()}
     meta = {"name": name, "namespace": namespace}
@@ -35,7 +43,7 @@ def shelf(house: House, namespace: str, name: str, files: Mapping[str, bytes]) -
             {
                 "name": "shelf",
                 "image": build_image(house),
-                "command": ["python3", "-m", "http.server", str(PORT), "--directory", "/shelf"],
+                "command": ["python3", *served],
                 "readinessProbe": {"tcpSocket": {"port": PORT}},
                 "volumeMounts": [{"name": "shelf", "mountPath": "/shelf"}],
             }

@@ -34,6 +34,26 @@ def zipped(word: str) -> bytes:
     return buffer.getvalue()
 
 
+GIT_SERVER = """
+from wsgiref.simple_server import make_server
+from dulwich.objects import Blob, Commit, Tree
+from dulwich.repo import MemoryRepo
+from dulwich.server import DictBackend
+from dulwich.web import make_wsgi_chain
+
+repo = MemoryRepo()
+blob = Blob.from_string(open("/shelf/shop.py", "rb").read())
+folder, root, commit = Tree(), Tree(), Commit()
+folder.add(b"shop.py", 0o100644, blob.id)
+root.add(b"fn", 0o40000, folder.id)
+commit.tree, commit.message = root.id, b"first"
+commit.author = commit.committer = b"a <a@example.com>"
+commit.commit_time = commit.author_time = commit.commit_timezone = commit.author_timezone = 0
+for item in (blob, folder, root, commit):
+    repo.object_store.add_object(item)
+repo.refs[b"refs/heads/main"] = commit.id
+make_server("", 8080, make_wsgi_chain(DictBackend({"/shop": repo}))).serve_forever()
+"""
 ARCHIVE, PAGE = zipped("moin"), b"<html>not found</html>"
 
 
@@ -51,13 +71,17 @@ def origin(
     shutil.copytree(POLICIES, folder)
     data = folder / "data" / "sources.yaml"
     document = yaml.safe_load(data.read_text())
-    document["sources"]["origins"].append(ORIGIN)
+    document["sources"]["origins"] += [ORIGIN, f"http://git.{SOURCES}:{PORT}"]
     data.write_text(yaml.safe_dump(document))
     done = house.cli(
         admin_token, "policy", "activate", str(folder), "--reason", "a test's own server"
     )
     assert done.code == 0, done.err
-    with shelf(house, SOURCES, FILES, {"shop-1.0.zip": ARCHIVE, "page.zip": PAGE}):
+    source = {"shop.py": b"def handler(event, context):\n    return 'moin from git'\n"}
+    with (
+        shelf(house, SOURCES, FILES, {"shop-1.0.zip": ARCHIVE, "page.zip": PAGE}),
+        shelf(house, SOURCES, "git", source, GIT_SERVER),
+    ):
         yield ORIGIN
     back = house.cli(admin_token, "policy", "rollback", before, "--reason", "the test is over")
     assert back.code == 0, back.err
@@ -90,6 +114,27 @@ def test_it_is_fetched_once_and_serves(tenant: Tenant, origin: str) -> None:
     assert f"{origin}/none.zip answers 404" in ran.err
     assert "none.zip: 404" in tenant.cli("build", "logs", "shop").out
     assert tenant.cli("function", "call", "shop").out == "moin", "what served goes on serving"
+
+
+@pytest.mark.usefixtures("origin")
+def test_a_branch_is_looked_up_and_serves(tenant: Tenant) -> None:
+    url = f"http://git.{SOURCES}:{PORT}/shop"
+    ran = tenant.cli(
+        "function", "deploy", "cloned", "-r", "python3.11", "--handler", "shop.handler", "--cpu", "100m",
+        "--from-git", url, "--ref", "main", "--path", "fn", "--wait",
+    )  # fmt: skip
+    assert ran.code == 0, ran.out + ran.err
+    assert f"fetches main of {url}" in ran.err
+    eventually(
+        "it answers", lambda: tenant.cli("function", "call", "cloned").out == "moin from git"
+    )
+    commit = tenant.house.admin_json("get", "function", "cloned", "-n", tenant.cluster_namespace)[
+        "status"
+    ]["commit"]
+    assert f"main, folder fn, commit {commit}" in tenant.cli("function", "describe", "cloned").out
+    words = ("function", "update", "cloned", "--from-git", url, "--ref", "gone", "--wait")
+    ran = tenant.cli(*words)
+    assert "has no branch or tag 'gone'" in ran.err
 
 
 @pytest.mark.usefixtures("origin")

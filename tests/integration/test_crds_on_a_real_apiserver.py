@@ -66,6 +66,23 @@ def test_defaults_are_filled_in(apiserver: ApiServer) -> None:
             },
             "exactly one of",
         ),
+        ({"source": {"git": {"url": "https://x.example/r"}}}, "spec.source.git.ref"),
+        ({"source": {"git": {"url": "git@x.example:r", "ref": "main"}}}, "spec.source.git.url"),
+        ({"source": {"git": {"url": "https://x.example/r", "ref": "-u"}}}, "spec.source.git.ref"),
+        (
+            {"source": {"git": {"url": "https://x.example/r", "ref": "main", "path": "a/../b"}}},
+            "without '..'",
+        ),
+        (
+            {
+                "source": {
+                    "git": {"url": "https://x/r", "ref": "main"},
+                    "url": "https://x/a",
+                    "sha256": "0" * 64,
+                }
+            },
+            "exactly one of",
+        ),
         ({"env": [{"name": "1X", "value": ""}]}, "spec.env[0].name"),
         ({"env": [{"name": "X"}]}, "exactly one of value, secretKeyRef, configMapKeyRef"),
         ({"env": [{"name": "X", "value": ""}, {"name": "X", "value": ""}]}, "Duplicate value"),

@@ -69,6 +69,14 @@ FUNCTIONS: dict[str, tuple[dict[str, Any], str]] = {
         function(source={"url": "https://user:word@github.com/a.zip", "sha256": "0" * 64}),
         "origin-malformed",
     ),
+    "a repository of an origin nobody named": (
+        function(source={"git": {"url": "https://evil.example.com/r", "ref": "main"}}),
+        "origin-not-allowed",
+    ),
+    "a ref in words": (
+        function(source={"git": {"url": "https://github.com/r", "ref": "the latest"}}),
+        "source-ref-malformed",
+    ),
     "another index": (
         function(dependencies="requests==2.32.3\n--index-url https://example.com/\n"),
         "dependencies-index",

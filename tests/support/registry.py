@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from funkhaus.domain.archive import ARCHIVE_LIMIT
+from funkhaus.domain.checkout import Checkout
 from funkhaus.domain.errors import FunkhausError, InvalidError, NotFoundError, TooLargeError
 from funkhaus.registry import image
 from funkhaus.registry.packages import write_layer
@@ -36,6 +37,7 @@ class MemoryRegistry:
         self.bases = set(bases or ())
         self.images: dict[str, dict[str, bytes]] = {}
         self.archives: dict[tuple[str, str], bytes] = {}
+        self.checkouts: dict[tuple[str, str], Checkout] = {}
         self.packages_of: dict[str, PackagesLayer | None] = {}
         """The layer of packages that each image has."""
         self.layers: dict[tuple[str, str], tuple[PackagesLayer, bytes]] = {}
@@ -77,6 +79,19 @@ class MemoryRegistry:
         self.archives[repository, digest] = content
         return digest
 
+    async def keep_checkout(
+        self, repository: str, key: str, content: bytes, commit: str
+    ) -> Checkout:
+        made = Checkout(await self.put_archive(repository, content), commit)
+        self.checkouts[repository, key] = made
+        return made
+
+    async def checkout(self, repository: str, key: str) -> Checkout | None:
+        if error := self.failure():
+            raise error
+        found = self.checkouts.get((repository, key))
+        return found if found and (repository, found.digest) in self.archives else None
+
     async def has_archive(self, repository: str, digest: str) -> bool:
         if error := self.failure():
             raise error
@@ -112,7 +127,7 @@ class MemoryRegistry:
         if self.keeps:
             return None
         count = 0
-        held: tuple[dict[Any, Any], ...] = (self.images, self.archives, self.layers)
+        held: tuple[dict[Any, Any], ...] = (self.images, self.archives, self.layers, self.checkouts)
         for things in held:
             for key in list(things):
                 name = key[0] if isinstance(key, tuple) else key.removeprefix(f"{self.host}/")

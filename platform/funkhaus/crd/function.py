@@ -70,6 +70,12 @@ def parse_source(source: dict[str, Any]) -> Source:
             sha256=field(source, "sha256", str, "spec.source"),
             path=field(source, "path", str, "spec.source", ""),
         )
+    if git := field(source, "git", dict, "spec.source", {}):
+        return Source(
+            git=field(git, "url", str, "spec.source.git"),
+            ref=field(git, "ref", str, "spec.source.git"),
+            path=field(git, "path", str, "spec.source.git", ""),
+        )
     inline = field(source, "inline", dict, "spec.source")
     files = field(inline, "files", dict, "spec.source.inline")
     path = "spec.source.inline.files"
@@ -147,8 +153,10 @@ def source_manifest(source: Source) -> dict[str, Any]:
     """The source as the Function and FunctionRevision schemas write it."""
     if source.archive:
         return {"archive": {"digest": source.archive}}
+    inside = {"path": source.path} if source.path else {}
+    if source.git:
+        return {"git": {"url": source.git, "ref": source.ref, **inside}}
     if source.url:
-        inside = {"path": source.path} if source.path else {}
         return {"url": source.url, "sha256": source.sha256, **inside}
     return {"inline": {"files": dict(source.inline)}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from funkhaus.crd.fields import field
@@ -37,6 +38,7 @@ def parse(manifest: dict[str, Any]) -> RevisionSpec:
         dependencies=field(spec, "dependencies", str, "spec", ""),
         packages_layer=field(packages, "layer", str, "spec.packages", ""),
         packages_key=field(packages, "key", str, "spec.packages", ""),
+        commit=field(spec, "commit", str, "spec", ""),
     )
 
 
@@ -56,6 +58,8 @@ def manifest(namespace: str, revision: RevisionSpec) -> dict[str, Any]:
     }
     if revision.source != Source():
         spec["source"] = source_manifest(revision.source)
+    if revision.commit:
+        spec["commit"] = revision.commit
     if revision.env:
         spec["env"] = env_manifest(revision.env)
     if revision.dependencies:
@@ -76,14 +80,17 @@ def manifest(namespace: str, revision: RevisionSpec) -> dict[str, Any]:
 def asked_for(revision: RevisionSpec) -> dict[str, Any] | None:
     """The part of a Function's spec that asks for this revision; ``None`` where its source was not kept.
 
-    Scaling is missing: it is the Function's own, and no revision's.
+    Scaling is missing: it is the Function's own, and no revision's. A branch is named by the commit it was.
     """
-    if revision.source == Source():
+    source = revision.source
+    if source == Source():
         return None
+    if revision.commit:
+        source = dataclasses.replace(source, ref=revision.commit)
     spec: dict[str, Any] = {
         "runtime": revision.runtime,
         "handler": revision.handler,
-        "source": source_manifest(revision.source),
+        "source": source_manifest(source),
         "resources": {"cpu": revision.resources.cpu, "memory": revision.resources.memory},
         "timeout": revision.timeout,
         "concurrency": revision.concurrency,

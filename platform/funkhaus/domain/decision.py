@@ -37,7 +37,9 @@ KEPT: dict[str, Any] = {
         "runtime": _ANY,
         "handler": _ANY,
         # Names and sizes, and of an address its origin.
-        "source": dict.fromkeys(("archive", "files", "bytes", "origin", "sha256", "path"), _ANY),
+        "source": dict.fromkeys(
+            ("archive", "files", "bytes", "origin", "sha256", "ref", "path"), _ANY
+        ),
         "dependencies": {
             "bytes": _ANY,
             "packages": _ANY,

@@ -25,22 +25,30 @@ OPS_PORT = 8081
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the code comes from: exactly one of `inline`, `archive` and `url` is set.
+    """Where the code comes from: exactly one of `inline`, `archive`, `url` and `git` is set.
 
     `inline` maps file names to text; `archive` is the digest of an upload (``sha256:…``). `url` is an archive's address,
-    `sha256` its 64 hexadecimal digits, `path` the folder in it that is the function; empty: all of it.
+    `sha256` its 64 hexadecimal digits. `git` is a repository's address, `ref` a branch, tag or commit of it. `path` is
+    the folder of either that is the function; empty: all of it.
     """
 
     inline: tuple[tuple[str, str], ...] = ()
     archive: str = ""
     url: str = ""
     sha256: str = ""
+    git: str = ""
+    ref: str = ""
     path: str = ""
 
     @property
     def stored(self) -> str:
-        """The digest of the archive that holds it; empty where it is inline."""
+        """The digest of the archive that holds it; empty where it is inline, or has to be looked up."""
         return f"sha256:{self.sha256}" if self.url else self.archive
+
+    @property
+    def inside(self) -> str:
+        """The folder of the archive that is the function; one of a repository holds nothing else."""
+        return "" if self.git else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,7 @@ class RevisionSpec:
     `source` is kept beside its digest so that the revision can be asked for again; older revisions have none.
     `dependencies` are as the user wrote them, `packages_layer` the digest of the layer they were built into, `packages_key`
     of what it was built of (`funkhaus.domain.build.key`); all three are empty where there is nothing to install.
+    `commit` is what a git ref was when it was looked up.
     """
 
     function: str
@@ -140,6 +149,7 @@ class RevisionSpec:
     dependencies: str = ""
     packages_layer: str = ""
     packages_key: str = ""
+    commit: str = ""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -175,8 +185,8 @@ def digest_of(document: Any) -> str:  # noqa: ANN401 - any JSON value
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def source_digest(source: Source) -> str:
-    """The content digest of a function's source; an archive's is its own, whichever way it came."""
-    if source.path:
-        return digest_of({"archive": source.stored, "path": source.path})
-    return source.stored or digest_of(dict(source.inline))
+def source_digest(source: Source, archive: str) -> str:
+    """The content digest of a function's source; an `archive`'s is its own, whichever way it came."""
+    if source.inside:
+        return digest_of({"archive": archive, "path": source.inside})
+    return archive or digest_of(dict(source.inline))

@@ -89,7 +89,9 @@ def changes(before: RevisionSpec | None, after: RevisionSpec) -> tuple[str, ...]
     found = [f"{name} {old} → {new}" for name, old, new in plain if old != new]
     if before.runtime_image != after.runtime_image and before.runtime == after.runtime:
         found.append("runtime image")
-    if before.source_digest != after.source_digest:
+    if before.commit and after.commit and before.commit != after.commit:
+        found.append(f"commit {before.commit[:_DIGITS]} → {after.commit[:_DIGITS]}")
+    elif before.source_digest != after.source_digest:
         old, new = dict(before.source.inline), dict(after.source.inline)
         found.append(_listed("source", old, new) if old and new else "source")
     if requirements.parse(before.dependencies).text != requirements.parse(after.dependencies).text:
@@ -114,5 +116,7 @@ def _listed(word: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> s
     return f"{word}: {' '.join(shown)}" if shown else word
 
 
+_DIGITS = 12
+"""Of a commit's that are shown."""
 _NAMES = 8
 """Names shown of one change."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from funkhaus.domain.archive import ARCHIVE_LIMIT
+from funkhaus.domain.archive import FILES_LIMIT as FILES
+from funkhaus.domain.archive import UNPACKED_LIMIT as UNPACKED
 from funkhaus.domain.kinds import FUNCTION, JOB
 from funkhaus.domain.packages import FILES_LIMIT, UNPACKED_LIMIT
 from funkhaus.domain.runtime import Builder
@@ -74,14 +76,21 @@ def installing(key: str, requirements: str, builder: Builder, index: Index) -> W
 def fetching(key: str, source: Source, builder: Builder, upstream: Upstream) -> Work:
     """Fetch what the source's address names, in the image of `builder`."""
     told = {
-        "SOURCE_URL": source.url,
-        "SOURCE_SHA256": source.sha256,
+        **_asked(source),
         "SOURCE_NETWORKS": upstream.addresses,
         "SOURCE_PORTS": " ".join(str(port) for port in upstream.ports),
         **({"SOURCE_CA": upstream.ca} if upstream.ca else {}),
         "BYTES_LIMIT": str(ARCHIVE_LIMIT),
+        "UNPACKED_LIMIT": str(UNPACKED),
+        "FILES_LIMIT": str(FILES),
     }
     return Work(SOURCE, key, Builder(builder.image, FETCHES), told)
+
+
+def _asked(source: Source) -> dict[str, str]:
+    if source.git:
+        return {"SOURCE_URL": source.git, "SOURCE_REF": source.ref, "SOURCE_PATH": source.path}
+    return {"SOURCE_URL": source.url, "SOURCE_SHA256": source.sha256}
 
 
 def owner(function: Function) -> Owner:

@@ -109,6 +109,8 @@ def _source(source: Source) -> dict[str, Any]:
         return {"archive": source.archive}
     if source.url:
         return {"origin": origin_of(source.url), "sha256": source.sha256, "path": source.path}
+    if source.git:
+        return {"origin": origin_of(source.git), "ref": source.ref, "path": source.path}
     files = {name: len(text.encode()) for name, text in source.inline}
     return {"files": files, "bytes": sum(files.values())}
 

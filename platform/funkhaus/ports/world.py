@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from funkhaus.domain.checkout import Checkout
     from funkhaus.domain.kinds import Kind
     from funkhaus.domain.load import Work
     from funkhaus.domain.packages import PackagesLayer
@@ -199,6 +200,14 @@ class ImageRegistry(Protocol):
 
     async def put_archive(self, repository: str, content: bytes) -> str:
         """Store an uploaded archive as a blob; returns its ``sha256:…``."""
+
+    async def keep_checkout(
+        self, repository: str, key: str, content: bytes, commit: str
+    ) -> Checkout:
+        """Store an archive as what `key` (`funkhaus.domain.checkout.key`) was looked up to be."""
+
+    async def checkout(self, repository: str, key: str) -> Checkout | None:
+        """What `key` was looked up to be, if that is there."""
 
     async def has_archive(self, repository: str, digest: str) -> bool:
         """Whether an archive is there."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from funkhaus.domain.archive import ARCHIVE_LIMIT
+from funkhaus.domain.checkout import Checkout
 from funkhaus.domain.errors import InvalidError, NotFoundError, TooLargeError
 from funkhaus.registry import image
 from funkhaus.registry.packages import write_layer
@@ -103,6 +104,22 @@ class OciRegistry:
             await self._wire.put_manifest(target, _tag(digest), manifest, image.MANIFEST)
         return digest
 
+    async def keep_checkout(
+        self, repository: str, key: str, content: bytes, commit: str
+    ) -> Checkout:
+        """Store an archive as what `key` was looked up to be. Raises `TooLargeError`."""
+        digest, target = await self.put_archive(repository, content), self._full(repository)
+        manifest = image.checkout_manifest(content, key, commit)
+        await self._wire.put_manifest(target, _tag(key), manifest, image.MANIFEST)
+        return Checkout(digest, commit)
+
+    async def checkout(self, repository: str, key: str) -> Checkout | None:
+        """What `key` was looked up to be; ``None`` where nobody did, or its archive is gone."""
+        found = image.checkout_of(await self._tagged(repository, key), key)
+        if found and await self.has_archive(repository, found.digest):
+            return found
+        return None
+
     async def has_archive(self, repository: str, digest: str) -> bool:
         """Whether an archive is there."""
         return await self._wire.has(f"{self._full(repository)}/manifests/{_tag(digest)}")
@@ -114,7 +131,7 @@ class OciRegistry:
 
     async def packages(self, repository: str, key: str) -> PackagesLayer | None:
         """The layer built of `key`; ``None`` where there is none, or its blob is gone."""
-        found = await self._packages_manifest(repository, key)
+        found = await self._tagged(repository, key)
         layer = image.packages_of(found, repository, key)
         if layer and await self._wire.has(f"{self._full(repository)}/blobs/{layer.digest}"):
             return layer
@@ -139,14 +156,14 @@ class OciRegistry:
 
     async def packages_log(self, repository: str, key: str) -> bytes:
         """The log of the build of `key`; raises `NotFoundError`."""
-        found = await self._packages_manifest(repository, key)
+        found = await self._tagged(repository, key)
         for item in found.get("layers") or []:
             if item.get("mediaType") == image.LOG:
                 path = f"{self._full(repository)}/blobs/{item['digest']}"
                 return await self._wire.fetch(path, item["digest"], LOG_LIMIT)
         raise NotFoundError("the registry keeps no log of that build")
 
-    async def _packages_manifest(self, repository: str, key: str) -> dict[str, Any]:
+    async def _tagged(self, repository: str, key: str) -> dict[str, Any]:
         try:
             content = await self._wire.manifest(self._full(repository), _tag(key), MANIFEST_LIMIT)
         except NotFoundError:

@@ -14,6 +14,7 @@ import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from funkhaus.domain.checkout import Checkout
 from funkhaus.domain.packages import PackagesLayer
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ PACKAGES = "application/vnd.funkhaus.packages.v1"
 LOG = "application/vnd.funkhaus.log.v1"
 KEY, DIFF_ID = "dev.funkhaus.key", "dev.funkhaus.diff-id"
 """Annotations of a layer of packages: what it was built of, and the digest of what it unpacks to."""
+REVISION = "org.opencontainers.image.revision"
+"""Annotation of a checkout: the commit."""
 ROOT = "function"
 _DOCKER_LAYERS = {
     "application/vnd.docker.image.rootfs.diff.tar.gzip": LAYER,
@@ -148,6 +151,29 @@ def archive_manifest(archive: bytes) -> bytes:
             "layers": [descriptor(SOURCE, archive)],
         }
     )
+
+
+def checkout_manifest(archive: bytes, key: str, commit: str) -> bytes:
+    """The manifest that names an archive by what it was looked up by, and the commit that was then."""
+    return as_json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": SOURCE,
+            "config": descriptor(EMPTY, b"{}"),
+            "layers": [descriptor(SOURCE, archive)],
+            "annotations": {KEY: key, REVISION: commit},
+        }
+    )
+
+
+def checkout_of(document: dict[str, Any], key: str) -> Checkout | None:
+    """What a `checkout_manifest` names; ``None`` when it is not one of that key."""
+    noted = document.get("annotations") or {}
+    found = [item for item in document.get("layers") or [] if item.get("mediaType") == SOURCE]
+    if noted.get(KEY) != key or REVISION not in noted or len(found) != 1:
+        return None
+    return Checkout(found[0]["digest"], noted[REVISION])
 
 
 def packages_manifest(layer: PackagesLayer, key: str, log: bytes) -> bytes:

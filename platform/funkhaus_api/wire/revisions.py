@@ -54,6 +54,7 @@ def revision(item: Kept, before: Kept | None, names: Mapping[str, str]) -> dict[
         "image": item.spec.image,
         "runtimeImage": item.spec.runtime_image,
         "sourceDigest": item.spec.source_digest,
+        "commit": item.spec.commit or None,
         "previous": before.name if before else None,
         "changes": list(changes(before.spec if before else None, item.spec)),
     }

@@ -47,7 +47,15 @@ def described(*, required: bool) -> Callable[[F], F]:
         ),
         click.option("--sha256", metavar="HEX", help="SHA-256 of what --from-url names."),
         click.option(
-            "--path", metavar="FOLDER", help="Folder of --from-url's archive that is the function."
+            "--from-git",
+            metavar="URL",
+            help="Source: a repository that the platform fetches; with --ref.",
+        ),
+        click.option("--ref", metavar="REF", help="Branch, tag or commit of --from-git."),
+        click.option(
+            "--path",
+            metavar="FOLDER",
+            help="Folder of --from-url's archive or --from-git's repository that is the function.",
         ),
         click.option(
             "--dependencies",

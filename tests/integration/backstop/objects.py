@@ -174,6 +174,11 @@ def _function_fields(
                     "http://github.com", "https://github.com:8443",
                 )
             ),
+            *(
+                {"git": {"url": f"{origin}/r", "ref": ref}}
+                for origin in ("https://github.com", "https://evil.example")
+                for ref in ("main", "v1.0", "0" * 40)
+            ),
             {},
         ],
         ("env",): [ABSENT, []]

@@ -139,6 +139,7 @@ def revision(digits: str, state: str = "kept", **change: Any) -> Document:
         "image": "r.example/tenants/demo/default/hello@sha256:" + digits * 6 + "0123",
         "runtimeImage": "r.example/python@sha256:" + "0" * 64,
         "sourceDigest": "sha256:" + "1" * 64,
+        "commit": None,
         "previous": "hello-0000000000",
         "changes": ["timeout 30 s → 31 s"],
         "spec": {

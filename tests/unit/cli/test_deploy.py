@@ -275,15 +275,27 @@ def test_source_from_an_address(funkhaus: Terminal, api: FakeApi, digits: str) -
     assert body["spec"]["source"] == {"url": URL, "sha256": DIGITS, "path": "src/fn"}
 
 
+def test_source_from_a_repository(funkhaus: Terminal, api: FakeApi) -> None:
+    url = "https://github.com/o/r"
+    ran = funkhaus(*BASE, "--from-git", url, "--ref", "main", "--path", "fn")
+    assert ran.code == 0, ran.err
+    ((_, _, body),) = api.asked("POST")
+    assert body["spec"]["source"] == {"git": {"url": url, "ref": "main", "path": "fn"}}
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
         ((), "no source is named"),
         (("--from-url", URL), f"curl -fsSL '{URL}' | sha256sum"),
         (("--from-url", URL, "--sha256", "latest"), "'latest' is no SHA-256"),
-        (("--from-url", URL, "--sha256", DIGITS, "-f", "hello.py"), "one of the two passes"),
+        (("--from-url", URL, "--sha256", DIGITS, "-f", "hello.py"), "one of them passes"),
+        (("--from-url", URL, "--from-git", URL, "--ref", "main"), "one of them passes"),
+        (("--from-git", URL), "--ref is missing"),
+        (("--from-git", URL, "--ref", "main", "--sha256", DIGITS), "--sha256 goes with --from-url"),
+        (("-f", "hello.py", "--ref", "main"), "--ref goes with --from-git"),
         (("-f", "hello.py", "--sha256", DIGITS), "--sha256 goes with --from-url"),
-        (("-f", "hello.py", "--path", "fn"), "--path goes with --from-url"),
+        (("-f", "hello.py", "--path", "fn"), "--path goes with --from-url or --from-git"),
     ],
 )
 def test_half_an_address_is_refused_here(

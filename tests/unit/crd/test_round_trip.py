@@ -75,12 +75,21 @@ def test_a_revision_with_its_source_asks_for_itself() -> None:
     assert revision.asked_for(REVISION) is None
     address = Source(url="https://files.example.com/a.zip", sha256="9")
     inside = dataclasses.replace(address, path="fn")
-    for source in (Source(archive="sha256:9"), FUNCTION.spec.source, address, inside):
+    git = Source(git="https://github.com/o/r", ref="main", path="fn")
+    for source in (Source(archive="sha256:9"), FUNCTION.spec.source, address, inside, git):
         kept = dataclasses.replace(REVISION, source=source)
         assert revision.parse(revision.manifest("demo--default", kept)) == kept
         assert kept.digest == REVISION.digest, "the source's digest says what the source is"
         spec = function.parse_spec(revision.asked_for(kept) or {})
         assert (spec.source, spec.env, spec.timeout) == (source, ENV, 5)
+
+
+def test_a_branch_is_asked_for_by_the_commit_it_was() -> None:
+    git = Source(git="https://github.com/o/r", ref="main")
+    kept = dataclasses.replace(REVISION, source=git, commit="c" * 40)
+    assert revision.parse(revision.manifest("demo--default", kept)) == kept
+    spec = function.parse_spec(revision.asked_for(kept) or {})
+    assert spec.source == dataclasses.replace(git, ref="c" * 40)
 
 
 def test_a_revision_with_packages() -> None:

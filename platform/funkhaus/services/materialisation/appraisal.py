@@ -139,6 +139,8 @@ def fields(seen: Observed, rolled: Rolled) -> dict[str, Any]:
         found["revision"] = rolled.active
     if rolled.desired:
         found["latestRevision"] = rolled.desired
+        if commit := rolled.specs[rolled.desired].commit:
+            found["commit"] = commit
     if rolled.pins:
         found["pinnedRevisions"] = sorted(rolled.pins)[:PINNED_SHOWN]
     return found

@@ -10,6 +10,7 @@ from funkhaus.crd import revision as revision_crd
 from funkhaus.crd import runtime as runtime_crd
 from funkhaus.crd.conditions import BUILT, Condition
 from funkhaus.domain import archive, requirements
+from funkhaus.domain.checkout import Checkout
 from funkhaus.domain.errors import ConflictError, InvalidError, NotFoundError, TooLargeError
 from funkhaus.domain.function import RevisionSpec, source_digest
 from funkhaus.domain.kinds import FUNCTION_REVISION, RUNTIME
@@ -20,7 +21,7 @@ from funkhaus.services.materialisation.upkeep import ForeignError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from funkhaus.domain.function import Function
+    from funkhaus.domain.function import Function, Source
     from funkhaus.domain.packages import PackagesLayer
     from funkhaus.domain.runtime import Runtime
     from funkhaus.manifests.labels import Site
@@ -61,17 +62,18 @@ class Assembly:
     async def _assembled(
         self, site: Site, function: Function, runtime: Runtime, known: Mapping[str, Manifest]
     ) -> RevisionSpec | Condition:
-        if absent := await self._sources.missing(site, function):
-            return absent
+        checkout = await self._sources.checkout(site, function)
+        if isinstance(checkout, Condition):
+            return checkout
         built = await self._builds.layer(site, function, runtime)
         if isinstance(built, Condition):
             return built
         key, layer = built or ("", None)
-        wanted = _spec(function, runtime.image, "", (key, layer.digest if layer else ""))
+        wanted = _spec(function, runtime.image, "", (key, layer.digest if layer else ""), checkout)
         name = revision_name(function.name, wanted.digest)
         if name in known:
             return _same_content(revision_crd.parse(known[name]), wanted, name)
-        image = await self._image(site, function, runtime, layer)
+        image = await self._image(site, function, runtime, layer, checkout)
         if isinstance(image, Condition):
             return image
         made = dataclasses.replace(wanted, image=image)
@@ -99,9 +101,14 @@ class Assembly:
         return _same_content(revision_crd.parse(live), made, name)
 
     async def _image(
-        self, site: Site, function: Function, runtime: Runtime, layer: PackagesLayer | None
+        self,
+        site: Site,
+        function: Function,
+        runtime: Runtime,
+        layer: PackagesLayer | None,
+        checkout: Checkout,
     ) -> str | Condition:
-        files = await self._files(site, function)
+        files = await self._files(site, function, checkout.digest)
         if isinstance(files, Condition):
             return files
         if absent := _no_handler(function, runtime, files):
@@ -114,21 +121,23 @@ class Assembly:
                 "RuntimeImage", f"{error.message}; whoever runs the platform has to mend that"
             )
 
-    async def _files(self, site: Site, function: Function) -> Mapping[str, bytes] | Condition:
+    async def _files(
+        self, site: Site, function: Function, stored: str
+    ) -> Mapping[str, bytes] | Condition:
         source = function.spec.source
         try:
-            if not source.stored:
+            if not stored:
                 files = {name: text.encode() for name, text in source.inline}
                 archive.check_tree(files)
                 return files
             content = await self._registry.archive(
-                archive.sources_repository(site.tenant, site.name), source.stored
+                archive.sources_repository(site.tenant, site.name), stored
             )
-            return await asyncio.to_thread(_unpacked, content, source.path)
+            return await asyncio.to_thread(_unpacked, content, source.inside)
         except NotFoundError:
             return _held(
                 "SourceMissing",
-                f"the archive {source.stored} was never uploaded to this namespace; upload it and apply again",
+                f"the archive {stored} was never uploaded to this namespace; upload it and apply again",
             )
         except (InvalidError, TooLargeError) as error:
             return _held("SourceRefused", error.message)
@@ -145,9 +154,23 @@ def _pinned(function: Function, known: Mapping[str, Manifest], latest: str) -> R
     ):
         pinned = revision_crd.parse(known[name])
         packages = (pinned.packages_key, pinned.packages_layer)
-        same = _spec(function, pinned.runtime_image, pinned.image, packages)
+        checkout = _looked_up(function.spec.source, pinned)
+        if checkout is None:
+            continue
+        same = _spec(function, pinned.runtime_image, pinned.image, packages, checkout)
         if same.digest == pinned.digest:
             return pinned
+    return None
+
+
+def _looked_up(source: Source, pinned: RevisionSpec) -> Checkout | None:
+    """What a source was when a revision was made of it; ``None`` where that is of another repository, ref or folder."""
+    if not source.git:
+        return Checkout(source.stored)
+    kept = pinned.source
+    same = (kept.git, kept.path) == (source.git, source.path)
+    if same and pinned.commit and source.ref in {kept.ref, pinned.commit}:
+        return Checkout(pinned.source_digest, pinned.commit)
     return None
 
 
@@ -167,7 +190,11 @@ def last_of_use(manifest: Manifest) -> str:
 
 
 def _spec(
-    function: Function, runtime_image: str, image: str, packages: tuple[str, str]
+    function: Function,
+    runtime_image: str,
+    image: str,
+    packages: tuple[str, str],
+    checkout: Checkout,
 ) -> RevisionSpec:
     """`packages` are key and layer; comments alone are no dependencies."""
     spec = function.spec
@@ -178,7 +205,7 @@ def _spec(
         runtime=spec.runtime,
         runtime_image=runtime_image,
         handler=spec.handler,
-        source_digest=source_digest(spec.source),
+        source_digest=source_digest(spec.source, checkout.digest),
         image=image,
         env=spec.env,
         resources=spec.resources,
@@ -188,6 +215,7 @@ def _spec(
         dependencies=spec.dependencies if installs else "",
         packages_layer=layer,
         packages_key=key,
+        commit=checkout.commit,
     )
 
 

@@ -1,6 +1,7 @@
 """A function's source as an archive in the registry: an address is fetched once, by a build that reaches where it may.
 
 What is named by its SHA-256 is an archive like one that was uploaded: the registry has it by its digest, or it is fetched.
+A git ref is looked up once for a change of the Function; the registry has the archive by what it was looked up for.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 from funkhaus.crd import runtime as runtime_crd
 from funkhaus.crd.conditions import BUILT, Condition
 from funkhaus.domain import archive
+from funkhaus.domain import checkout as checkouts
 from funkhaus.domain.archive import ARCHIVE_LIMIT
 from funkhaus.domain.build import source_key
+from funkhaus.domain.checkout import Checkout
 from funkhaus.domain.errors import InvalidError, TooLargeError
 from funkhaus.domain.kinds import RUNTIME
 from funkhaus.domain.origin import shown
@@ -42,26 +45,38 @@ class Sources:
         self._cluster, self._registry = cluster, registry
         self._workshop, self._rules = workshop, rules
 
-    async def missing(self, site: Site, function: Function) -> Condition | None:
-        """Fetch what is not there yet; the Built condition that says what is missing, ``None`` where nothing is.
+    async def checkout(self, site: Site, function: Function) -> Checkout | Condition:
+        """The archive, fetched if it is not there yet, of inline source none; or a Built condition saying what is missing.
 
         Raises the registry's and the cluster's errors.
         """
         source = function.spec.source
         repository = archive.sources_repository(site.tenant, site.name)
-        if not source.url or await self._registry.has_archive(repository, source.stored):
+        if found := await self._found(repository, function):
             await self._workshop.tidy(site, function, builders.SOURCE)
-            return None
+            return found
         builder, upstream = await self._builder(), self._rules.upstream
         if builder is None or upstream is None:
             return _nowhere(self._rules, known=builder is not None)
-        work = builders.fetching(source_key(source), source, builder, upstream)
+        key = checkouts.key(function) if source.git else source_key(source)
+        work = builders.fetching(key, source, builder, upstream)
 
-        async def keep(result: Path, _: bytes) -> None:
+        async def keep(result: Path, _: bytes) -> Checkout:
             content = await asyncio.to_thread(_checked, result, source)
-            await self._registry.put_archive(repository, content)
+            if not source.git:
+                return Checkout(await self._registry.put_archive(repository, content))
+            commit = await asyncio.to_thread(checkouts.commit_of, content, source)
+            return await self._registry.keep_checkout(repository, key, content, commit)
 
         return await self._workshop.make(site, function, Errand(work, _words(source)), keep)
+
+    async def _found(self, repository: str, function: Function) -> Checkout | None:
+        source = function.spec.source
+        if source.git:
+            return await self._registry.checkout(repository, checkouts.key(function))
+        if source.url and not await self._registry.has_archive(repository, source.stored):
+            return None
+        return Checkout(source.stored)
 
     async def _builder(self) -> Builder | None:
         found = await self._cluster.get(RUNTIME, "", self._rules.source_runtime)
@@ -74,10 +89,10 @@ def _checked(result: Path, source: Source) -> bytes:
     if size > ARCHIVE_LIMIT:
         raise TooLargeError(f"the archive has {size} bytes; at most {ARCHIVE_LIMIT} pass")
     content = result.read_bytes()
-    if archive.digest_of(content) != source.stored:
+    if source.url and archive.digest_of(content) != source.stored:
         message = f"the archive has {archive.digest_of(content)}, not {source.stored}"
         raise InvalidError.at(Finding("archive-digest", message, "spec.source.sha256"))
-    archive.within(archive.unpack(content), source.path)
+    archive.within(archive.unpack(content), source.inside)
     return content
 
 
@@ -93,7 +108,9 @@ def _nowhere(rules: BuildRules, *, known: bool) -> Condition:
 
 def _words(source: Source) -> Words:
     return Words(
-        does=f"fetches {shown(source.url)}",
+        does=f"fetches {shown(source.url)}"
+        if source.url
+        else f"fetches {source.ref} of {shown(source.git)}",
         failed="the source could not be fetched",
         again="the source is about to be fetched again",
         mend="spec.source",

@@ -48,7 +48,9 @@ _origin := input.object.source.origin if {
 	input.object.source.origin != ""
 }
 
-_path := "spec.source.url"
+default _path := "spec.source.url"
+
+_path := "spec.source.git.url" if input.object.source.ref != null
 
 _passing := (_everybody | _of_plan) | _of_tenant
 

@@ -61,6 +61,13 @@ test_what_is_no_address_is_denied if {
 	samples.codes(_judged(5)) == {"origin-malformed"}
 }
 
+test_a_repository_s_field_is_named if {
+	repository := {"origin": "https://evil.example.com", "ref": "main", "path": ""}
+	asked := samples.with_field(samples.function, "source", repository)
+	[finding] := [finding | some finding in origin.findings with input as asked with data.data as samples.catalogue]
+	finding.path == "spec.source.git.url"
+}
+
 test_without_data_nothing_passes if {
 	asked := samples.with_field(samples.function, "source", _source("https://files.example.com"))
 	[finding] := [finding | some finding in origin.findings with input as asked with data.data as {"revision": "x"}]

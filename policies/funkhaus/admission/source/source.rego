@@ -10,6 +10,7 @@
 #     source-below-floor: less source is asked than the plan's floor
 #     source-missing: nothing is asked and nothing was filled in
 #     source-path-malformed: the folder in the source is no relative path
+#     source-ref-malformed: a repository comes without a branch, tag or commit
 #     source-sha256-malformed: an address comes without the SHA-256 of what is there
 #     source-unbounded: the plan has no floor or no ceiling, so nothing passes
 package funkhaus.admission.source
@@ -44,13 +45,26 @@ findings contains {
 } if {
 	input.kind == "Function"
 	_fetched
+	not _from_git
 	not regex.match(`^[a-f0-9]{64}$`, input.object.source.sha256)
+}
+
+findings contains {
+	"code": "source-ref-malformed",
+	"outcome": "deny",
+	"path": "spec.source.git.ref",
+	"value": input.object.source.ref,
+	"message": sprintf("%q is no branch, tag or commit; main, v1.0 and 40 hexadecimal digits pass", [input.object.source.ref]),
+} if {
+	input.kind == "Function"
+	_from_git
+	not regex.match(`^[A-Za-z0-9_][A-Za-z0-9_./+@-]*$`, input.object.source.ref)
 }
 
 findings contains {
 	"code": "source-path-malformed",
 	"outcome": "deny",
-	"path": "spec.source.path",
+	"path": _path,
 	"value": input.object.source.path,
 	"message": sprintf("%q is no folder in the source; a relative path without .. passes, as in functions/hello", [input.object.source.path]),
 } if {
@@ -61,6 +75,12 @@ findings contains {
 }
 
 _archived if input.object.source.archive
+
+default _path := "spec.source.path"
+
+_path := "spec.source.git.path" if _from_git
+
+_from_git if input.object.source.ref != null
 
 # Where it comes from is the rule origin's business.
 _fetched if input.object.source.origin != null

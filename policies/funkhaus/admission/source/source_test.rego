@@ -65,6 +65,26 @@ test_a_folder_stays_inside if {
 	samples.codes(_judged(_at(_digits, "a/"))) == {"source-path-malformed"}
 }
 
+_git(ref, folder) := {"origin": "https://files.example.com", "ref": ref, "path": folder}
+
+test_a_repository_goes_by_a_ref if {
+	_judged(_git("main", "")) == set()
+	_judged(_git("feature/a+b@1.0_x-y", "functions/hello")) == set()
+	_judged(_git(trim_prefix(_digest, "sha256:"), "")) == set()
+	_judged(_git("a b", "")) == {{
+		"code": "source-ref-malformed",
+		"outcome": "deny",
+		"path": "spec.source.git.ref",
+		"value": "a b",
+		"message": `"a b" is no branch, tag or commit; main, v1.0 and 40 hexadecimal digits pass`,
+	}}
+	samples.codes(_judged(_git("", ""))) == {"source-ref-malformed"}
+	samples.codes(_judged(_git("-main", ""))) == {"source-ref-malformed"}
+	[finding] := [finding | some finding in _judged(_git("main", ".."))]
+	finding.code == "source-path-malformed"
+	finding.path == "spec.source.git.path"
+}
+
 test_a_plan_without_bounds_denies if {
 	plans := json.patch(samples.plans, [{"op": "remove", "path": "/small/function/source"}])
 	findings := source.findings with input as samples.function with data.data.plans as plans
@@ -98,4 +118,6 @@ test_a_trigger_s_fields_are_not_read if {
 	source.findings == set() with input as asked
 	fetched := samples.with_field(samples.trigger, "source", _at("latest", ".."))
 	source.findings == set() with input as fetched
+	cloned := samples.with_field(samples.trigger, "source", _git("", ".."))
+	source.findings == set() with input as cloned
 }

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 def fetch(web: Web, settings: Settings, into: Path) -> str:
     """Write the archive; what was done, in a line. Raises `BuildError`, `AwayError`."""
     digest, size = hashlib.sha256(), 0
-    with web.ask("GET", settings.url) as (answer, shown), into.open("xb") as file:
-        for chunk in pieces(answer, shown):
+    with web.ask("GET", settings.url) as (answer, asked), into.open("xb") as file:
+        for chunk in pieces(answer, asked):
             size += len(chunk)
             if size > settings.bytes_limit:
                 raise BuildError(
-                    f"{shown} has more than {settings.bytes_limit} bytes; at most so many pass"
+                    f"{asked.shown} has more than {settings.bytes_limit} bytes; at most so many pass"
                 )
             digest.update(chunk)
             file.write(chunk)
     if digest.hexdigest() != settings.sha256:
         raise BuildError(
-            f"{shown} has the SHA-256 {digest.hexdigest()}, the source names {settings.sha256}"
+            f"{asked.shown} has the SHA-256 {digest.hexdigest()}, the source names {settings.sha256}"
         )
-    return f"Fetched {shown}: {size} bytes.\n"
+    return f"Fetched {asked.shown}: {size} bytes.\n"

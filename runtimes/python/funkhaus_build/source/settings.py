@@ -19,6 +19,10 @@ class Settings:
     """Keys the digest that shows whose result it is."""
     sha256: str = ""
     """Of what is at `url`, hexadecimal."""
+    ref: str = ""
+    """Branch, tag or commit, where `url` is a repository; empty where it is an archive."""
+    path: str = ""
+    """Folder of a repository; empty: all of it."""
     networks: str = ""
     """What may be connected to: CIDRs with spaces between, each with what is left out of it: ``0.0.0.0/0!10.0.0.0/8``."""
     ports: str = "443"
@@ -26,6 +30,8 @@ class Settings:
     ca: str = ""
     """PEM certificates that vouch for hosts; empty: those the image trusts."""
     bytes_limit: int = 32 * 1024 * 1024
+    unpacked_limit: int = 128 * 1024 * 1024
+    files_limit: int = 5_000
     patience: float = 300.0
     """Seconds the result waits to be taken."""
     host: str = "0.0.0.0"  # noqa: S104 - a container listens on its pod's address
@@ -49,6 +55,10 @@ def read(environ: Mapping[str, str]) -> Settings:
 
 _OPTIONAL = {
     "sha256": ("FUNKHAUS_BUILD_SOURCE_SHA256", str),
+    "ref": ("FUNKHAUS_BUILD_SOURCE_REF", str),
+    "path": ("FUNKHAUS_BUILD_SOURCE_PATH", str),
+    "unpacked_limit": ("FUNKHAUS_BUILD_UNPACKED_LIMIT", int),
+    "files_limit": ("FUNKHAUS_BUILD_FILES_LIMIT", int),
     "networks": ("FUNKHAUS_BUILD_SOURCE_NETWORKS", str),
     "ports": ("FUNKHAUS_BUILD_SOURCE_PORTS", str),
     "ca": ("FUNKHAUS_BUILD_SOURCE_CA", str),

@@ -46,10 +46,15 @@ class Address:
         return self.scheme, self.host, self.port
 
     @property
+    def url(self) -> str:
+        """As it is written."""
+        usual = self.port == (443 if self.scheme == "https" else 80)
+        return f"{self.scheme}://{self.host}{'' if usual else f':{self.port}'}{self.path}"
+
+    @property
     def shown(self) -> str:
         """Without what is behind a question mark, which may be a secret."""
-        usual = self.port == (443 if self.scheme == "https" else 80)
-        return f"{self.scheme}://{self.host}{'' if usual else f':{self.port}'}{self.path.partition('?')[0]}"
+        return self.url.partition("?")[0]
 
 
 def address(url: str) -> Address:
@@ -75,7 +80,7 @@ class Web:
         url: str,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Iterator[tuple[http.client.HTTPResponse, str]]:
+    ) -> Iterator[tuple[http.client.HTTPResponse, Address]]:
         """The answer 200 to a request, and the address that gave it, redirects within the origin followed.
 
         Raises `BuildError`, `AwayError`, also while the answer is read.
@@ -85,7 +90,7 @@ class Web:
             with self._asked(method, asked, headers or {}, body) as answer:
                 if answer.status not in _LEADS_ON:
                     _check(asked, answer)
-                    yield answer, f"{asked.shown}"
+                    yield answer, asked
                     return
                 asked = _led_on(asked, answer.headers.get("Location", ""))
         raise BuildError(f"{asked.shown} leads on more than {REDIRECTS} times")
@@ -160,12 +165,12 @@ def _reached(places: list[str], port: int) -> socket.socket:
     raise failure
 
 
-def pieces(answer: http.client.HTTPResponse, shown: str) -> Iterator[bytes]:
+def pieces(answer: http.client.HTTPResponse, asked: Address) -> Iterator[bytes]:
     """An answer's body as it comes. Raises `AwayError` for one that ends before what it announced."""
     while piece := answer.read(CHUNK):
         yield piece
     if answer.length:
-        raise AwayError(f"{shown} ended {answer.length} bytes before what it announced")
+        raise AwayError(f"{asked.shown} ended {answer.length} bytes before what it announced")
 
 
 def _led_on(asked: Address, location: str) -> Address:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import tarfile
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def zipped(files: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as made:
         for name, text in files.items():
-            made.writestr(name, text)
+            made.writestr(zipfile.ZipInfo(name), text)  # with no date of now
     return buffer.getvalue()
 
 
@@ -208,3 +209,125 @@ async def test_a_runtime_that_builds_nothing_runs_what_another_s_image_fetched(
     house.function(source=source(), runtime="plain")
     await house.reconcile()
     assert house.condition("Built")[1] == "Fetching"
+
+
+GIT = {"url": "https://github.com/o/r.git", "ref": "main", "path": "fn"}
+FIRST, SECOND = "1" * 40, "2" * 40
+
+
+def tarred(text: str, commit: str = FIRST) -> bytes:
+    """As ``git archive`` would pack it."""
+    buffer, content = io.BytesIO(), text.encode()
+    noted = {"comment": commit} if commit else {}
+    with tarfile.open(
+        fileobj=buffer, mode="w:gz", format=tarfile.PAX_FORMAT, pax_headers=noted
+    ) as made:
+        info = tarfile.TarInfo("hello.py")
+        info.size = len(content)
+        made.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+async def fetched(house: House, content: bytes, **spec: Any) -> str:
+    """A function from a repository, built of what came; its revision."""
+    house.function(source={"git": GIT}, **spec)
+    await house.reconcile()
+    assert house.condition("Built")[1] == "Fetching"
+    serve(house, content)
+    await house.reconcile()
+    assert house.condition("Built")[1] == "Assembled"
+    revision: str = house.status()["latestRevision"]
+    return revision
+
+
+async def test_a_branch_is_looked_up_and_its_commit_kept(house: House) -> None:
+    name = await fetched(house, tarred("x = 1"))
+    spec = house.cluster.objects["FunctionRevision", NS, name]["spec"]
+    assert (spec["source"], spec["commit"]) == ({"git": GIT}, FIRST)
+    assert house.status()["commit"] == FIRST
+    (image,) = house.registry.pushes
+    assert house.registry.images[image] == {"hello.py": b"x = 1"}
+    assert house.cluster.named(JOB, NS) == ()
+
+
+async def test_what_the_job_is_told_of_a_repository(house: House) -> None:
+    house.function(source={"git": GIT})
+    await house.reconcile()
+    assert "fetches main of https://github.com/o/r.git" in house.condition("Built")[2]
+    (container,) = job(house)["spec"]["template"]["spec"]["containers"]
+    told = {item["name"]: item["value"] for item in container["env"]}
+    assert told["FUNKHAUS_BUILD_SOURCE_URL"] == GIT["url"]
+    assert (told["FUNKHAUS_BUILD_SOURCE_REF"], told["FUNKHAUS_BUILD_SOURCE_PATH"]) == ("main", "fn")
+    assert "FUNKHAUS_BUILD_SOURCE_SHA256" not in told
+
+
+async def test_a_branch_is_looked_up_once_for_a_change(house: House) -> None:
+    first = await fetched(house, tarred("x = 1"))
+    house.registry.archives.clear()
+    for scaling in ({"min": 1, "max": 2, "cpuPercent": 80}, {"min": 1, "max": 3, "cpuPercent": 80}):
+        house.function(source={"git": GIT}, scaling=scaling)
+        await house.reconcile()
+        assert house.status()["latestRevision"] == first, "scaling makes no revision"
+    second = await fetched(house, tarred("x = 2", SECOND), timeout=31)
+    assert second != first
+    assert house.status()["commit"] == SECOND
+    house.function(source={"git": GIT})
+    await house.reconcile()
+    assert house.status()["latestRevision"] == first, (
+        "what asks for the same is the same, while it is kept"
+    )
+
+
+async def test_a_commit_is_looked_up_once_for_everybody(house: House) -> None:
+    at = {"git": {**GIT, "ref": SECOND}}
+    house.function(source=at)
+    await house.reconcile()
+    serve(house, tarred("x = 2", SECOND))
+    await house.reconcile()
+    house.function("other", source=at, timeout=31)
+    await house.reconcile("other")
+    assert house.condition("Built", "other")[1] == "Assembled"
+    assert house.cluster.named(JOB, NS) == ()
+
+
+async def test_the_commit_of_a_branch_is_the_revision_of_the_branch(house: House) -> None:
+    first = await fetched(house, tarred("x = 1"))
+    await fetched(house, tarred("x = 2", SECOND), timeout=31)
+    house.function(source={"git": {**GIT, "ref": FIRST}})
+    await house.reconcile()
+    assert house.status()["latestRevision"] == first, "as going back writes it"
+    assert house.cluster.named(JOB, NS) == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "ref", "words"),
+    [
+        (tarred("x", ""), "main", "names no commit"),
+        (tarred("x", "main"), "main", "is not of commit main"),
+        (tarred("x", FIRST), SECOND, f"is not of commit {SECOND}"),
+        (CONTENT, "main", "names no commit"),
+    ],
+)
+async def test_what_is_of_no_commit_is_refused(
+    house: House, content: bytes, ref: str, words: str
+) -> None:
+    house.function(source={"git": {**GIT, "ref": ref}})
+    await house.reconcile()
+    serve(house, content)
+    await house.reconcile()
+    assert house.condition("Built")[1] == "FetchFailed"
+    assert words in house.condition("Built")[2]
+    assert house.registry.archives == {}
+
+
+async def test_a_branch_that_was_looked_up_is_not_again_while_packages_are_built(
+    house: House,
+) -> None:
+    house.function(source={"git": GIT}, dependencies="requests==2\n")
+    await house.reconcile()
+    serve(house, tarred("x = 1"))
+    await house.reconcile()
+    assert house.condition("Built")[1] == "Building"
+    await house.reconcile()
+    (name,) = house.cluster.named(JOB, NS)
+    assert name.startswith("hello-build-")
