@@ -28,7 +28,7 @@ async def test_dependencies_become_a_job_and_the_job_a_layer(stage: Stage) -> No
         await stage.until(lambda: built_is(stage, "Building"))
         (job,) = await stage.admin.list(JOB, stage.namespace)
         assert job["metadata"]["ownerReferences"][0]["kind"] == "Function"
-        assert job["spec"]["podFailurePolicy"]["rules"][0]["action"] == "FailJob"
+        assert job["spec"]["podFailurePolicy"]["rules"][1]["action"] == "FailJob"
         await finish(stage, job)
         await stage.until(lambda: built_is(stage, "Assembled"))
         await stage.until(lambda: gone(stage))

@@ -39,6 +39,8 @@ PASSING = frozenset({4, 5})
 KEPT_SECONDS = 86_400
 """How long a build that failed is kept, and so not tried again for an unchanged function."""
 RETRIES = 1
+DISRUPTED = "DisruptionTarget"
+"""Condition of a pod that ends through no fault of its own."""
 WORK = "/work"
 GENERATION = "funkhaus.dev/generation"
 """Annotation of a Job: the generation of the Function that asked for it."""
@@ -159,6 +161,11 @@ def job(
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {
                 "rules": [
+                    # A pod that was evicted or whose node went fails no build: there is another one, within the deadline.
+                    {
+                        "action": "Ignore",
+                        "onPodConditions": [{"type": DISRUPTED, "status": "True"}],
+                    },
                     {
                         "action": "FailJob",
                         "onExitCodes": {
@@ -166,7 +173,7 @@ def job(
                             "operator": "In",
                             "values": [MENDABLE],
                         },
-                    }
+                    },
                 ]
             },
             "template": {

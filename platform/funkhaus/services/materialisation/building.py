@@ -28,6 +28,8 @@ LOOK = 2.0
 """Seconds between looks at a build."""
 AGAIN = timedelta(minutes=5)
 """After what failed through nobody's fault."""
+KEPT = timedelta(seconds=builders.KEPT_SECONDS)
+"""After what the user has to mend: then its Job is gone."""
 STEP = 10
 """Seconds a build's age is told in: a status is not written more often than that for it."""
 SAID_LIMIT = 2000
@@ -183,14 +185,20 @@ def failed(job: Manifest, pods: Sequence[Manifest], function: Function, words: W
     elif not said:
         said = str(ended.get("message") or "its pod is gone, and what it said with it")
     failure = f"{words.failed}: {said}"
+    at = _moment(ended.get("lastTransitionTime"))
     if _passes(pods):
-        minutes = int(AGAIN.total_seconds()) // 60
-        return _held(words.failure, f"{failure}; it is tried again {minutes} minutes after that")
+        return _held(words.failure, f"{failure}; it is tried again {_told(at, AGAIN, 'soon')}")
     return _held(
         words.failure,
         f"{failure}\nChange {words.mend} and apply the Function; "
-        f"`funkhaus build logs {function.name}` shows the whole log. Unchanged, it is tried again a day after it failed",
+        f"`funkhaus build logs {function.name}` shows the whole log. "
+        f"Unchanged, it is tried again {_told(at, KEPT, 'a day after it failed')}",
     )
+
+
+def _told(at: datetime | None, later: timedelta, else_: str) -> str:
+    """When, in UTC; `else_` where nobody knows since when."""
+    return f"at {(at + later).strftime('%Y-%m-%dT%H:%M:%SZ')}" if at else else_
 
 
 def _ended(job: Manifest) -> dict[str, Any] | None:

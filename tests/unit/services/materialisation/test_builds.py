@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +11,13 @@ import pytest
 from funkhaus.domain import packages
 from funkhaus.domain.build import BuildRules
 from funkhaus.domain.errors import UnavailableError
+from funkhaus.domain.function import Function, FunctionSpec, Source
 from funkhaus.domain.kinds import FUNCTION, JOB
+from funkhaus.domain.runtime import Builder
 from funkhaus.domain.tenant import Suspension
 from funkhaus.manifests import build as builders
 from funkhaus.manifests import labels
+from funkhaus.manifests.labels import Site
 from tests.support.builds import FakeResults, Result, member, tar, tar_of
 from tests.support.materials import BUILD_IMAGE, NEWER_BASE, NS, House
 
@@ -278,7 +282,8 @@ async def test_an_index_that_is_away_is_asked_again_after_a_while(house: House) 
     conditions[0]["lastTransitionTime"] = house.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
     await house.reconcile()
     assert house.condition("Built")[1] == "BuildFailed"
-    assert "NewConnectionError; it is tried again 5 minutes after" in house.condition("Built")[2]
+    due = (house.clock.now() + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert f"NewConnectionError; it is tried again at {due}" in house.condition("Built")[2]
     house.clock.pass_seconds(290)
     await house.reconcile()
     assert job(house)["metadata"]["uid"] == first
@@ -286,6 +291,33 @@ async def test_an_index_that_is_away_is_asked_again_after_a_while(house: House) 
     await house.reconcile()
     await house.reconcile()
     assert job(house)["metadata"]["uid"] != first
+
+
+async def test_what_the_user_has_to_mend_is_tried_again_a_day_later(house: House) -> None:
+    house.function(dependencies="requests==2\n")
+    await house.reconcile()
+    end(house, "Failed", "PodFailurePolicy")
+    await house.reconcile()
+    assert "is tried again a day after it failed" in house.condition("Built")[2]
+    conditions = job(house)["status"]["conditions"]
+    conditions[0]["lastTransitionTime"] = house.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    await house.reconcile()
+    due = (house.clock.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert house.condition("Built")[2].startswith("the dependencies could not be installed: ")
+    assert f"Unchanged, it is tried again at {due}" in house.condition("Built")[2]
+
+
+def test_a_pod_that_was_evicted_fails_no_build(house: House) -> None:
+    builder, source = Builder(BUILD_IMAGE, ("build",)), Source(url="https://x.example/a.zip")
+    assert house.rules.upstream
+    work = builders.fetching("sha256:" + "0" * 64, source, builder, house.rules.upstream)
+    function = Function(NS, "hello", FunctionSpec("python3.11", "hello.handler", source))
+    made = builders.job(Site(NS, "demo", "main"), function, work, house.rules, "s")
+    first = made["spec"]["podFailurePolicy"]["rules"][0]
+    assert first == {
+        "action": "Ignore",
+        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+    }
 
 
 async def test_a_layer_the_registry_lost_is_built_again(house: House) -> None:
