@@ -9,6 +9,7 @@ import click
 
 from funkhaus.domain.kinds import GROUP
 from funkhaus.domain.origin import shown
+from funkhaus_cli import split
 from funkhaus_cli.failure import plain
 from funkhaus_cli.layout import INDENT, pairs, section, wrapped
 from funkhaus_cli.output import NOTHING, Column, Styled, age, table
@@ -225,6 +226,8 @@ def _triggers(document: Mapping[str, Any], now: datetime) -> Iterator[str]:
             or f"{spec.get('host') or 'default host'}{spec.get('path') or '/'} (no URL yet)"
         )
         lines.append(f"http {item.get('name')}  {url}")
+        if shares := split.text(spec.get("backends") or []):
+            lines.append(f"{INDENT}{shares}")
         if not is_ready(item):
             lines.append(f"{INDENT}{sentence(item)}")
     for item in document.get("cronTriggers") or []:

@@ -78,6 +78,7 @@ class DescriptionService:
             *_names(CRON_JOB_TRIGGER.name, crons),
             *_names(CRON_JOB.name, crons),
             ("HorizontalPodAutoscaler", name),
+            *_names("HorizontalPodAutoscaler", revisions),
         }
         return Description(
             function=function,

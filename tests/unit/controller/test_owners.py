@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -61,6 +62,7 @@ NIGHTLY = Key("CronJobTrigger", "demo--main", "nightly")
             triggers.http_route(
                 SITE, HTTPTrigger("demo--main", "web", HTTPTriggerSpec("hello"), uid="1"),
                 domain="example.com", gateway=Gateway("edge", "public"), timeout=60,
+                led={"hello": 1}, since=datetime(2026, 1, 1, tzinfo=UTC),
             ),
             [Key("HTTPTrigger", "demo--main", "web")],
         ),
@@ -125,3 +127,20 @@ def test_a_triggers_url_is_news_and_owned_objects_always_are() -> None:
     deployment = named("Deployment", "d", status={})
     assert fresh.is_news(deployment, deleted=False)
     assert fresh.is_news(deployment, deleted=False)
+
+
+def test_what_runs_for_a_trigger_is_its_functions_news_also_of_the_one_before() -> None:
+    fresh = Fresh()
+    pins = [{"revision": "before-0123456789", "replicas": 1}]
+    trigger = named("HTTPTrigger", "web", spec={"function": "hello"})
+    trigger["metadata"] |= {"uid": "1", "generation": 1}
+    assert fresh.is_news(trigger, deleted=False)
+    pinning = {**trigger, "status": {"pins": pins}}
+    assert fresh.is_news(pinning, deleted=False)
+    assert not fresh.is_news(pinning, deleted=False)
+    assert list(concerned(pinning)) == [
+        Key("HTTPTrigger", "demo--main", "web"),
+        Key("Function", "demo--main", "before"),
+        Key("Function", "demo--main", "hello"),
+    ]
+    assert fresh.is_news(trigger, deleted=False)
