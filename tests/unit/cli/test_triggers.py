@@ -253,3 +253,12 @@ def test_to_split_and_not_to_split_is_one_of_the_two(funkhaus: Terminal, api: Fa
     api.triggers["web"] = trigger("web", spec={"function": "hello"})
     ran = funkhaus("trigger", "http", "update", "web", "--split", "current=1", "--no-split")
     assert ran.code == 2
+
+
+def test_a_functions_description_shows_its_shares(funkhaus: Terminal, api: FakeApi) -> None:
+    api.functions["hello"] = function()
+    shares = [{"revision": OLD, "weight": 3}, {"revision": "current", "weight": 1}]
+    api.descriptions["hello"] = {
+        "triggers": [trigger("web", spec={"function": "hello", "backends": shares})]
+    }
+    assert f"{OLD} 75 %, current 25 %" in funkhaus("function", "describe", "hello").out
