@@ -50,7 +50,7 @@ def store(
     )
     wanted = function_crd.parse_spec(asked)
     revision = RevisionSpec(
-        "hello", wanted.runtime, "r/p@sha256:1", wanted.handler, source_digest(wanted.source), "r/f@sha256:3",
+        "hello", wanted.runtime, "r/p@sha256:1", wanted.handler, source_digest(wanted.source, ""), "r/f@sha256:3",
         wanted.env, wanted.resources, wanted.timeout, wanted.concurrency, wanted.source,
     )  # fmt: skip
     name = revision_name("hello", revision.digest)
