@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.apiserver import ApiServer
+
+
+SECONDS = 60.0
+"""For kube-apiserver to hear of a configuration."""
 
 
 # ── the backstop, with nobody at the webhook's door ──
@@ -43,10 +48,12 @@ def alone(server: ApiServer, house: House) -> Iterator[House]:
 
 def _until(house: House, words: str) -> None:
     """Until what nobody lets in is refused in these words."""
-    for _ in range(60):
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
         done = house.apply(function("probe", timeout=0), "--dry-run=server")
         if words in done.stderr:
             return
+        time.sleep(0.2)
     raise AssertionError(done.stderr or "it gets in")
 
 
