@@ -225,6 +225,19 @@ def test_pages_are_written_and_compared(folder: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_pages_stay_where_the_rules_do_not_compile(folder: Path, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    assert funkhaus("docs", folder, docs).returncode == 0
+    before = (docs / "size.md").read_text()
+    (folder / RULE / "size.rego").write_text(SIZE + "\nx :=\n")
+    done = funkhaus("docs", folder, docs)
+    assert done.returncode == 1
+    assert "size" in done.stderr
+    assert "no page was written" in done.stderr
+    assert "funkhaus policy check" in done.stderr
+    assert (docs / "size.md").read_text() == before
+
+
 def test_without_opa_there_is_a_hint(folder: Path) -> None:
     done = funkhaus("check", folder, FUNKHAUS_OPA="/nowhere/opa")
     assert done.returncode == 5

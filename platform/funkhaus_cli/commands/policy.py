@@ -106,7 +106,14 @@ def docs_command(session: Session, *, folder: Path, to: Path) -> None:
     """Write a page per rule, from the rules' METADATA, into a folder that holds nothing else."""
     opa = Opa.found(session.environ, folder.resolve())
     tree = Tree.of(opa.folder)
-    wanted = pages.pages(tree, pages.metadata(opa))
+    notes = pages.metadata(opa)
+    if silent := sorted(set(tree.rules) - set(notes)):
+        raise Failure(
+            f"nothing is known of {', '.join(silent[:SHOWN])}: the rules don't compile, or have no METADATA; no page was "
+            "written",
+            hint=f"`funkhaus policy check {folder}` says what is wrong",
+        )
+    wanted = pages.pages(tree, notes)
     pages.write(to, wanted)
     click.echo(f"{len(wanted)} pages are in {to}.")
 
