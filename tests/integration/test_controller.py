@@ -237,7 +237,7 @@ class Stage:
 async def test_a_namespace_a_function_and_a_trigger_come_to_life(stage: Stage) -> None:
     async with stage.controller() as operator:
         await stage.tenant_namespace()
-        assert len(await stage.admin.list(NETWORK_POLICY, stage.namespace)) == 7
+        assert len(await stage.admin.list(NETWORK_POLICY, stage.namespace)) == 8
         assert len(await stage.admin.list(ROLE_BINDING, stage.namespace)) == 5
         trigger = {
             "apiVersion": HTTP_TRIGGER.api_version,

@@ -252,7 +252,7 @@ async def serving(
     port: int = 0,
 ) -> AsyncIterator[Client]:
     """The API on a port of its own, as `python -m funkhaus_api` runs it."""
-    app = create_app(services, limits or Limits(body=1024 * 1024, seconds=5), proxies)
+    app = create_app(services, limits or Limits(body=1024 * 1024, seconds=30), proxies)
     runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)

@@ -24,7 +24,7 @@ def url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def any_world(url: str) -> AsyncIterator[World]:
     """Tenants blue and red, each with a namespace `default`, on both kinds of stores."""
-    engine = open_engine(url, pool=5, seconds=5, name="test") if url else None
+    engine = open_engine(url, pool=5, seconds=20, name="test") if url else None
     world = World(PostgresStores(engine) if engine else MemoryStores())
     await world.tenant("blue", "default")
     await world.tenant("red", "default")

@@ -226,13 +226,13 @@ async def test_one_that_fails_keeps_no_other_from_its_turn(world: World) -> None
 
 async def test_a_job_of_the_sweeper_that_fails_keeps_no_other_from_its_turn(world: World) -> None:
     services, elsewhere = world.services(), MemoryStores()
-    assert await sweep_once(services) == 7
+    assert await sweep_once(services) == 8
     async with serving(services) as nobody:
         boss = nobody.holding(await world.token("", None))
         await boss.put(OVERRIDE, HALF | {"reason": "x", "days": 1}, headers=ANY)
     world.clock.pass_seconds(86401)
     elsewhere.broken = UnavailableError("gone fishing")
     broken = World(elsewhere).services().quota_requests  # the first to have its turn
-    assert await sweep_once(replace(services, quota_requests=broken)) == 6
+    assert await sweep_once(replace(services, quota_requests=broken)) == 7
     async with world.stores.begin("blue") as work:
         assert await work.ledger.override() is None
